@@ -1,0 +1,3 @@
+//! The last words and the exit status.
+
+fn main() {}

@@ -1,0 +1,492 @@
+//! The two closed enums, one a direction: [`Request`] from client to server, [`Event`] back.
+//!
+//! On the wire each is one JSON object with one key, the message's name: `{"leave":{"peer":"bob"}}`.
+//! Every message that concerns a conversation names the peer, so that several can be open at once.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    body::{Body, StreamId},
+    bytes::{Blob, Bytes},
+    name::Username,
+};
+
+/// What a client asks. Before login only `register` and `login`; after it, everything else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// Makes an account and logs in to it. Answer: `logged_in`, or an error.
+    Register {
+        /// The new account's name.
+        username: Username,
+        /// The public key that logs in to it (Ed25519).
+        login_key: Bytes<32>,
+        /// By that key, over the name, the key and this TLS connection's exporter.
+        signature: Bytes<64>,
+    },
+    /// Logs in. Answer: `logged_in`, or an error.
+    Login {
+        /// The account's name.
+        username: Username,
+        /// By the account's login key, over the name and this TLS connection's exporter.
+        signature: Bytes<64>,
+    },
+    /// Replaces the account's login key. Answer: `password_changed`, or an error.
+    ChangePassword {
+        /// The public key that logs in from now on.
+        login_key: Bytes<32>,
+        /// By the old login key, over the name, the new key and the exporter.
+        signature: Bytes<64>,
+    },
+    /// Who is connected. Answer: `who`.
+    Who {},
+    /// Asks to meet `peer`. Answers: `started`, or `waiting` while the peer is busy, or an error.
+    Invite {
+        /// Whom.
+        peer: Username,
+        /// Make a new key even if the pair has one: only in the open conversation of the two.
+        new_key: bool,
+    },
+    /// Takes back an invitation that waits, or leaves the run with that peer before its outcome.
+    Withdraw {
+        /// Whom it concerns.
+        peer: Username,
+    },
+    /// One step of the agreement, handed to the other member of the run as it is.
+    Agree {
+        /// The other member.
+        peer: Username,
+        /// The run it belongs to.
+        run: u64,
+        /// The step.
+        step: Agreement,
+    },
+    /// This client's person accepts. Answer: `outcome`, when the other has answered too.
+    Accept {
+        /// The other member.
+        peer: Username,
+        /// The run it belongs to.
+        run: u64,
+        /// Proof of the key, for the other member.
+        acceptance: Bytes<32>,
+        /// For a new key: this member's sealed copy, to be kept.
+        copy: Option<OwnCopy>,
+    },
+    /// This client's person refuses. Answer: `outcome`.
+    Refuse {
+        /// The other member.
+        peer: Username,
+        /// The run it belongs to.
+        run: u64,
+    },
+    /// Stores a message, and hands it to the peer if the two are in conversation. Answer: `stored` or `not_stored`.
+    Send {
+        /// To whom.
+        peer: Username,
+        /// The sealed message.
+        body: Body,
+    },
+    /// Reads the pair's log. Answer: `entries`.
+    Read {
+        /// The other member.
+        peer: Username,
+        /// The first number wanted, from 1.
+        from: u64,
+        /// How many at most.
+        count: u32,
+    },
+    /// Asks for this member's sealed copy of one epoch's key. Answer: `key`.
+    Key {
+        /// The other member.
+        peer: Username,
+        /// Which epoch.
+        epoch: u32,
+    },
+    /// Ends the open conversation, for both. Answer: `closed`.
+    Leave {
+        /// The other member.
+        peer: Username,
+    },
+}
+
+/// What the server says: an answer, or something that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Event {
+    /// The first frame of a connection.
+    Hello {
+        /// The version of the protocol.
+        version: u32,
+    },
+    /// The account is made, or the login was right: requests are answered from here on.
+    LoggedIn {},
+    /// The new login key is stored.
+    PasswordChanged {},
+    /// Who is connected, the asker included, in byte order.
+    Who {
+        /// The names, at most [`super::limits::WHO_NAMES_MAX`].
+        connected: Vec<Username>,
+        /// How many are connected in all.
+        total: u64,
+    },
+    /// `peer` asks to meet.
+    Invited {
+        /// Who asks.
+        peer: Username,
+    },
+    /// `peer`, whom this client asked to meet, is busy; the invitation waits.
+    Waiting {
+        /// Who is busy.
+        peer: Username,
+    },
+    /// An invitation that waited is gone: the inviter took it back or left.
+    InvitationEnded {
+        /// Whose.
+        peer: Username,
+    },
+    /// A run of the agreement begins; the initiator sends the first step.
+    Started {
+        /// The other member.
+        peer: Username,
+        /// The run's number, for this run's requests.
+        run: u64,
+        /// This client's part in it.
+        role: Role,
+        /// A new key was asked for (`/rekey`), within the open conversation.
+        new_key: bool,
+        /// The pair's newest kept key, this member's copy.
+        kept: Option<KeptKey>,
+        /// The number of the last entry of the pair's log; 0 when empty.
+        last: u64,
+    },
+    /// One step of the agreement, from the other member.
+    Agree {
+        /// The other member.
+        peer: Username,
+        /// The run it belongs to.
+        run: u64,
+        /// The step.
+        step: Agreement,
+    },
+    /// How a run ended: one value, written once.
+    Outcome {
+        /// The other member.
+        peer: Username,
+        /// The run.
+        run: u64,
+        /// How.
+        outcome: Outcome,
+    },
+    /// A message is on the server's disk.
+    Stored {
+        /// The other member.
+        peer: Username,
+        /// The stream of the message.
+        stream: StreamId,
+        /// Its counter.
+        counter: u64,
+        /// Its number in the pair's log.
+        number: u64,
+        /// The hash of its body as stored.
+        hash: Bytes<32>,
+    },
+    /// A message was not stored; nothing of it is kept.
+    NotStored {
+        /// The other member.
+        peer: Username,
+        /// The stream of the message.
+        stream: StreamId,
+        /// Its counter.
+        counter: u64,
+        /// Why.
+        code: ErrorCode,
+    },
+    /// The peer's message, as it was just written to the log.
+    Message {
+        /// The other member.
+        peer: Username,
+        /// The line of the log.
+        entry: Entry,
+    },
+    /// A part of the pair's log.
+    Entries {
+        /// The other member.
+        peer: Username,
+        /// Consecutive entries from the number asked for; fewer than asked at a full frame or the end.
+        entries: Vec<Entry>,
+        /// The number of the last entry of the log now; 0 when empty.
+        last: u64,
+    },
+    /// This member's sealed copy of one epoch's key, if there is one.
+    Key {
+        /// The other member.
+        peer: Username,
+        /// The epoch asked for.
+        epoch: u32,
+        /// The copy.
+        kept: Option<KeptKey>,
+    },
+    /// The conversation is over, for both.
+    Closed {
+        /// The other member.
+        peer: Username,
+        /// Who ended it.
+        by: Username,
+        /// By losing the connection, rather than by leaving.
+        lost: bool,
+    },
+    /// A newer login of the same account took over; this connection ends.
+    TakenOver {},
+    /// The server is stopping; this connection ends.
+    Stopping {},
+    /// The last request was refused; nothing was changed by it.
+    Error {
+        /// Why.
+        code: ErrorCode,
+        /// The peer it concerned, if any.
+        peer: Option<Username>,
+    },
+}
+
+/// Why a request was refused. The words are the client's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// No such account, or a signature by another key: one answer for both.
+    WrongUsernameOrPassword,
+    /// Registering: the name has an account.
+    NameTaken,
+    /// Too many failed attempts on this connection.
+    TooManyAttempts,
+    /// The peer has no account.
+    UnknownUser,
+    /// The peer has an account and is not connected.
+    NotConnected,
+    /// The peer is the asker.
+    Yourself,
+    /// The asker is in a run or a conversation already.
+    Busy,
+    /// No run, invitation or conversation with that peer (any more).
+    NotOpen,
+    /// The pair has agreed on no key yet.
+    NoKey,
+    /// The message's counter is not the next of its stream.
+    OutOfOrder,
+    /// Another body is stored under that stream and counter.
+    Different,
+    /// The message's epoch is one that the pair never agreed on.
+    UnknownEpoch,
+    /// The server could not read or write its files.
+    Storage,
+    /// A request that this protocol does not have, or not at this point.
+    BadRequest,
+    /// The server has all the connections it allows.
+    Full,
+}
+
+/// A member's part in a run of the agreement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Sends the first step.
+    Initiator,
+    /// Answers it.
+    Responder,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Outcome {
+    /// Both accepted, and what was to be stored is stored.
+    Agreed {
+        /// The other member's proof: the outcome is believed only with it.
+        acceptance: Bytes<32>,
+    },
+    /// One refused.
+    Refused {
+        /// Who.
+        by: Username,
+    },
+    /// One took the invitation or the answer back.
+    Withdrawn {
+        /// Who.
+        by: Username,
+    },
+    /// One lost the connection, logged out, or was taken over.
+    Lost {
+        /// Who.
+        by: Username,
+    },
+    /// Not both answered in time.
+    TimedOut {},
+    /// Both accepted, and the copies were of different keys, or of an epoch not above the last.
+    Mismatch {},
+    /// Both accepted, and the server could not store the copies.
+    NotStored {},
+}
+
+/// A step of the agreement, relayed by the server as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Agreement {
+    /// New key, step 1, by the initiator.
+    Offer(Offer),
+    /// New key, step 2, by the responder.
+    Reply(Reply),
+    /// New key, step 3, by the initiator.
+    Confirm(Confirm),
+    /// Kept key, step 1, by the initiator.
+    Resume(Resume),
+    /// Kept key, step 2, by the responder.
+    ResumeReply(ResumeReply),
+    /// This side will not go on, and why.
+    Decline(Decline),
+}
+
+/// New key, step 1: see `crypto::agreement`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Offer {
+    /// The initiator's identity key (Ed25519).
+    pub identity: Bytes<32>,
+    /// The proposed epoch, from 1.
+    pub epoch: u32,
+    /// A fresh X25519 public key.
+    pub x25519: Bytes<32>,
+    /// A fresh ML-KEM-768 encapsulation key, 1,184 bytes.
+    pub kem_key: Blob,
+    /// The hash of the nonce that step 3 opens.
+    pub commitment: Bytes<32>,
+}
+
+/// New key, step 2.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reply {
+    /// The responder's identity key (Ed25519).
+    pub identity: Bytes<32>,
+    /// A fresh X25519 public key.
+    pub x25519: Bytes<32>,
+    /// The ML-KEM-768 ciphertext, 1,088 bytes.
+    pub kem_ciphertext: Blob,
+    /// A fresh nonce.
+    pub nonce: Bytes<32>,
+    /// By the responder's identity, over everything so far.
+    pub signature: Bytes<64>,
+}
+
+/// New key, step 3.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirm {
+    /// The nonce that step 1 committed to.
+    pub nonce: Bytes<32>,
+    /// By the initiator's identity, over the whole transcript.
+    pub signature: Bytes<64>,
+}
+
+/// Kept key, step 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resume {
+    /// The kept key's epoch.
+    pub epoch: u32,
+    /// The kept key's id.
+    pub key_id: Bytes<16>,
+    /// A fresh nonce.
+    pub nonce: Bytes<32>,
+    /// What the initiator last saw of the responder's messages.
+    pub seen: Option<Seen>,
+}
+
+/// Kept key, step 2.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResumeReply {
+    /// A fresh nonce.
+    pub nonce: Bytes<32>,
+    /// What the responder last saw of the initiator's messages.
+    pub seen: Option<Seen>,
+}
+
+/// A place in a sender's messages: which one, and its body's hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    /// The stream.
+    pub stream: StreamId,
+    /// The counter in it.
+    pub counter: u64,
+    /// The hash of the body.
+    pub hash: Bytes<32>,
+}
+
+/// Why a side will not go on with a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Decline {
+    /// The epoch is used already, or too far ahead: this is the responder's own highest.
+    Epoch {
+        /// The highest that the responder has used.
+        highest_used: u32,
+    },
+    /// Too many runs broke off after this side's reply; its person must name the peer first.
+    Paused {},
+    /// The kept key that the server shows is not the one this side knows.
+    KeptKey {},
+    /// A step that does not verify, or not at this point.
+    Invalid {},
+}
+
+/// A member's own sealed copy of a new key, handed in with the acceptance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnCopy {
+    /// The key's epoch.
+    pub epoch: u32,
+    /// The key's id.
+    pub key_id: Bytes<16>,
+    /// The key, sealed by the member's vault.
+    pub sealed: Blob,
+}
+
+/// A kept key as the server gives it back to one member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeptKey {
+    /// The key's epoch.
+    pub epoch: u32,
+    /// The key's id.
+    pub key_id: Bytes<16>,
+    /// This member's sealed copy.
+    pub sealed: Blob,
+}
+
+/// One line of a pair's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// The number in this pair: 1, 2, 3, ...
+    pub number: u64,
+    /// When the server stored it.
+    pub time: DateTime<Utc>,
+    /// Who sent it, as the server says: believed only if the body opens as theirs.
+    pub sender: Username,
+    /// The sealed message.
+    pub body: Body,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_object_with_one_key() {
+        let leave = Request::Leave { peer: "bob".parse().unwrap() };
+        assert_eq!(serde_json::to_string(&leave).unwrap(), r#"{"leave":{"peer":"bob"}}"#);
+        let hello = Event::Hello { version: 1 };
+        assert_eq!(serde_json::to_string(&hello).unwrap(), r#"{"hello":{"version":1}}"#);
+    }
+}

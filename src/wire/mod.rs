@@ -1,0 +1,23 @@
+//! What travels: names, frames, and the two closed enums, one a direction.
+//!
+//! Everything here is plain data, parsed once at the edge into types that cannot be wrong. It
+//! knows neither sockets nor cryptography: a signature or a ciphertext is so many bytes.
+
+mod body;
+mod bytes;
+mod frame;
+pub mod limits;
+mod message;
+mod name;
+
+pub use body::{Body, BodyError, Header, StreamId};
+pub use bytes::{Blob, Bytes, BytesError};
+pub use frame::{FrameError, Frames, encode, read_frame, write_frame};
+pub use message::{
+    Agreement, Confirm, Decline, Entry, ErrorCode, Event, KeptKey, Offer, Outcome, OwnCopy, Reply, Request,
+    Resume, ResumeReply, Role, Seen,
+};
+pub use name::{NameError, Pair, Username};
+
+/// The version of the protocol this program speaks. Another one is an error, not a negotiation.
+pub const PROTOCOL_VERSION: u32 = 1;
