@@ -1,1 +1,429 @@
-//! To come.
+//! The command line: clap's structures, the configuration file, and what they come to.
+//!
+//! A flag beats the environment, which beats the configuration file, which beats the default. Never a
+//! password: neither in the arguments nor in the environment.
+
+use std::{
+    ffi::OsString,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::{
+    client::{ClientConfig, DEFAULT_PORT, ServerAddress},
+    crypto::key_file::KdfCost,
+    server::{ServerConfig, limits},
+    transport::Fingerprint,
+};
+
+/// Private conversations between people, on a server they run themselves.
+#[derive(Debug, Parser)]
+#[command(
+    name = "securechat",
+    version,
+    propagate_version = true,
+    after_help = "On the machine that is to be the server:  securechat server\n\
+                  On everybody's own machine:               securechat client --host HOST\n\n\
+                  Exit statuses: 0 done, 64 wrong usage, 65 a damaged file, 66 a missing key file, 68 an unknown host,\n\
+                  69 the server is not there, 71 the machine refused, 74 a file could not be read or written,\n\
+                  75 the connection was lost, 76 another protocol, 77 a changed server key or a refused login,\n\
+                  78 a wrong configuration file"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the server: accounts, presence, meetings, and logs that it cannot read
+    Server(ServerArgs),
+    /// Talks: logs in to a server and opens conversations
+    Client(ClientArgs),
+    /// Prints the completions of a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Writes the manual pages into a folder
+    Man {
+        /// The folder, which must exist
+        folder: PathBuf,
+    },
+}
+
+/// How the server's log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One line of text an event
+    Text,
+    /// One JSON object an event
+    Json,
+}
+
+/// How much the server's log says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Only what stops something
+    Error,
+    /// What an operator should look at
+    Warn,
+    /// Starts, stops, logins
+    Info,
+    /// Every connection
+    Debug,
+}
+
+#[derive(Debug, Args)]
+struct ServerArgs {
+    /// Where to listen; port 0 takes a free one [default: every interface, port 4117]
+    #[arg(long, value_name = "ADDR:PORT", env = "SECURECHAT_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// The folder of accounts, keys and conversations [default: data]
+    #[arg(long, value_name = "DIR", env = "SECURECHAT_DATA")]
+    data: Option<PathBuf>,
+    /// A certificate chain (PEM) instead of the self-signed one
+    #[arg(long, value_name = "FILE", env = "SECURECHAT_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", env = "SECURECHAT_TLS_KEY")]
+    tls_key: Option<PathBuf>,
+    /// Connections at once, at most [default: 10000]
+    #[arg(long, value_name = "N", env = "SECURECHAT_MAX_CLIENTS")]
+    max_clients: Option<usize>,
+    /// Seconds that two people have to answer a key [default: 120]
+    #[arg(long, value_name = "SECONDS", env = "SECURECHAT_ANSWER_TIMEOUT")]
+    answer_timeout: Option<u64>,
+    /// How much to log on standard error [default: info]
+    #[arg(long, value_enum, env = "SECURECHAT_LOG")]
+    log: Option<LogLevel>,
+    /// How to log [default: text]
+    #[arg(long, value_enum, env = "SECURECHAT_LOG_FORMAT")]
+    log_format: Option<LogFormat>,
+    /// A TOML file with any of these settings, under the same names
+    #[arg(long, value_name = "FILE", env = "SECURECHAT_SERVER_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct ClientArgs {
+    /// The server, and its port if it is not 4117
+    #[arg(long, value_name = "HOST[:PORT]", env = "SECURECHAT_HOST")]
+    host: Option<String>,
+    /// Where key files, pinned servers and pinned peers are kept [default: the platform's data folder]
+    #[arg(long, value_name = "DIR", env = "SECURECHAT_HOME")]
+    home: Option<PathBuf>,
+    /// The fingerprint that the server printed at its start
+    #[arg(long, value_name = "FINGERPRINT", env = "SECURECHAT_SERVER_KEY")]
+    server_key: Option<Fingerprint>,
+    /// Trust a certificate that one of the system's authorities signed, when no fingerprint is known
+    #[arg(long, env = "SECURECHAT_CA")]
+    ca: bool,
+    /// Memory that opening a new key file takes, in MiB; from 19 [default: 64]
+    #[arg(long, value_name = "MIB", env = "SECURECHAT_KEY_FILE_MEMORY_MIB")]
+    key_file_memory_mib: Option<u32>,
+    /// Passes over that memory; from 2 [default: 3]
+    #[arg(long, value_name = "N", env = "SECURECHAT_KEY_FILE_PASSES")]
+    key_file_passes: Option<u32>,
+    /// A TOML file with any of these settings, under the same names
+    #[arg(long, value_name = "FILE", env = "SECURECHAT_CLIENT_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct ServerFile {
+    listen: Option<SocketAddr>,
+    data: Option<PathBuf>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    max_clients: Option<usize>,
+    answer_timeout: Option<u64>,
+    log: Option<LogLevel>,
+    log_format: Option<LogFormat>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct ClientFile {
+    host: Option<String>,
+    home: Option<PathBuf>,
+    server_key: Option<String>,
+    ca: Option<bool>,
+    key_file_memory_mib: Option<u32>,
+    key_file_passes: Option<u32>,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Task {
+    /// Run a server.
+    Server(Box<ServerConfig>, LogLevel, LogFormat),
+    /// Run a client.
+    Client(Box<ClientConfig>),
+    /// Print completions.
+    Completions(clap_complete::Shell),
+    /// Write manual pages.
+    Man(PathBuf),
+}
+
+/// What is wrong with a setting.
+#[derive(Debug, Error)]
+pub enum CliError {
+    /// Clap's own words, or its help.
+    #[error(transparent)]
+    Usage(#[from] clap::Error),
+    /// No host was named.
+    #[error("the server's host is missing")]
+    NoHost,
+    /// A setting has a value that it cannot have.
+    #[error("{setting}: {what}")]
+    Setting {
+        /// Which setting.
+        setting: &'static str,
+        /// What is wrong.
+        what: String,
+    },
+    /// The configuration file cannot be read.
+    #[error("the configuration file {}: {source}", path.display())]
+    ConfigRead {
+        /// Which file.
+        path: PathBuf,
+        /// What happened.
+        source: std::io::Error,
+    },
+    /// The configuration file is not right.
+    #[error("the configuration file {}: {source}", path.display())]
+    Config {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        source: Box<toml::de::Error>,
+    },
+    /// There is no folder to keep things in.
+    #[error("the platform's data folder is not known")]
+    NoHome,
+}
+
+impl CliError {
+    /// The next step.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NoHost => Some("type: securechat client --host HOST, or HOST:PORT if the port is not 4117"),
+            Self::Config { .. } => Some("its names are those of the flags, without the dashes in front"),
+            Self::NoHome => Some("name a folder with --home"),
+            Self::Usage(_) | Self::Setting { .. } | Self::ConfigRead { .. } => None,
+        }
+    }
+
+    /// The exit status: 64 for wrong usage, 78 for a wrong configuration file.
+    #[must_use]
+    pub fn exit_status(&self) -> u8 {
+        match self {
+            Self::Config { .. } | Self::ConfigRead { .. } => 78,
+            _ => 64,
+        }
+    }
+}
+
+/// Reads the command line, the environment and the configuration file.
+///
+/// # Errors
+/// As the variants of [`CliError`] say; help and version come as [`CliError::Usage`].
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Task, CliError> {
+    Ok(match Cli::try_parse_from(arguments)?.command {
+        Command::Server(args) => server(args)?,
+        Command::Client(args) => Task::Client(Box::new(client(args)?)),
+        Command::Completions { shell } => Task::Completions(shell),
+        Command::Man { folder } => Task::Man(folder),
+    })
+}
+
+fn server(args: ServerArgs) -> Result<Task, CliError> {
+    let file: ServerFile = read_config(args.config.as_deref())?;
+    let tls = match (args.tls_cert.or(file.tls_cert), args.tls_key.or(file.tls_key)) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (None, None) => None,
+        (Some(_), None) => return Err(setting("--tls-key", "a certificate needs its key: give both or neither")),
+        (None, Some(_)) => return Err(setting("--tls-cert", "a key needs its certificate: give both or neither")),
+    };
+    let max_clients = args.max_clients.or(file.max_clients).unwrap_or(limits::MAX_CLIENTS);
+    if max_clients == 0 {
+        return Err(setting("--max-clients", "a server without clients is of no use; give 1 or more"));
+    }
+    let answer_timeout_s = args.answer_timeout.or(file.answer_timeout).unwrap_or(limits::ANSWER_TIMEOUT_S);
+    if !(1..=86_400).contains(&answer_timeout_s) {
+        return Err(setting("--answer-timeout", "give 1 to 86400 seconds"));
+    }
+    let config = ServerConfig {
+        listen: args.listen.or(file.listen),
+        tls,
+        max_clients,
+        answer_timeout: Duration::from_secs(answer_timeout_s),
+        ..ServerConfig::new(args.data.or(file.data).unwrap_or_else(|| PathBuf::from("data")))
+    };
+    let level = args.log.or(file.log).unwrap_or(LogLevel::Info);
+    let format = args.log_format.or(file.log_format).unwrap_or(LogFormat::Text);
+    Ok(Task::Server(Box::new(config), level, format))
+}
+
+fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
+    let file: ClientFile = read_config(args.config.as_deref())?;
+    let host = args.host.or(file.host).ok_or(CliError::NoHost)?;
+    let address: ServerAddress =
+        host.parse().map_err(|error: crate::client::AddressError| setting("--host", &error.to_string()))?;
+    let from_file = match file.server_key {
+        Some(text) => {
+            let parsed = text.parse().map_err(|error: crate::transport::FingerprintError| error.to_string());
+            Some(parsed.map_err(|error| setting("server-key", &error))?)
+        }
+        None => None,
+    };
+    let mut cost = KdfCost::default();
+    if let Some(memory_mib) = args.key_file_memory_mib.or(file.key_file_memory_mib) {
+        cost.memory_kib = memory_mib.saturating_mul(1024);
+    }
+    if let Some(passes) = args.key_file_passes.or(file.key_file_passes) {
+        cost.passes = passes;
+    }
+    cost.check().map_err(|error| setting("--key-file-memory-mib, --key-file-passes", &error.to_string()))?;
+    let home = match args.home.or(file.home) {
+        Some(home) => home,
+        None => default_home()?,
+    };
+    Ok(ClientConfig {
+        address,
+        home,
+        server_key: args.server_key.or(from_file),
+        authorities: args.ca || file.ca.unwrap_or(false),
+        key_file_cost: cost,
+    })
+}
+
+fn default_home() -> Result<PathBuf, CliError> {
+    let names = AppStrategyArgs {
+        top_level_domain: "org".into(),
+        author: "securechat".into(),
+        app_name: "securechat".into(),
+    };
+    Ok(choose_app_strategy(names).map_err(|_| CliError::NoHome)?.data_dir())
+}
+
+fn read_config<T: Default + serde::de::DeserializeOwned>(path: Option<&Path>) -> Result<T, CliError> {
+    let Some(path) = path else { return Ok(T::default()) };
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| CliError::ConfigRead { path: path.to_owned(), source })?;
+    toml::from_str(&text).map_err(|source| CliError::Config { path: path.to_owned(), source: Box::new(source) })
+}
+
+fn setting(setting: &'static str, what: &str) -> CliError {
+    CliError::Setting { setting, what: what.to_owned() }
+}
+
+/// What the server prints when it accepts connections: its address, its key, and the line to paste.
+#[must_use]
+pub fn announcement(local: SocketAddr, key: &Fingerprint) -> String {
+    // An address that means every interface is not one that others can type.
+    let host = if local.ip().is_unspecified() { "HOST".to_owned() } else { local.ip().to_string() };
+    let host = match (local.is_ipv6() && !local.ip().is_unspecified(), local.port()) {
+        (_, DEFAULT_PORT) => host,
+        (true, port) => format!("[{host}]:{port}"),
+        (false, port) => format!("{host}:{port}"),
+    };
+    format!("listening on {local}\nserver key {key}\nsecurechat client --host {host} --server-key {key}\n")
+}
+
+/// The completions of a shell, as text.
+#[must_use]
+pub fn completions(shell: clap_complete::Shell) -> Vec<u8> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "securechat", &mut text);
+    text
+}
+
+/// Writes one manual page a command into a folder.
+///
+/// # Errors
+/// When a page cannot be written.
+pub fn write_man_pages(folder: &Path) -> std::io::Result<()> {
+    clap_mangen::generate_to(Cli::command(), folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Task, CliError> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_flag_beats_the_file_and_the_file_beats_the_default() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("server.toml");
+        std::fs::write(&path, "max-clients = 7\nanswer-timeout = 9\n").unwrap();
+        let line = format!("securechat server --max-clients 3 --config {}", path.display());
+        let Task::Server(config, level, _) = read(&line).unwrap() else { panic!("not a server") };
+        assert_eq!(config.max_clients, 3);
+        assert_eq!(config.answer_timeout, Duration::from_secs(9));
+        assert_eq!(level, LogLevel::Info);
+    }
+
+    #[test]
+    fn a_misspelt_setting_in_the_file_is_an_error_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("server.toml");
+        std::fs::write(&path, "max-client = 7\n").unwrap();
+        let error = read(&format!("securechat server --config {}", path.display())).unwrap_err();
+        assert!(error.to_string().contains("max-client"), "{error}");
+        assert_eq!(error.exit_status(), 78);
+    }
+
+    #[test]
+    fn wrong_usage_is_status_64_and_says_what_is_right() {
+        for line in [
+            "securechat client",
+            "securechat client --host :9",
+            "securechat client --host h --key-file-memory-mib 18",
+            "securechat server --max-clients 0",
+            "securechat server --tls-cert x",
+            "securechat server --listen nonsense",
+            "securechat dance",
+        ] {
+            let error = read(line).unwrap_err();
+            assert_eq!(error.exit_status(), 64, "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_announcement_can_be_pasted() {
+        let key: Fingerprint = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".parse().unwrap();
+        for (local, host) in [
+            ("127.0.0.1:4117", "127.0.0.1"),
+            ("127.0.0.1:99", "127.0.0.1:99"),
+            ("[::1]:99", "[::1]:99"),
+            ("[::]:4117", "HOST"),
+            ("0.0.0.0:99", "HOST:99"),
+        ] {
+            let text = announcement(local.parse().unwrap(), &key);
+            let lines: Vec<&str> = text.lines().collect();
+            assert_eq!(lines[0], format!("listening on {local}"));
+            assert_eq!(lines[1], format!("server key {key}"));
+            assert_eq!(lines[2], format!("securechat client --host {host} --server-key {key}"));
+        }
+    }
+}

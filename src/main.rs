@@ -1,3 +1,85 @@
-//! The last words and the exit status.
+//! The last words, `error: ...` and `hint: ...`, and the exit status.
 
-fn main() {}
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use securechat::{
+    cli::{self, CliError, LogFormat, LogLevel, Task},
+    client,
+    server::{self, ServerConfig},
+};
+
+fn main() -> ExitCode {
+    match cli::parse(std::env::args_os()) {
+        Ok(Task::Server(config, level, format)) => run_server(*config, level, format),
+        Ok(Task::Client(config)) => match client::run(&config) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => last_words(&error, error.hint().as_deref(), error.exit_status()),
+        },
+        Ok(Task::Completions(shell)) => written(io::stdout().write_all(&cli::completions(shell))),
+        Ok(Task::Man(folder)) => written(cli::write_man_pages(&folder)),
+        Err(CliError::Usage(usage)) => {
+            let _ = usage.print();
+            if usage.use_stderr() { ExitCode::from(64) } else { ExitCode::SUCCESS }
+        }
+        Err(error) => last_words(&error, error.hint(), error.exit_status()),
+    }
+}
+
+fn run_server(config: ServerConfig, level: LogLevel, format: LogFormat) -> ExitCode {
+    start_log(level, format);
+    let ended = server::run(config, &mut |announcement: server::Announcement| {
+        let text = cli::announcement(announcement.local, &announcement.server_key);
+        let mut out = io::stdout().lock();
+        // A server whose output nobody reads serves all the same.
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    });
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => last_words(&error, error.hint().as_deref(), error.exit_status()),
+    }
+}
+
+fn start_log(level: LogLevel, format: LogFormat) {
+    let level = match level {
+        LogLevel::Error => tracing::Level::ERROR,
+        LogLevel::Warn => tracing::Level::WARN,
+        LogLevel::Info => tracing::Level::INFO,
+        LogLevel::Debug => tracing::Level::DEBUG,
+    };
+    let log = tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        // A log that cannot be written must not end a thread: the subscriber would panic over it.
+        .log_internal_errors(false)
+        .with_max_level(level);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+fn written(result: io::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => last_words(&error, None, client::status::IO),
+    }
+}
+
+/// Says why it ends. `eprintln!` would panic where standard error cannot be written.
+fn last_words(error: &dyn std::error::Error, hint: Option<&str>, status: u8) -> ExitCode {
+    let mut out = anstream::stderr().lock();
+    let _ = writeln!(out, "error: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let _ = writeln!(out, "  because: {cause}");
+        source = cause.source();
+    }
+    if let Some(hint) = hint {
+        let _ = writeln!(out, "hint: {hint}");
+    }
+    ExitCode::from(status)
+}

@@ -1,1 +1,68 @@
-//! To come.
+//! The person's side: what they are asked, what they see, what this machine remembers for them.
+//!
+//! One loop (`app`) takes one closed enum of events in order. Everything shown goes through `desk` to
+//! the terminal; every sentence is in `words`. Nothing here names TLS, and nothing but the terminal
+//! prints.
+
+use std::path::PathBuf;
+
+use crate::{crypto::key_file::KdfCost, transport::Fingerprint};
+
+mod account;
+mod address;
+mod app;
+mod chain;
+mod command;
+mod connection;
+mod conversation;
+mod desk;
+mod door;
+mod error;
+mod event;
+mod home;
+mod meeting;
+mod passwd;
+mod pins;
+mod run;
+mod talk;
+pub mod terminal;
+mod words;
+
+pub use address::{AddressError, DEFAULT_PORT, ServerAddress};
+pub use error::{ClientError, status};
+pub use home::HomeError;
+
+/// What the client is to do, as the command line says.
+#[derive(Debug, Clone)]
+pub struct ClientConfig {
+    /// Which server.
+    pub address: ServerAddress,
+    /// The folder that holds one folder a server.
+    pub home: PathBuf,
+    /// The fingerprint that the server must show.
+    pub server_key: Option<Fingerprint>,
+    /// Trust certificates that the system's authorities signed.
+    pub authorities: bool,
+    /// What opening a key file made from now on costs.
+    pub key_file_cost: KdfCost,
+}
+
+/// Runs the client until its person leaves or the connection ends.
+///
+/// # Errors
+/// As the variants of [`ClientError`] say; each has an exit status, and most a hint.
+pub fn run(config: &ClientConfig) -> Result<(), ClientError> {
+    let mut desk = desk::Desk::open()?;
+    let ended = run_at(config, &mut desk);
+    desk.close();
+    ended
+}
+
+fn run_at(config: &ClientConfig, desk: &mut desk::Desk) -> Result<(), ClientError> {
+    let folder = home::ServerFolder::open(&config.home, &config.address)?;
+    let mut door = door::Door::open(config, &folder, desk)?;
+    match account::enter(config, &folder, &mut door, desk)? {
+        Some(logged_in) => app::App::new(desk, &folder, config.key_file_cost, logged_in)?.run(),
+        None => Ok(()),
+    }
+}

@@ -28,6 +28,9 @@ pub enum NameError {
     /// A name that Windows keeps for a device, with or without an extension.
     #[error("that name is reserved by an operating system; please choose another")]
     Device,
+    /// A word that answers a question of the client, so nobody can be called by it.
+    #[error("that word has a meaning of its own here; please choose another name")]
+    Word,
     /// A pair of one name with itself.
     #[error("a pair is two different usernames")]
     SameTwice,
@@ -36,7 +39,11 @@ pub enum NameError {
     NotAPair,
 }
 
-/// A username: `[a-z0-9][a-z0-9_.-]{0,31}`, no final dot, no Windows device name.
+/// Answers to the client's questions: an inviter of such a name could be accepted by naming them.
+const RESERVED_WORDS: [&str; 3] = ["exit", "no", "yes"];
+
+/// A username: `[a-z0-9][a-z0-9_.-]{0,31}`, no final dot, no Windows device name,
+/// not `exit`, `no` or `yes`.
 ///
 /// Safe as a file name on every platform, and free of `+`, which joins the names of a pair.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -80,6 +87,9 @@ impl FromStr for Username {
         }
         if is_windows_device(text) {
             return Err(NameError::Device);
+        }
+        if RESERVED_WORDS.contains(&text) {
+            return Err(NameError::Word);
         }
         Ok(Self(text.to_owned()))
     }
@@ -224,6 +234,8 @@ mod tests {
             ("nul", NameError::Device),
             ("com1", NameError::Device),
             ("lpt9.txt", NameError::Device),
+            ("yes", NameError::Word),
+            ("exit", NameError::Word),
         ];
         for (text, error) in cases {
             assert_eq!(text.parse::<Username>(), Err(error), "{text:?}");

@@ -1,0 +1,208 @@
+//! The account: making one, or logging in to one. Ends logged in, or with the person gone.
+
+use super::{
+    ClientConfig,
+    connection::Connection,
+    desk::Desk,
+    door::Door,
+    error::ClientError,
+    home::{HomeError, ServerFolder},
+    words,
+};
+use crate::{
+    crypto::key_file::{KeyFile, KeyFileError, Password, Unlocked},
+    wire::{ErrorCode, Event, Request, Username},
+};
+
+/// Somebody logged in.
+pub(super) struct LoggedIn {
+    pub(super) name: Username,
+    pub(super) keys: Unlocked,
+    pub(super) connection: Connection,
+}
+
+/// What one try at an account came to.
+enum Try {
+    Done(Box<LoggedIn>),
+    Again,
+    End,
+}
+
+/// Asks until somebody is logged in; `None` when the input ended.
+pub(super) fn enter(
+    config: &ClientConfig,
+    folder: &ServerFolder,
+    door: &mut Door<'_>,
+    desk: &mut Desk,
+) -> Result<Option<LoggedIn>, ClientError> {
+    let has_account = loop {
+        let Some(answer) = desk.ask(words::ACCOUNT_QUESTION)? else { return Ok(None) };
+        match answer.trim().to_lowercase().as_str() {
+            "yes" | "y" => break true,
+            "no" | "n" => break false,
+            _ => {}
+        }
+    };
+    loop {
+        let tried = if has_account {
+            log_in(folder, door, desk)?
+        } else {
+            register(config, folder, door, desk)?
+        };
+        match tried {
+            Try::Done(logged_in) => return Ok(Some(*logged_in)),
+            Try::Again => {}
+            Try::End => return Ok(None),
+        }
+    }
+}
+
+fn ask_name(desk: &mut Desk) -> Result<Option<Username>, ClientError> {
+    loop {
+        let Some(typed) = desk.ask(words::USERNAME_QUESTION)? else { return Ok(None) };
+        match Username::from_typed(&typed) {
+            Ok(name) => return Ok(Some(name)),
+            Err(error) => desk.show(&error.to_string()),
+        }
+    }
+}
+
+/// Asks for a password that is not empty, twice on a terminal when it is a new one.
+pub(super) fn ask_password(desk: &mut Desk, question: &str, new: bool) -> Result<Option<Password>, ClientError> {
+    loop {
+        let Some(typed) = desk.ask_secret(question)? else { return Ok(None) };
+        let Some(password) = Password::new(typed) else {
+            desk.show(words::PASSWORD_EMPTY);
+            continue;
+        };
+        if new && desk.is_interactive() {
+            let Some(repeated) = desk.ask_secret(words::REPEAT_QUESTION)? else { return Ok(None) };
+            if Password::new(repeated).is_none_or(|repeated| repeated != password) {
+                desk.show(words::PASSWORDS_DIFFER);
+                continue;
+            }
+        }
+        return Ok(Some(password));
+    }
+}
+
+fn register(
+    config: &ClientConfig,
+    folder: &ServerFolder,
+    door: &mut Door<'_>,
+    desk: &mut Desk,
+) -> Result<Try, ClientError> {
+    let Some(name) = ask_name(desk)? else { return Ok(Try::End) };
+    if let Some(path) = folder.existing_key_file(&name) {
+        desk.show(&words::key_file_is_there(&name, &path));
+        return Ok(Try::Again);
+    }
+    let Some(password) = ask_password(desk, words::PASSWORD_QUESTION, true)? else { return Ok(Try::End) };
+    let (key_file, keys) = KeyFile::create(&name, &password, config.key_file_cost)?;
+    // On disk before the server hears of it: no account can exist whose key file was lost.
+    folder.put_new_key_file(&key_file)?;
+    let connection = match door.fresh() {
+        Ok(connection) => connection,
+        Err(error) => {
+            folder.drop_new_key_file(&name)?;
+            return Err(error);
+        }
+    };
+    let signature = keys.login.sign_register(&name, &connection.exporter());
+    connection.send(&Request::Register {
+        username: name.clone(),
+        login_key: keys.login.public(),
+        signature,
+    })?;
+    match connection.answer()? {
+        Event::LoggedIn {} => {
+            folder.adopt_new_key_file(&name)?;
+            desk.show(&words::account_created(&folder.key_file_path(&name)));
+            Ok(Try::Done(Box::new(LoggedIn { name, keys, connection })))
+        }
+        Event::Error { code: ErrorCode::NameTaken, .. } => {
+            folder.drop_new_key_file(&name)?;
+            desk.show(&words::name_taken(&name));
+            door.keep(connection);
+            Ok(Try::Again)
+        }
+        Event::Error { code: ErrorCode::Storage, .. } => {
+            folder.drop_new_key_file(&name)?;
+            desk.show(words::SERVER_COULD_NOT_STORE);
+            door.keep(connection);
+            Ok(Try::Again)
+        }
+        Event::Error { code: ErrorCode::TooManyAttempts, .. } => {
+            folder.drop_new_key_file(&name)?;
+            Err(ClientError::TooManyAttempts)
+        }
+        _ => Err(ClientError::Protocol("it did not answer a registration")),
+    }
+}
+
+fn log_in(folder: &ServerFolder, door: &mut Door<'_>, desk: &mut Desk) -> Result<Try, ClientError> {
+    let Some(name) = ask_name(desk)? else { return Ok(Try::End) };
+    let Some(password) = ask_password(desk, words::PASSWORD_QUESTION, false)? else { return Ok(Try::End) };
+    let key_files = match folder.key_files(&name) {
+        Ok(key_files) => key_files,
+        Err(error @ (HomeError::NoKeyFile { .. } | HomeError::KeyFile { .. })) => {
+            let error = ClientError::Home(error);
+            desk.show(&words::with_hint(&error.to_string(), error.hint().as_deref()));
+            return Ok(Try::Again);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    // After a crash in the middle of a password change there are two: the new one is tried first.
+    let both = key_files.len() == 2;
+    for (key_file, waiting) in key_files {
+        if *key_file.username() != name {
+            continue;
+        }
+        let keys = match key_file.open(&password) {
+            Ok(keys) => keys,
+            Err(KeyFileError::WrongPassword) => continue,
+            Err(source) => return Err(source.into()),
+        };
+        match present(&name, keys, door)? {
+            Presented::LoggedIn(logged_in) => {
+                settle_key_files(folder, &name, waiting, both)?;
+                return Ok(Try::Done(logged_in));
+            }
+            Presented::Wrong => {}
+        }
+    }
+    desk.show(words::WRONG_LOGIN);
+    Ok(Try::Again)
+}
+
+/// One of the key files logged in, so the server is known to hold its login key and not the other's.
+fn settle_key_files(folder: &ServerFolder, name: &Username, waiting: bool, both: bool) -> Result<(), ClientError> {
+    if waiting {
+        folder.adopt_new_key_file(name)?;
+    } else if both {
+        folder.drop_new_key_file(name)?;
+    }
+    Ok(())
+}
+
+enum Presented {
+    LoggedIn(Box<LoggedIn>),
+    Wrong,
+}
+
+fn present(name: &Username, keys: Unlocked, door: &mut Door<'_>) -> Result<Presented, ClientError> {
+    let connection = door.fresh()?;
+    let signature = keys.login.sign_login(name, &connection.exporter());
+    connection.send(&Request::Login { username: name.clone(), signature })?;
+    match connection.answer()? {
+        Event::LoggedIn {} => {
+            Ok(Presented::LoggedIn(Box::new(LoggedIn { name: name.clone(), keys, connection })))
+        }
+        Event::Error { code: ErrorCode::WrongUsernameOrPassword, .. } => {
+            door.keep(connection);
+            Ok(Presented::Wrong)
+        }
+        Event::Error { code: ErrorCode::TooManyAttempts, .. } => Err(ClientError::TooManyAttempts),
+        _ => Err(ClientError::Protocol("it did not answer a login")),
+    }
+}

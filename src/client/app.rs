@@ -1,0 +1,520 @@
+//! The loop: one person, one connection, one closed enum of events, taken in order.
+//!
+//! This file holds the states and what typed lines mean in each. What the agreement brings is in
+//! `run`, what a conversation brings in `talk`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{RecvTimeoutError, never, select};
+
+use super::{
+    account::LoggedIn,
+    command::{Line, Verify},
+    connection::Connection,
+    conversation::Conversation,
+    desk::Desk,
+    error::ClientError,
+    event::Event,
+    home::ServerFolder,
+    meeting::Meeting,
+    pins::{PeerPins, Pins},
+    run::BrokenRuns,
+    terminal::Input,
+    words,
+};
+use crate::{
+    crypto::key_file::{KdfCost, Unlocked},
+    wire::{self, ErrorCode, Request, Username},
+};
+
+/// Pins that changed are written at the latest after this long.
+const PINS_UNSAVED_FOR: Duration = Duration::from_secs(1);
+
+/// At the end, how long to wait for what was sent to be confirmed.
+const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a request that only the server answers may take.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where the person is.
+pub(super) enum Place {
+    /// Asked whom to meet.
+    Lobby,
+    /// Named somebody; the server has not answered yet.
+    Inviting(Username),
+    /// The named one is busy.
+    Waiting(Username),
+    /// In a run of the agreement, outside a conversation.
+    Meeting(Box<Meeting>),
+    /// In the conversation with this peer, perhaps with a run for a new key within it.
+    Talking(Username, Option<Box<Meeting>>),
+}
+
+/// Whether to go on.
+pub(super) enum Flow {
+    Continue,
+    End,
+}
+
+/// What there is to ask now.
+enum Wanted {
+    Question(String),
+    /// A line, without a question.
+    Line,
+    /// A line only where a person sits: a script's next line belongs to the next question.
+    LineFromPerson,
+}
+
+/// The client, logged in.
+pub(super) struct App<'a> {
+    pub(super) desk: &'a mut Desk,
+    pub(super) folder: &'a ServerFolder,
+    pub(super) key_file_cost: KdfCost,
+    pub(super) me: Username,
+    pub(super) keys: Unlocked,
+    pub(super) connection: Connection,
+    pub(super) pins: Pins,
+    pub(super) place: Place,
+    /// The open conversation, and closed ones whose last messages are not confirmed yet.
+    pub(super) talks: BTreeMap<Username, Conversation>,
+    /// What the server said while an answer was being waited for.
+    deferred: VecDeque<wire::Event>,
+    /// Lines that came when nothing was asked: they answer what is asked next.
+    held: VecDeque<String>,
+    input_ended: bool,
+    pins_changed_at: Option<Instant>,
+    /// When to say that the other has not answered yet.
+    pub(super) say_waiting_at: Option<Instant>,
+    pub(super) broken_runs: BrokenRuns,
+    /// Peers whom this person named and who may be met without being counted.
+    pub(super) rekey_asked: bool,
+    pub(super) epoch_floors: BTreeMap<Username, u32>,
+    pub(super) kept_key_declined: BTreeSet<Username>,
+}
+
+impl<'a> App<'a> {
+    /// Takes over from the account stage.
+    pub(super) fn new(
+        desk: &'a mut Desk,
+        folder: &'a ServerFolder,
+        key_file_cost: KdfCost,
+        logged_in: LoggedIn,
+    ) -> Result<Self, ClientError> {
+        let LoggedIn { name: me, keys, connection } = logged_in;
+        let pins = folder.pins(&me, &keys.vault)?.unwrap_or_default();
+        desk.converse();
+        Ok(Self {
+            desk,
+            folder,
+            key_file_cost,
+            me,
+            keys,
+            connection,
+            pins,
+            place: Place::Lobby,
+            talks: BTreeMap::new(),
+            deferred: VecDeque::new(),
+            held: VecDeque::new(),
+            input_ended: false,
+            pins_changed_at: None,
+            say_waiting_at: None,
+            broken_runs: BrokenRuns::default(),
+            rekey_asked: false,
+            epoch_floors: BTreeMap::new(),
+            kept_key_declined: BTreeSet::new(),
+        })
+    }
+
+    /// Runs until the person leaves or the connection ends.
+    pub(super) fn run(mut self) -> Result<(), ClientError> {
+        let ended = loop {
+            match self.turn() {
+                Ok(Flow::Continue) => {}
+                Ok(Flow::End) => break self.log_out(),
+                Err(error) => break Err(error),
+            }
+        };
+        // A client that was taken over leaves the memory to the newer one.
+        if !matches!(ended, Err(ClientError::TakenOver)) {
+            self.save_pins()?;
+        }
+        for text in self.talks.values().flat_map(Conversation::unconfirmed) {
+            self.desk.warn(&words::fate_unknown(&text));
+        }
+        ended
+    }
+
+    fn turn(&mut self) -> Result<Flow, ClientError> {
+        if let Some(line) = self.want_input() {
+            return self.on_line(&line);
+        }
+        match self.next() {
+            Event::Person(Input::Line(line)) => {
+                if self.holds_lines() {
+                    self.held.push_back(line);
+                    return Ok(Flow::Continue);
+                }
+                self.on_line(&line)
+            }
+            Event::Person(Input::End) => {
+                self.input_ended = true;
+                Ok(Flow::End)
+            }
+            Event::Person(Input::Failed(error)) => Err(ClientError::Terminal(error)),
+            Event::Server(incoming) => {
+                self.on_server(incoming?)?;
+                Ok(Flow::Continue)
+            }
+            Event::Tick => self.on_tick(),
+        }
+    }
+
+    /// Asks for what is wanted now; or gives a line that came early and answers it.
+    fn want_input(&mut self) -> Option<String> {
+        let wanted = self.wanted();
+        let takes_lines = !matches!(wanted, Wanted::LineFromPerson) && !self.holds_lines();
+        if takes_lines && let Some(line) = self.held.pop_front() {
+            if let Wanted::Question(question) = wanted {
+                self.desk.show(question.trim_end());
+            }
+            return Some(line);
+        }
+        match wanted {
+            Wanted::Question(question) => self.desk.put_question(&question),
+            Wanted::Line => self.desk.listen(),
+            Wanted::LineFromPerson if self.desk.is_interactive() => self.desk.listen(),
+            Wanted::LineFromPerson => {}
+        }
+        None
+    }
+
+    fn wanted(&self) -> Wanted {
+        match &self.place {
+            Place::Lobby => Wanted::Question(words::LOBBY_QUESTION.into()),
+            Place::Inviting(_) => Wanted::LineFromPerson,
+            Place::Meeting(run) | Place::Talking(_, Some(run)) if run.is_asking() => {
+                Wanted::Question(words::key_question(&run.peer))
+            }
+            Place::Waiting(_) if self.held.is_empty() => Wanted::Line,
+            Place::Meeting(run) if run.has_accepted() && self.held.is_empty() => Wanted::Line,
+            Place::Waiting(_) | Place::Meeting(_) => Wanted::LineFromPerson,
+            Place::Talking(..) => Wanted::Line,
+        }
+    }
+
+    /// Whether a line that comes now is kept for the next question: while nothing is asked.
+    fn holds_lines(&self) -> bool {
+        match &self.place {
+            Place::Inviting(_) => true,
+            Place::Meeting(run) => !run.is_asking() && !run.has_accepted(),
+            Place::Lobby | Place::Waiting(_) | Place::Talking(..) => false,
+        }
+    }
+
+    fn next(&mut self) -> Event {
+        if let Some(event) = self.deferred.pop_front() {
+            return Event::Server(Ok(event));
+        }
+        let tick = [self.say_waiting_at, self.pins_changed_at.map(|at| at + PINS_UNSAVED_FOR)];
+        let tick = match tick.into_iter().flatten().min() {
+            Some(at) => crossbeam_channel::at(at),
+            None => never(),
+        };
+        select! {
+            recv(self.connection.incoming()) -> incoming => {
+                Event::Server(incoming.unwrap_or(Err(ClientError::Lost(None))))
+            }
+            recv(self.desk.typed()) -> input => Event::Person(input.unwrap_or(Input::End)),
+            recv(tick) -> _ => Event::Tick,
+        }
+    }
+
+    fn on_tick(&mut self) -> Result<Flow, ClientError> {
+        let now = Instant::now();
+        if self.say_waiting_at.is_some_and(|at| at <= now) {
+            self.say_waiting_at = None;
+            if let Place::Meeting(run) | Place::Talking(_, Some(run)) = &self.place {
+                self.desk.show(&words::waiting_for_answer(&run.peer));
+            }
+        }
+        if self.pins_changed_at.is_some_and(|at| at + PINS_UNSAVED_FOR <= now) {
+            self.save_pins()?;
+        }
+        Ok(Flow::Continue)
+    }
+
+    // What typed lines mean.
+
+    fn on_line(&mut self, typed: &str) -> Result<Flow, ClientError> {
+        match Line::read(typed) {
+            Line::Text(text) => return self.on_text(&text),
+            Line::Quit => return Ok(Flow::End),
+            Line::Help => self.desk.show(words::HELP),
+            Line::Who => self.connection.send(&Request::Who {})?,
+            Line::History(count) => self.show_history(count)?,
+            Line::Verify(what) => self.verify(&what)?,
+            Line::Rekey => self.ask_rekey()?,
+            Line::Passwd => match self.place {
+                Place::Lobby => return self.change_password(),
+                _ => self.desk.show(words::LOBBY_ONLY),
+            },
+            Line::Unknown(line) => {
+                let line = crate::printable::Printable::line(&line).to_string();
+                self.desk.show(&words::unknown_command(&line));
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn on_text(&mut self, text: &str) -> Result<Flow, ClientError> {
+        match &self.place {
+            Place::Lobby => return self.on_name(text),
+            Place::Meeting(run) if run.is_asking() => self.on_answer(text)?,
+            Place::Talking(_, Some(run)) if run.is_asking() => self.on_answer(text)?,
+            Place::Meeting(run) => {
+                let peer = run.peer.clone();
+                self.on_waiting_text(&peer, text)?;
+            }
+            Place::Waiting(peer) | Place::Inviting(peer) => {
+                let peer = peer.clone();
+                self.on_waiting_text(&peer, text)?;
+            }
+            Place::Talking(peer, _) => {
+                let peer = peer.clone();
+                if text.trim() == "exit" {
+                    self.connection.send(&Request::Leave { peer })?;
+                } else {
+                    self.send_text(&peer, text)?;
+                }
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// A line in the lobby: a name, or `exit`.
+    fn on_name(&mut self, text: &str) -> Result<Flow, ClientError> {
+        match text.trim() {
+            "exit" => return Ok(Flow::End),
+            "" => return Ok(Flow::Continue),
+            _ => {}
+        }
+        if self.desk.take_stale_draft() {
+            let line = crate::printable::Printable::line(text).to_string();
+            self.desk.show(&words::draft_not_sent(&line));
+            return Ok(Flow::Continue);
+        }
+        match Username::from_typed(text) {
+            Err(error) => self.desk.show(&error.to_string()),
+            Ok(name) if name == self.me => self.desk.show(words::YOURSELF),
+            Ok(name) => {
+                self.broken_runs.named(&name);
+                self.connection.send(&Request::Invite { peer: name.clone(), new_key: false })?;
+                self.place = Place::Inviting(name);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// A line while the other side has the word: it can be taken back; a script's line is kept.
+    fn on_waiting_text(&mut self, peer: &Username, text: &str) -> Result<(), ClientError> {
+        if matches!(text.trim().to_lowercase().as_str(), "no" | "n" | "exit") {
+            return self.connection.send(&Request::Withdraw { peer: peer.clone() });
+        }
+        if self.desk.is_interactive() {
+            self.desk.show(&words::not_sent_while_waiting(peer));
+        } else {
+            self.held.push_back(text.to_owned());
+        }
+        Ok(())
+    }
+
+    fn verify(&mut self, what: &Verify) -> Result<(), ClientError> {
+        let talking = match &self.place {
+            Place::Talking(peer, _) => Some(peer.clone()),
+            Place::Meeting(run) => Some(run.peer.clone()),
+            _ => None,
+        };
+        let peer = match what {
+            Verify::Peer(name) => name.clone(),
+            Verify::Current | Verify::Code(_) => match talking {
+                Some(peer) => peer,
+                None => {
+                    self.desk.show(words::OPEN_CONVERSATION_ONLY);
+                    return Ok(());
+                }
+            },
+        };
+        if let Verify::Code(code) = what {
+            return self.verify_by_code(&peer, code);
+        }
+        let pins = self.pins.peer(&peer);
+        let Some(identity) = &pins.identity else {
+            self.desk.show(&words::nothing_known(&peer));
+            return Ok(());
+        };
+        let standing = pins.standing(&identity.key);
+        let own = self.keys.identity.public();
+        self.desk.show(&words::verify_status(&peer, &identity.key, &own, standing));
+        if let Some(conversation) = self.talks.get(&peer) {
+            self.desk.show(&words::verify_with_codes(&peer, conversation.codes().0));
+        }
+        Ok(())
+    }
+
+    // What the server says.
+
+    fn on_server(&mut self, event: wire::Event) -> Result<(), ClientError> {
+        match event {
+            wire::Event::Invited { peer } => {
+                let busy = !matches!(self.place, Place::Lobby | Place::Inviting(_));
+                let text = if busy { words::invited_while_busy(&peer) } else { words::invited(&peer) };
+                self.desk.notice(&text);
+            }
+            wire::Event::Waiting { peer } => {
+                self.desk.show(&words::peer_is_busy(&peer));
+                self.place = Place::Waiting(peer);
+            }
+            wire::Event::InvitationEnded { peer } => self.on_invitation_ended(&peer),
+            wire::Event::Started { peer, run, role, new_key, kept, last } => {
+                let start = super::meeting::Start { peer, run, role, new_key, kept, last };
+                self.on_started(start)?;
+            }
+            wire::Event::Agree { peer, run, step } => self.on_step(&peer, run, step)?,
+            wire::Event::Outcome { peer, run, outcome } => self.on_outcome(&peer, run, outcome)?,
+            wire::Event::Message { peer, entry } => self.on_message(&peer, &entry)?,
+            wire::Event::Stored { peer, stream, counter, number, hash } => {
+                self.on_stored(&peer, (stream, counter), number, hash);
+            }
+            wire::Event::NotStored { peer, stream, counter, code } => {
+                self.on_not_stored(&peer, (stream, counter), code)?;
+            }
+            wire::Event::Closed { peer, by, lost } => self.on_closed(&peer, &by, lost),
+            wire::Event::Who { connected, total } => self.desk.show(&words::who(&connected, total)),
+            wire::Event::Error { code, peer } => self.on_error(code, peer)?,
+            wire::Event::TakenOver {} => return Err(ClientError::TakenOver),
+            wire::Event::Stopping {} => return Err(ClientError::Stopping),
+            // Answers that nobody waits for any more.
+            wire::Event::Entries { .. } | wire::Event::Key { .. } => {}
+            wire::Event::Hello { .. } | wire::Event::LoggedIn {} | wire::Event::PasswordChanged {} => {
+                return Err(ClientError::Protocol("it answered what was not asked"));
+            }
+        }
+        Ok(())
+    }
+
+    fn on_invitation_ended(&mut self, peer: &Username) {
+        match &self.place {
+            // The answer to taking back one's own invitation.
+            Place::Waiting(whom) if whom == peer => {
+                self.desk.show(&words::invitation_taken_back(peer));
+                self.place = Place::Lobby;
+            }
+            _ => self.desk.notice(&words::invitation_ended(peer)),
+        }
+    }
+
+    fn on_error(&mut self, code: ErrorCode, peer: Option<Username>) -> Result<(), ClientError> {
+        if matches!(code, ErrorCode::BadRequest) {
+            return Err(ClientError::Protocol("it did not understand a request"));
+        }
+        // An invitation that crossed with one from somebody else finds this client busy: that is seen already.
+        let concerns_invitation = match &self.place {
+            Place::Inviting(named) | Place::Waiting(named) => peer.as_ref() == Some(named),
+            _ => false,
+        };
+        if concerns_invitation {
+            self.place = Place::Lobby;
+        } else if code == ErrorCode::NotOpen {
+            // It ended on its own before the request arrived, and that was or will be said.
+            return Ok(());
+        }
+        self.desk.show(&words::refusal(code, peer.as_ref()));
+        Ok(())
+    }
+
+    // What the other parts share.
+
+    /// Sends a request and waits for the event that answers it; what comes in between is kept in order.
+    pub(super) fn ask_server(
+        &mut self,
+        request: &Request,
+        is_answer: impl Fn(&wire::Event) -> bool,
+    ) -> Result<wire::Event, ClientError> {
+        self.connection.send(request)?;
+        self.wait_for(Instant::now() + ANSWER_TIMEOUT, is_answer)
+    }
+
+    fn wait_for(
+        &mut self,
+        deadline: Instant,
+        is_wanted: impl Fn(&wire::Event) -> bool,
+    ) -> Result<wire::Event, ClientError> {
+        loop {
+            let event = match self.connection.incoming().recv_deadline(deadline) {
+                Ok(incoming) => incoming?,
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    return Err(ClientError::Lost(None));
+                }
+            };
+            match event {
+                wire::Event::TakenOver {} => return Err(ClientError::TakenOver),
+                event if is_wanted(&event) => return Ok(event),
+                event => self.deferred.push_back(event),
+            }
+        }
+    }
+
+    /// Changes what is remembered of a peer; written within a second.
+    pub(super) fn remember(&mut self, peer: &Username, change: impl FnOnce(&mut PeerPins)) {
+        change(self.pins.peer_mut(peer));
+        self.pins_changed_at.get_or_insert_with(Instant::now);
+    }
+
+    /// Writes what is remembered, now and durably.
+    pub(super) fn save_pins(&mut self) -> Result<(), ClientError> {
+        self.folder.save_pins(&self.me, &self.keys.vault, &self.pins)?;
+        self.pins_changed_at = None;
+        Ok(())
+    }
+
+    /// Leaves whatever is open, waits for what was sent to be confirmed, and ends the connection.
+    fn log_out(&mut self) -> Result<(), ClientError> {
+        match &self.place {
+            Place::Lobby => {}
+            Place::Inviting(peer) | Place::Waiting(peer) => {
+                self.connection.send(&Request::Withdraw { peer: peer.clone() })?;
+            }
+            Place::Meeting(run) if run.has_accepted() || self.input_ended => {
+                self.connection.send(&Request::Withdraw { peer: run.peer.clone() })?;
+            }
+            Place::Meeting(run) => {
+                self.connection.send(&Request::Refuse { peer: run.peer.clone(), run: run.run })?;
+            }
+            Place::Talking(peer, _) => {
+                let peer = peer.clone();
+                self.connection.send(&Request::Leave { peer })?;
+            }
+        }
+        let deadline = Instant::now() + LAST_ANSWERS_TIMEOUT;
+        while self.is_unfinished() {
+            let event = match self.deferred.pop_front() {
+                Some(event) => event,
+                None => match self.connection.incoming().recv_deadline(deadline) {
+                    Ok(incoming) => incoming?,
+                    Err(_) => break,
+                },
+            };
+            self.on_server(event)?;
+        }
+        self.connection.close();
+        Ok(())
+    }
+
+    /// Whether the end of a conversation, or a confirmation, is still to come.
+    fn is_unfinished(&self) -> bool {
+        matches!(self.place, Place::Talking(..)) || self.talks.values().any(|talk| !talk.is_settled())
+    }
+}

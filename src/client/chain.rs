@@ -1,0 +1,256 @@
+//! What a pair's log proves, and what it does not: each sender's messages as a chain of hashes.
+//!
+//! Every message names the hash of its sender's previous one (PROTOCOL.md, section 7), so whatever a
+//! server drops, repeats, reorders or passes off shows as a break, and is named. The text is opened by
+//! the caller; here is only the order. A break never stops a conversation: the chain goes on from the
+//! message that was shown.
+
+use std::collections::VecDeque;
+
+use super::pins::{Link, PeerPins};
+use crate::wire::{Bytes, Header, Seen};
+
+/// How many hashes of shown messages are remembered, to tell a repeat from a late message.
+const HASHES_REMEMBERED: usize = 4096;
+
+/// Whose message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// This user's own.
+    Own,
+    /// The peer's.
+    Theirs,
+}
+
+/// What is wrong with a message's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Break {
+    /// One or more of the sender's messages before this one are missing.
+    Gap,
+    /// This message was here before.
+    Repeat,
+    /// This message comes after one that its sender wrote later.
+    Late,
+    /// Sealed with a key older than the sender's last message.
+    OldKey,
+}
+
+/// What is known of a sender's last message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Nothing, not even whether there are messages: a machine without memory, in the middle of a log.
+    Unknown,
+    /// The sender has written nothing yet.
+    Start,
+    /// This one.
+    At(Link),
+}
+
+/// The two chains of a pair.
+#[derive(Debug)]
+pub struct Chains {
+    own: End,
+    theirs: End,
+    highest_number: u64,
+    shown: VecDeque<Bytes<32>>,
+}
+
+impl Chains {
+    /// From what this machine remembers.
+    #[must_use]
+    pub fn remembered(pins: &PeerPins) -> Self {
+        let end = |link: Option<Link>| link.map_or(End::Start, End::At);
+        let mut chains = Self {
+            own: end(pins.own),
+            theirs: end(pins.theirs),
+            highest_number: pins.highest_number,
+            shown: VecDeque::new(),
+        };
+        for link in [pins.own, pins.theirs].into_iter().flatten() {
+            chains.remember(link.seen.hash);
+        }
+        chains
+    }
+
+    /// For reading from the middle of a log of which nothing is remembered.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self { own: End::Unknown, theirs: End::Unknown, highest_number: 0, shown: VecDeque::new() }
+    }
+
+    /// For reading a log from its first line.
+    #[must_use]
+    pub fn from_the_start() -> Self {
+        Self { own: End::Start, theirs: End::Start, highest_number: 0, shown: VecDeque::new() }
+    }
+
+    /// The highest number seen.
+    #[must_use]
+    pub fn highest_number(&self) -> u64 {
+        self.highest_number
+    }
+
+    /// A sender's last message.
+    #[must_use]
+    pub fn last(&self, side: Side) -> Option<Link> {
+        match self.end(side) {
+            End::At(link) => Some(link),
+            End::Start | End::Unknown => None,
+        }
+    }
+
+    /// The hash that a sender's next message is to name: zeros before the first.
+    #[must_use]
+    pub fn previous(&self, side: Side) -> Bytes<32> {
+        self.last(side).map_or(Bytes([0; 32]), |link| link.seen.hash)
+    }
+
+    /// Whether this sender's end is not known at all.
+    #[must_use]
+    pub fn is_unknown(&self, side: Side) -> bool {
+        self.end(side) == End::Unknown
+    }
+
+    /// The log was read from its first line and this sender has written nothing.
+    pub fn know_nothing_written(&mut self, side: Side) {
+        *self.end_mut(side) = End::Start;
+    }
+
+    /// Whether this hash belongs to a message that was shown.
+    #[must_use]
+    pub fn was_shown(&self, hash: &Bytes<32>) -> bool {
+        self.shown.contains(hash)
+    }
+
+    /// A message was read again from the log: its hash is remembered, to know a repeat by.
+    pub fn note_shown(&mut self, hash: Bytes<32>) {
+        if !self.was_shown(&hash) {
+            self.remember(hash);
+        }
+    }
+
+    /// Places the next message of a sender: says what is wrong with its place, and moves on.
+    ///
+    /// The message must have been opened: nothing here may change on the word of the server.
+    pub fn advance(&mut self, side: Side, number: u64, header: &Header, hash: Bytes<32>) -> Result<(), Break> {
+        let placed = self.place(side, header, &hash);
+        if !matches!(placed, Err(Break::Repeat | Break::Late)) {
+            let seen = Seen { stream: header.stream, counter: header.counter, hash };
+            *self.end_mut(side) = End::At(Link { number, epoch: header.epoch, seen });
+        }
+        if placed != Err(Break::Repeat) {
+            self.remember(hash);
+        }
+        self.highest_number = self.highest_number.max(number);
+        placed
+    }
+
+    fn place(&self, side: Side, header: &Header, hash: &Bytes<32>) -> Result<(), Break> {
+        if self.was_shown(hash) {
+            return Err(Break::Repeat);
+        }
+        match self.end(side) {
+            End::Unknown => Ok(()),
+            End::Start if header.previous == Bytes([0; 32]) && header.counter == 0 => Ok(()),
+            End::Start => Err(Break::Gap),
+            End::At(last) if last.seen.stream == header.stream && header.counter <= last.seen.counter => {
+                Err(Break::Late)
+            }
+            End::At(last) if header.previous != last.seen.hash => Err(Break::Gap),
+            End::At(last) if header.epoch < last.epoch => Err(Break::OldKey),
+            End::At(_) => Ok(()),
+        }
+    }
+
+    fn remember(&mut self, hash: Bytes<32>) {
+        if self.shown.len() == HASHES_REMEMBERED {
+            self.shown.pop_front();
+        }
+        self.shown.push_back(hash);
+    }
+
+    fn end(&self, side: Side) -> End {
+        match side {
+            Side::Own => self.own,
+            Side::Theirs => self.theirs,
+        }
+    }
+
+    fn end_mut(&mut self, side: Side) -> &mut End {
+        match side {
+            Side::Own => &mut self.own,
+            Side::Theirs => &mut self.theirs,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(n: u8) -> Bytes<32> {
+        Bytes([n; 32])
+    }
+
+    fn header(counter: u64, previous: u8) -> Header {
+        Header { epoch: 1, stream: Bytes([1; 16]), counter, previous: hash(previous) }
+    }
+
+    fn three() -> Chains {
+        let mut chains = Chains::from_the_start();
+        for n in 1..=3 {
+            let n8 = u8::try_from(n).unwrap();
+            assert_eq!(chains.advance(Side::Theirs, n, &header(n - 1, n8 - 1), hash(n8)), Ok(()));
+        }
+        chains
+    }
+
+    #[test]
+    fn a_dropped_message_is_a_gap_and_the_chain_goes_on_after_it() {
+        let mut chains = three();
+        assert_eq!(chains.advance(Side::Theirs, 4, &header(4, 4), hash(5)), Err(Break::Gap));
+        assert_eq!(chains.advance(Side::Theirs, 5, &header(5, 5), hash(6)), Ok(()));
+    }
+
+    #[test]
+    fn a_whole_stream_dropped_between_two_others_is_a_gap() {
+        let mut chains = three();
+        let later = Header { stream: Bytes([2; 16]), ..header(0, 77) };
+        assert_eq!(chains.advance(Side::Theirs, 4, &later, hash(8)), Err(Break::Gap));
+    }
+
+    #[test]
+    fn a_repeat_and_a_late_message_are_told_apart_and_move_nothing() {
+        let mut chains = three();
+        assert_eq!(chains.advance(Side::Theirs, 4, &header(1, 1), hash(2)), Err(Break::Repeat));
+        assert_eq!(chains.advance(Side::Theirs, 4, &header(1, 1), hash(99)), Err(Break::Late));
+        assert_eq!(chains.advance(Side::Theirs, 4, &header(3, 3), hash(4)), Ok(()));
+    }
+
+    #[test]
+    fn the_first_message_ever_names_nothing_before_it() {
+        let mut chains = Chains::from_the_start();
+        assert_eq!(chains.advance(Side::Own, 1, &header(0, 5), hash(1)), Err(Break::Gap));
+        let mut chains = Chains::from_the_start();
+        assert_eq!(chains.advance(Side::Own, 1, &header(1, 0), hash(1)), Err(Break::Gap));
+        let mut chains = Chains::unknown();
+        assert_eq!(chains.advance(Side::Own, 9, &header(4, 5), hash(1)), Ok(()));
+    }
+
+    #[test]
+    fn a_message_under_an_older_key_than_before_is_named() {
+        let mut chains = Chains::from_the_start();
+        let new = Header { epoch: 2, ..header(0, 0) };
+        assert_eq!(chains.advance(Side::Own, 1, &new, hash(1)), Ok(()));
+        let old = Header { stream: Bytes([2; 16]), ..header(0, 1) };
+        assert_eq!(chains.advance(Side::Own, 2, &old, hash(2)), Err(Break::OldKey));
+    }
+
+    #[test]
+    fn one_sender_says_nothing_of_the_other() {
+        let mut chains = three();
+        assert_eq!(chains.advance(Side::Own, 4, &header(0, 0), hash(50)), Ok(()));
+        assert_eq!(chains.last(Side::Theirs).map(|link| link.number), Some(3));
+        assert_eq!(chains.previous(Side::Own), hash(50));
+    }
+}

@@ -1,0 +1,280 @@
+//! One open conversation: sealing what goes out, opening and placing what comes in.
+//!
+//! Nothing is shown as somebody's word unless it opened under the key as theirs; nothing typed is
+//! forgotten before the server said that it is stored.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use chrono::{DateTime, Local, TimeZone, Utc};
+
+use super::{
+    chain::{Break, Chains, Side},
+    meeting::Concluded,
+    pins::PeerPins,
+    words,
+};
+use crate::{
+    crypto::{
+        conversation_key::{Code, ConversationKey},
+        hash::body_hash,
+        session::{self, Plain, SessionError, Stream},
+    },
+    printable::Printable,
+    wire::{Body, Bytes, Entry, Seen, StreamId, Username},
+};
+
+/// Own messages remembered, to compare with what the peer says to have seen.
+const OWN_REMEMBERED: usize = 4096;
+
+/// What a line of the log comes to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Shown {
+    /// What is wrong with it.
+    pub(super) warnings: Vec<String>,
+    /// The message, printable.
+    pub(super) message: Option<String>,
+}
+
+impl Shown {
+    fn warning(text: String) -> Self {
+        Self { warnings: vec![text], message: None }
+    }
+}
+
+/// A message on its way.
+struct Unacknowledged {
+    stream: StreamId,
+    counter: u64,
+    hash: Bytes<32>,
+    body: Body,
+    text: String,
+}
+
+/// An open conversation, or a closed one whose last messages are not confirmed yet.
+pub(super) struct Conversation {
+    me: Username,
+    peer: Username,
+    keys: BTreeMap<u32, ConversationKey>,
+    /// Epochs for which there is no key to be had.
+    keyless: BTreeSet<u32>,
+    own_code: Code,
+    peer_code: Code,
+    epoch: u32,
+    stream: Stream,
+    pub(super) chains: Chains,
+    /// The hash of the last message sealed: the next one names it.
+    sealed_last: Bytes<32>,
+    unacknowledged: VecDeque<Unacknowledged>,
+    own_sent: VecDeque<Seen>,
+}
+
+impl Conversation {
+    /// A conversation under a key that both proved to hold.
+    pub(super) fn new(
+        me: Username,
+        peer: Username,
+        concluded: Concluded,
+        pins: &PeerPins,
+    ) -> Result<Self, SessionError> {
+        let Concluded { key, own_code, peer_code } = concluded;
+        let (stream, epoch) = (Stream::start(&key, &me)?, key.epoch());
+        let chains = Chains::remembered(pins);
+        let sealed_last = chains.previous(Side::Own);
+        let own_sent = pins.own.map(|link| link.seen).into_iter().collect();
+        Ok(Self {
+            me,
+            peer,
+            keys: BTreeMap::from([(epoch, key)]),
+            keyless: BTreeSet::new(),
+            own_code,
+            peer_code,
+            epoch,
+            stream,
+            chains,
+            sealed_last,
+            unacknowledged: VecDeque::new(),
+            own_sent,
+        })
+    }
+
+    /// Goes on under a new key.
+    pub(super) fn rekey(&mut self, concluded: Concluded) -> Result<u32, SessionError> {
+        let Concluded { key, own_code, peer_code } = concluded;
+        self.stream = Stream::start(&key, &self.me)?;
+        self.epoch = key.epoch();
+        (self.own_code, self.peer_code) = (own_code, peer_code);
+        self.keys.insert(self.epoch, key);
+        Ok(self.epoch)
+    }
+
+    /// The epoch that is sealed with now.
+    pub(super) fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// The codes of the key in use: this side's, the peer's.
+    pub(super) fn codes(&self) -> (&Code, &Code) {
+        (&self.own_code, &self.peer_code)
+    }
+
+    /// After reading the log: the next message is chained to the last one of this user found there.
+    pub(super) fn begin_chain(&mut self) {
+        self.sealed_last = self.chains.previous(Side::Own);
+    }
+
+    /// An epoch whose key is to be had before this entry can be opened.
+    pub(super) fn missing_epoch(&self, entry: &Entry) -> Option<u32> {
+        let epoch = entry.body.header().epoch;
+        (!self.keys.contains_key(&epoch) && !self.keyless.contains(&epoch)).then_some(epoch)
+    }
+
+    /// The key of an epoch, or that there is none.
+    pub(super) fn add_key(&mut self, epoch: u32, key: Option<ConversationKey>) {
+        match key {
+            Some(key) => {
+                self.keys.insert(epoch, key);
+            }
+            None => {
+                self.keyless.insert(epoch);
+            }
+        }
+    }
+
+    /// Seals a message. It is remembered until the server has confirmed or refused it.
+    pub(super) fn seal(&mut self, text: &str) -> Result<Body, SessionError> {
+        let seen = self.chains.last(Side::Theirs).map(|link| link.seen);
+        let plain = Plain { sent: Utc::now().timestamp_millis(), seen, text: text.to_owned() };
+        let body = self.stream.seal(&self.sealed_last, &plain)?;
+        let (header, hash) = (*body.header(), body_hash(&body));
+        self.sealed_last = hash;
+        self.remember_own(Seen { stream: header.stream, counter: header.counter, hash });
+        self.unacknowledged.push_back(Unacknowledged {
+            stream: header.stream,
+            counter: header.counter,
+            hash,
+            body: body.clone(),
+            text: text.to_owned(),
+        });
+        Ok(body)
+    }
+
+    /// The server says that a message is stored. A warning when it is not the one that was sent.
+    pub(super) fn stored(&mut self, stream: StreamId, counter: u64, number: u64, hash: Bytes<32>) -> Option<String> {
+        let at = self.position(stream, counter)?;
+        let sent = self.unacknowledged.remove(at)?;
+        if sent.hash != hash {
+            return Some(words::stored_differs(&self.peer));
+        }
+        if !self.chains.was_shown(&hash) {
+            // In the order of sealing, so a break here is the server's doing: the next reading names it.
+            let _ = self.chains.advance(Side::Own, number, sent.body.header(), hash);
+        }
+        None
+    }
+
+    /// The server refused a message: its text, for the person. What is sealed later begins a new stream.
+    pub(super) fn not_stored(&mut self, stream: StreamId, counter: u64) -> Result<Option<String>, SessionError> {
+        let Some(at) = self.position(stream, counter) else { return Ok(None) };
+        let refused = self.unacknowledged.remove(at);
+        if stream == self.stream.id() {
+            let before = at.checked_sub(1).and_then(|before| self.unacknowledged.get(before));
+            self.sealed_last = before.map_or_else(|| self.chains.previous(Side::Own), |before| before.hash);
+            if let Some(key) = self.keys.get(&self.epoch) {
+                self.stream = Stream::start(key, &self.me)?;
+            }
+        }
+        Ok(refused.map(|refused| Printable::line(&refused.text).to_string()))
+    }
+
+    fn position(&self, stream: StreamId, counter: u64) -> Option<usize> {
+        self.unacknowledged.iter().position(|sent| sent.stream == stream && sent.counter == counter)
+    }
+
+    /// Whether everything sent is confirmed or refused.
+    pub(super) fn is_settled(&self) -> bool {
+        self.unacknowledged.is_empty()
+    }
+
+    /// The texts whose fate is not known, printable.
+    pub(super) fn unconfirmed(&self) -> impl Iterator<Item = String> {
+        self.unacknowledged.iter().map(|sent| Printable::line(&sent.text).to_string())
+    }
+
+    /// Opens an entry and places it in its sender's chain.
+    pub(super) fn take(&mut self, entry: &Entry) -> Shown {
+        let mut chains = std::mem::replace(&mut self.chains, Chains::unknown());
+        let shown = self.take_into(&mut chains, entry);
+        self.chains = chains;
+        shown
+    }
+
+    /// Opens an entry and places it in `chains`, which need not be the conversation's own.
+    pub(super) fn take_into(&mut self, chains: &mut Chains, entry: &Entry) -> Shown {
+        let Entry { number, sender, body, .. } = entry;
+        let (header, hash) = (*body.header(), body_hash(body));
+        let (side, other) = if *sender == self.me {
+            (Side::Own, &self.peer)
+        } else if *sender == self.peer {
+            (Side::Theirs, &self.me)
+        } else {
+            return Shown::warning(words::does_not_open(*number, sender));
+        };
+        let Some(key) = self.keys.get(&header.epoch) else {
+            return Shown::warning(words::no_key_for(*number, sender, header.epoch));
+        };
+        let plain = match session::open(key, sender, body) {
+            Ok(plain) => plain,
+            Err(_) if session::open(key, other, body).is_ok() => {
+                return Shown::warning(words::relabelled(*number, sender, other));
+            }
+            Err(_) => return Shown::warning(words::does_not_open(*number, sender)),
+        };
+        // It opened: it is this sender's own word. Only now does anything change.
+        let mut warnings = Vec::new();
+        match chains.advance(side, *number, &header, hash) {
+            Ok(()) => {}
+            Err(Break::Repeat) => return Shown::warning(words::repeat(*number, sender)),
+            Err(Break::Gap) => warnings.push(words::gap(*number, sender)),
+            Err(Break::Late) => warnings.push(words::late(*number, sender)),
+            Err(Break::OldKey) => warnings.push(words::old_key(*number, sender)),
+        }
+        match side {
+            Side::Own => self.remember_own(Seen { stream: header.stream, counter: header.counter, hash }),
+            Side::Theirs if self.saw_other_than_sent(plain.seen) => {
+                warnings.push(words::peer_saw_other(&self.peer));
+            }
+            Side::Theirs => {}
+        }
+        let sent = local(plain.sent);
+        let message = words::message(sent, Local::now(), sender, Printable::line(&plain.text).as_str());
+        Shown { warnings, message: Some(message) }
+    }
+
+    fn remember_own(&mut self, seen: Seen) {
+        if self.own_sent.len() == OWN_REMEMBERED {
+            self.own_sent.pop_front();
+        }
+        self.own_sent.push_back(seen);
+    }
+
+    /// Whether the peer saw, under this user's name, something this client knows not to be so.
+    fn saw_other_than_sent(&self, seen: Option<Seen>) -> bool {
+        let Some(seen) = seen else { return false };
+        let mut of_stream = self.own_sent.iter().filter(|own| own.stream == seen.stream).peekable();
+        if of_stream.peek().is_none() {
+            return false;
+        }
+        let mut highest = 0;
+        for own in of_stream {
+            if own.counter == seen.counter {
+                return own.hash != seen.hash;
+            }
+            highest = highest.max(own.counter);
+        }
+        seen.counter > highest
+    }
+}
+
+fn local(milliseconds: i64) -> Option<DateTime<Local>> {
+    Local.timestamp_millis_opt(milliseconds).single()
+}

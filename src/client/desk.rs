@@ -1,0 +1,109 @@
+//! The person's desk: the terminal, and the one channel on which what they type arrives.
+
+use std::io;
+
+use crossbeam_channel::{Receiver, bounded};
+
+use super::{
+    error::ClientError,
+    terminal::{Emphasis, Input, Terminal},
+};
+
+/// The terminal and its input.
+pub(super) struct Desk {
+    terminal: Terminal,
+    typed: Receiver<Input>,
+}
+
+impl Desk {
+    /// Opens the terminal on standard input and output.
+    pub(super) fn open() -> Result<Self, ClientError> {
+        // One line is asked for at a time, so one is all that ever waits here, and one end.
+        let (sender, typed) = bounded(2);
+        let deliver = move |input| {
+            let _ = sender.send(input);
+        };
+        Ok(Self { terminal: Terminal::open(Box::new(deliver))?, typed })
+    }
+
+    /// Whether a person sits at a terminal.
+    pub(super) fn is_interactive(&self) -> bool {
+        self.terminal.is_interactive()
+    }
+
+    /// The account is open: from now on questions may change while a line is being typed.
+    pub(super) fn converse(&mut self) {
+        self.terminal.converse();
+    }
+
+    /// The channel that what is typed comes on, to be selected on.
+    pub(super) fn typed(&self) -> &Receiver<Input> {
+        &self.typed
+    }
+
+    /// Asks, and waits for the line; `None` at the end of input.
+    pub(super) fn ask(&mut self, question: &str) -> Result<Option<String>, ClientError> {
+        self.terminal.ask(question);
+        self.wait()
+    }
+
+    /// Asks for a line that is not echoed, and waits for it; `None` at the end of input.
+    pub(super) fn ask_secret(&mut self, question: &str) -> Result<Option<String>, ClientError> {
+        self.terminal.ask_secret(question);
+        self.wait()
+    }
+
+    fn wait(&mut self) -> Result<Option<String>, ClientError> {
+        match self.typed.recv() {
+            Ok(Input::Line(line)) => Ok(Some(line)),
+            Ok(Input::End) => Ok(None),
+            Ok(Input::Failed(error)) => Err(ClientError::Terminal(error)),
+            Err(_) => Err(ClientError::Terminal(io::ErrorKind::BrokenPipe.into())),
+        }
+    }
+
+    /// Puts a question, without waiting.
+    pub(super) fn put_question(&mut self, question: &str) {
+        self.terminal.ask(question);
+    }
+
+    /// Wants a line, without a question.
+    pub(super) fn listen(&mut self) {
+        self.terminal.listen();
+    }
+
+    /// Shows whole lines.
+    pub(super) fn show(&mut self, text: &str) {
+        self.terminal.show(text);
+    }
+
+    /// Shows whole lines as something the person should not overlook.
+    pub(super) fn warn(&mut self, text: &str) {
+        self.terminal.show_as(Emphasis::Warning, text);
+    }
+
+    /// Shows whole lines with emphasis.
+    pub(super) fn show_as(&mut self, emphasis: Emphasis, text: &str) {
+        self.terminal.show_as(emphasis, text);
+    }
+
+    /// Shows whole lines that say what has changed.
+    pub(super) fn notice(&mut self, text: &str) {
+        self.terminal.show_as(Emphasis::Notice, text);
+    }
+
+    /// Whether the line that just came was begun before the question that it seems to answer.
+    pub(super) fn take_stale_draft(&mut self) -> bool {
+        self.terminal.take_stale_draft()
+    }
+
+    /// Writes to standard error.
+    pub(super) fn diagnose(&mut self, text: &str) {
+        self.terminal.diagnose(text);
+    }
+
+    /// Leaves the terminal as it was.
+    pub(super) fn close(self) {
+        self.terminal.close();
+    }
+}

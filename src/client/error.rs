@@ -1,0 +1,189 @@
+//! Why the client ends, what to do about it, and the exit status that scripts see.
+
+use thiserror::Error;
+
+use super::{address::ServerAddress, home::HomeError};
+use crate::{
+    crypto::{key_file::KeyFileError, random::RandomError},
+    store::StoreError,
+    transport::{Fingerprint, TransportError},
+};
+
+/// Why the client ends other than by its person's wish.
+#[derive(Debug, Error)]
+pub enum ClientError {
+    /// The server cannot be reached, or is none.
+    #[error("cannot connect to {address}: {source}")]
+    Connect {
+        /// Which server.
+        address: ServerAddress,
+        /// What happened.
+        source: TransportError,
+    },
+    /// The server's key is not the one that is pinned or was given.
+    #[error(
+        "THE SERVER'S KEY HAS CHANGED\n\
+         {address} was known by {expected}\n\
+         and now shows           {actual}\n\
+         someone may be between you and the server, or its operator made a new key; nothing was sent to it"
+    )]
+    ServerKeyChanged {
+        /// Which server.
+        address: ServerAddress,
+        /// What it was to be.
+        expected: Fingerprint,
+        /// What it is.
+        actual: Fingerprint,
+        /// Where the expected one is kept, when it came from there.
+        pinned_at: Option<std::path::PathBuf>,
+    },
+    /// The person did not confirm the server's key.
+    #[error("the server's key was not confirmed; nothing was sent to it")]
+    ServerKeyNotConfirmed,
+    /// The server speaks another version.
+    #[error("{address} speaks version {theirs} of the protocol, and this program speaks version {ours}")]
+    Version {
+        /// Which server.
+        address: ServerAddress,
+        /// Its version.
+        theirs: u32,
+        /// This program's version.
+        ours: u32,
+    },
+    /// The server said something that this protocol does not have.
+    #[error("the server broke the protocol: {0}")]
+    Protocol(&'static str),
+    /// The connection ended while the client needed it.
+    #[error("the connection to the server was lost")]
+    Lost(#[source] Option<TransportError>),
+    /// The same account logged in elsewhere.
+    #[error("this account has logged in elsewhere; this client has ended")]
+    TakenOver,
+    /// The server is being stopped.
+    #[error("the server is stopping")]
+    Stopping,
+    /// Too many wrong passwords.
+    #[error("too many failed attempts; the server closed the connection")]
+    TooManyAttempts,
+    /// The server has no room.
+    #[error("the server has all the connections it allows")]
+    Full,
+    /// This machine's files.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// A key file could not be made.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    /// The machine has no randomness to give.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// Standard input or output failed.
+    #[error("the terminal failed: {0}")]
+    Terminal(#[from] std::io::Error),
+}
+
+impl From<StoreError> for ClientError {
+    fn from(source: StoreError) -> Self {
+        Self::Home(HomeError::Store(source))
+    }
+}
+
+/// The exit statuses, in the sysexits manner.
+pub mod status {
+    /// A file of this machine is damaged.
+    pub const DATA: u8 = 65;
+    /// A file that is needed is not there.
+    pub const NO_INPUT: u8 = 66;
+    /// The host is not known.
+    pub const NO_HOST: u8 = 68;
+    /// The server cannot be reached, is none, or ended the connection.
+    pub const UNAVAILABLE: u8 = 69;
+    /// A mistake in this program.
+    pub const SOFTWARE: u8 = 70;
+    /// The machine refused something.
+    pub const OS: u8 = 71;
+    /// A file could not be read or written.
+    pub const IO: u8 = 74;
+    /// The connection was lost: trying again may help.
+    pub const TEMPORARY: u8 = 75;
+    /// The other side speaks something else.
+    pub const PROTOCOL: u8 = 76;
+    /// The server's key changed, or a login was refused.
+    pub const NO_PERMISSION: u8 = 77;
+}
+
+impl ClientError {
+    /// The next step for the person, if there is one to name.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Connect { source, address } => return connect_hint(source, address),
+            Self::ServerKeyChanged { pinned_at: Some(path), actual, .. } => format!(
+                "ask the operator, on another way than this one, for the fingerprint; if {actual} is right, \
+                 remove {} or give --server-key",
+                path.display()
+            ),
+            Self::ServerKeyChanged { pinned_at: None, .. } => {
+                "compare the fingerprint after --server-key with the one the server printed at its start".into()
+            }
+            Self::ServerKeyNotConfirmed => {
+                "ask the operator for the line that the server printed at its start: it has --server-key in it".into()
+            }
+            Self::Version { theirs, ours, .. } if theirs > ours => "install a newer securechat here".into(),
+            Self::Version { .. } => "ask the operator to install a newer securechat there".into(),
+            Self::Lost(_) | Self::Stopping | Self::Full => "start the client again in a while".into(),
+            Self::TakenOver => "if that was not you, change the password with /passwd at once".into(),
+            Self::TooManyAttempts => "check the name and which key file belongs to it, then start again".into(),
+            Self::Home(HomeError::KeyFile { .. }) => "put a copy of the key file in its place".into(),
+            Self::Home(HomeError::NoKeyFile { .. }) => {
+                "copy the key file there from the machine where the account was made".into()
+            }
+            Self::Home(HomeError::Pins { path }) => {
+                format!("move {} away to go on without that memory: contacts are then new to you", path.display())
+            }
+            Self::Home(HomeError::ServerPin { path }) => {
+                format!("remove {} and compare the server's fingerprint anew", path.display())
+            }
+            Self::Home(HomeError::Store(error)) => return error.hint(),
+            Self::Protocol(_) | Self::KeyFile(_) | Self::Random(_) | Self::Terminal(_) => return None,
+        })
+    }
+
+    /// The exit status.
+    #[must_use]
+    pub fn exit_status(&self) -> u8 {
+        match self {
+            Self::Connect { source: TransportError::HostNotFound { .. }, .. } => status::NO_HOST,
+            Self::Connect { source: TransportError::OtherVersion | TransportError::NotSecurechat, .. }
+            | Self::Version { .. }
+            | Self::Protocol(_) => status::PROTOCOL,
+            Self::Connect { .. } | Self::Stopping | Self::Full => status::UNAVAILABLE,
+            Self::ServerKeyChanged { .. }
+            | Self::ServerKeyNotConfirmed
+            | Self::TooManyAttempts
+            | Self::TakenOver => status::NO_PERMISSION,
+            Self::Lost(_) => status::TEMPORARY,
+            Self::Home(HomeError::NoKeyFile { .. }) => status::NO_INPUT,
+            Self::Home(HomeError::Store(_)) | Self::Terminal(_) => status::IO,
+            Self::Home(_) => status::DATA,
+            Self::KeyFile(_) => status::SOFTWARE,
+            Self::Random(_) => status::OS,
+        }
+    }
+}
+
+fn connect_hint(source: &TransportError, address: &ServerAddress) -> Option<String> {
+    Some(match source {
+        TransportError::HostNotFound { .. } => "check the spelling of the host".into(),
+        TransportError::Refused => {
+            format!("is `securechat server` running there, and is {} its port?", address.port())
+        }
+        TransportError::TimedOut => "check the address, and that no firewall is in the way".into(),
+        TransportError::NotTls | TransportError::NotSecurechat => {
+            format!("something else answers on port {}: check the port", address.port())
+        }
+        TransportError::OtherVersion => "use the same version of securechat here and there".into(),
+        TransportError::Untrusted(_) => "leave --ca out to trust the server by its fingerprint instead".into(),
+        _ => return None,
+    })
+}

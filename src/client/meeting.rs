@@ -1,0 +1,460 @@
+//! One run of the agreement, as this client sees it: the steps, the question, the answer.
+//!
+//! It decides and says what is to be sent; sending, showing and remembering are the caller's. What it
+//! holds against a lying server: a key is shown to the person only after every signature was checked,
+//! an epoch is never taken for a second key, and an outcome is believed only with the peer's proof.
+
+use super::{
+    pins::{PeerPins, PinnedEpoch, Standing},
+    words,
+};
+use crate::{
+    crypto::{
+        agreement::{self, Agreed, AgreementError, Members, Offering, Replied},
+        conversation_key::{Code, ConversationKey},
+        key_file::Unlocked,
+        resume::{self, Resuming},
+    },
+    wire::{
+        Agreement, Bytes, Decline, KeptKey, Offer, OwnCopy, Pair, Request, Resume, Role, Seen, Username,
+        limits::EPOCH_STEP_MAX,
+    },
+};
+
+/// Wrong codes that end a run.
+const WRONG_CODES_MAX: u8 = 3;
+
+/// What this client knows and a run needs.
+pub(super) struct Known<'a> {
+    pub(super) me: &'a Username,
+    pub(super) keys: &'a Unlocked,
+    pub(super) pins: &'a PeerPins,
+    /// An epoch that the peer said it has used, in a run before this one.
+    pub(super) epoch_floor: u32,
+    /// The peer said that it knows another kept key than the server shows.
+    pub(super) kept_key_declined: bool,
+}
+
+/// How a run begins, as the server says.
+pub(super) struct Start {
+    pub(super) peer: Username,
+    pub(super) run: u64,
+    pub(super) role: Role,
+    pub(super) new_key: bool,
+    pub(super) kept: Option<KeptKey>,
+    /// The number of the log's last entry.
+    pub(super) last: u64,
+}
+
+/// What follows from a step.
+pub(super) enum Progress {
+    /// Send this step, if any, and wait for the other side's.
+    Wait(Option<Agreement>),
+    /// Send this step, if any, and ask the person.
+    Ask(Option<Agreement>),
+    /// The run cannot go on: send this step, if any, refuse, and show why.
+    Fail(Option<Agreement>, String),
+    /// The peer declined.
+    Declined(Decline),
+}
+
+/// What follows from what the person typed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Accept; with the other's code, or without.
+    Accept {
+        verified: bool,
+    },
+    /// Refuse.
+    Refuse,
+    /// Not an answer: show this, if anything, and ask again.
+    Again(Option<String>),
+    /// The third wrong code.
+    TooManyWrongCodes,
+}
+
+enum Stage {
+    /// Nothing received yet: the responder waits for the first step.
+    Awaiting,
+    /// The initiator has offered a new key.
+    Offered(Box<Offering>),
+    /// The responder has replied.
+    Replied(Box<Replied>),
+    /// The initiator has offered to go on with the kept key.
+    Resuming(Box<Resuming>),
+    /// The person is asked.
+    Asking(Box<Proposal>),
+    /// The person accepted.
+    Accepted(Box<Proposal>, bool),
+    /// Over.
+    Over,
+}
+
+/// A key that both programs hold, for the people to accept.
+pub(super) struct Proposal {
+    agreed: Agreed,
+    peer_identity: Bytes<32>,
+    standing: Standing,
+    new_key: bool,
+}
+
+/// A key that both people accepted and both programs proved to hold, with its codes.
+pub(super) struct Concluded {
+    pub(super) key: ConversationKey,
+    pub(super) own_code: Code,
+    pub(super) peer_code: Code,
+}
+
+/// One run.
+pub(super) struct Meeting {
+    pub(super) peer: Username,
+    pub(super) run: u64,
+    /// Within an open conversation (`/rekey`).
+    pub(super) new_key: bool,
+    /// The number of the log's last entry when the run began.
+    pub(super) last: u64,
+    members: Members,
+    role: Role,
+    pair: Pair,
+    kept: Option<(ConversationKey, Bytes<32>)>,
+    stage: Stage,
+    notices: Vec<String>,
+    wrong_codes: u8,
+    /// This client sent a Reply, so the server could know its code: a run that dies now is counted.
+    replied: bool,
+}
+
+impl Meeting {
+    /// Begins a run; as the initiator, with the first step.
+    pub(super) fn begin(start: Start, known: &Known<'_>) -> Result<(Self, Progress), String> {
+        let pair = Pair::new(known.me, &start.peer).map_err(|error| error.to_string())?;
+        let members = match start.role {
+            Role::Initiator => Members { initiator: known.me.clone(), responder: start.peer.clone() },
+            Role::Responder => Members { initiator: start.peer.clone(), responder: known.me.clone() },
+        };
+        let mut meeting = Self {
+            peer: start.peer,
+            run: start.run,
+            new_key: start.new_key,
+            last: start.last,
+            members,
+            role: start.role,
+            pair,
+            kept: None,
+            stage: Stage::Awaiting,
+            notices: Vec::new(),
+            wrong_codes: 0,
+            replied: false,
+        };
+        meeting.judge_kept(start.kept, known);
+        let progress = match start.role {
+            Role::Responder => Progress::Wait(None),
+            Role::Initiator => meeting.first_step(known),
+        };
+        Ok((meeting, progress))
+    }
+
+    /// Compares the kept key that the server shows with what this machine remembers.
+    fn judge_kept(&mut self, shown: Option<KeptKey>, known: &Known<'_>) {
+        let (pins, peer) = (known.pins, &self.peer);
+        let proven = pins.highest_proven().map(|(epoch, _)| epoch);
+        let Some(shown) = shown else {
+            if let Some(epoch) = proven {
+                self.notices.push(words::kept_key_gone(peer, epoch));
+            }
+            return;
+        };
+        if let Some(epoch) = proven.filter(|epoch| shown.epoch < *epoch) {
+            self.notices.push(words::kept_key_rolled_back(peer, shown.epoch, epoch));
+            return;
+        }
+        let pinned = pins.epochs.get(&shown.epoch);
+        if pinned.is_some_and(|pinned| pinned.key_id != shown.key_id) {
+            self.notices.push(words::kept_key_swapped(peer, shown.epoch));
+            return;
+        }
+        match ConversationKey::open(&known.keys.vault, &self.pair, &shown) {
+            Err(_) => self.notices.push(words::kept_key_does_not_open(peer, shown.epoch)),
+            Ok(opened) => {
+                if pins.is_empty() {
+                    self.notices.push(words::no_memory(peer));
+                } else if pinned.is_none() {
+                    self.notices.push(words::kept_key_unremembered(peer, shown.epoch));
+                }
+                self.kept = Some(opened);
+            }
+        }
+    }
+
+    fn first_step(&mut self, known: &Known<'_>) -> Progress {
+        let wants_new = self.new_key || known.kept_key_declined;
+        match self.kept.take() {
+            Some((key, identity)) if !wants_new => {
+                let epoch = key.epoch();
+                self.kept = Some((key.clone(), identity));
+                match resume::resume(&self.members, key, last_seen(known.pins)) {
+                    Ok((resuming, step)) => {
+                        debug_assert_eq!(step.epoch, epoch);
+                        self.stage = Stage::Resuming(Box::new(resuming));
+                        Progress::Wait(Some(Agreement::Resume(step)))
+                    }
+                    Err(error) => self.fail(&error),
+                }
+            }
+            kept => {
+                let kept_epoch = kept.map_or(0, |(key, _)| key.epoch());
+                let floor = known.epoch_floor.min(known.pins.highest_used().saturating_add(EPOCH_STEP_MAX));
+                let highest = known.pins.highest_used().max(kept_epoch).max(floor);
+                let Some(epoch) = highest.checked_add(1) else {
+                    return Progress::Fail(None, words::EPOCHS_EXHAUSTED.into());
+                };
+                match agreement::offer(&known.keys.identity, &self.members, epoch) {
+                    Ok((offering, step)) => {
+                        self.stage = Stage::Offered(Box::new(offering));
+                        Progress::Wait(Some(Agreement::Offer(step)))
+                    }
+                    Err(error) => self.fail(&error),
+                }
+            }
+        }
+    }
+
+    /// Takes a step from the other side.
+    pub(super) fn step(&mut self, step: Agreement, known: &Known<'_>) -> Progress {
+        match (std::mem::replace(&mut self.stage, Stage::Over), step) {
+            (_, Agreement::Decline(why)) => Progress::Declined(why),
+            (Stage::Awaiting, Agreement::Offer(offer)) => self.take_offer(&offer, known),
+            (Stage::Awaiting, Agreement::Resume(offer)) => self.take_resume(&offer, known),
+            // Two offers crossed: the one of the lower name stands.
+            (Stage::Offered(offering), Agreement::Offer(offer)) => {
+                if *known.me < self.peer {
+                    self.stage = Stage::Offered(offering);
+                    return Progress::Wait(None);
+                }
+                self.role = Role::Responder;
+                self.members = Members { initiator: self.peer.clone(), responder: known.me.clone() };
+                self.take_offer(&offer, known)
+            }
+            (Stage::Offered(offering), Agreement::Reply(reply)) => {
+                match offering.receive(&known.keys.identity, &reply) {
+                    Ok((agreed, confirm)) => {
+                        self.propose(agreed, reply.identity, true, known);
+                        Progress::Ask(Some(Agreement::Confirm(confirm)))
+                    }
+                    Err(error) => self.fail(&error),
+                }
+            }
+            (Stage::Replied(replied), Agreement::Confirm(confirm)) => match replied.receive(&confirm) {
+                Ok(agreed) => match agreed.peer_identity() {
+                    Some(identity) => {
+                        self.propose(agreed, identity, true, known);
+                        Progress::Ask(None)
+                    }
+                    None => self.out_of_place(),
+                },
+                Err(error) => self.fail(&error),
+            },
+            (Stage::Resuming(resuming), Agreement::ResumeReply(reply)) => {
+                self.compare_seen(reply.seen, known);
+                let agreed = resuming.receive(&reply);
+                self.propose_kept(agreed, known)
+            }
+            (_, _) => self.out_of_place(),
+        }
+    }
+
+    fn take_offer(&mut self, offer: &Offer, known: &Known<'_>) -> Progress {
+        if let Err(refused) = known.pins.check_proposed(offer.epoch) {
+            let decline = Decline::Epoch { highest_used: refused.highest_used };
+            let why = words::epoch_declined(&self.peer, offer.epoch, refused.highest_used);
+            return Progress::Fail(Some(Agreement::Decline(decline)), why);
+        }
+        match agreement::reply(&known.keys.identity, &self.members, offer) {
+            Ok((replied, step)) => {
+                self.replied = true;
+                self.stage = Stage::Replied(Box::new(replied));
+                Progress::Wait(Some(Agreement::Reply(step)))
+            }
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    fn take_resume(&mut self, offer: &Resume, known: &Known<'_>) -> Progress {
+        self.compare_seen(offer.seen, known);
+        let declined = Progress::Fail(
+            Some(Agreement::Decline(Decline::KeptKey {})),
+            words::kept_key_declined_by_us(&self.peer, offer.epoch),
+        );
+        // Exactly the newest key that this side knows of: a server that brings back an older one, or one
+        // that replays an older run, gets no proof from us.
+        let matches = |key: &ConversationKey| key.epoch() == offer.epoch && key.key_id() == offer.key_id;
+        let Some((key, _)) = self.kept.as_ref().filter(|(key, _)| matches(key)) else { return declined };
+        match resume::resume_reply(&self.members, key.clone(), offer, last_seen(known.pins)) {
+            Ok((agreed, step)) => match self.propose_kept(agreed, known) {
+                Progress::Ask(_) => Progress::Ask(Some(Agreement::ResumeReply(step))),
+                other => other,
+            },
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    fn propose_kept(&mut self, agreed: Agreed, known: &Known<'_>) -> Progress {
+        let Some(identity) = self.kept.as_ref().map(|(_, identity)| *identity) else {
+            return self.out_of_place();
+        };
+        self.propose(agreed, identity, false, known);
+        Progress::Ask(None)
+    }
+
+    fn propose(&mut self, agreed: Agreed, peer_identity: Bytes<32>, new_key: bool, known: &Known<'_>) {
+        let standing = known.pins.standing(&peer_identity);
+        self.stage = Stage::Asking(Box::new(Proposal { agreed, peer_identity, standing, new_key }));
+    }
+
+    /// The peer says what it last saw of this user: more than this machine knows of is worth a word.
+    fn compare_seen(&mut self, seen: Option<Seen>, known: &Known<'_>) {
+        let Some(seen) = seen else { return };
+        let differs = match known.pins.own {
+            None => !known.pins.is_empty(),
+            Some(own) if own.seen.stream == seen.stream => {
+                seen.counter > own.seen.counter
+                    || (seen.counter == own.seen.counter && seen.hash != own.seen.hash)
+            }
+            Some(_) => false,
+        };
+        if differs {
+            self.notices.push(words::peer_saw_more(&self.peer));
+        }
+    }
+
+    fn fail(&mut self, error: &AgreementError) -> Progress {
+        let why = words::agreement_failed(&self.peer, &error.to_string());
+        Progress::Fail(Some(Agreement::Decline(Decline::Invalid {})), why)
+    }
+
+    fn out_of_place(&mut self) -> Progress {
+        let why = words::agreement_failed(&self.peer, "a step came that does not belong here");
+        Progress::Fail(Some(Agreement::Decline(Decline::Invalid {})), why)
+    }
+
+    /// The block that is shown before the question.
+    pub(super) fn key_block(&self) -> Option<String> {
+        let proposal = self.proposal()?;
+        Some(words::key_block(&words::KeyBlock {
+            peer: &self.peer,
+            epoch: proposal.agreed.key().epoch(),
+            new_key: proposal.new_key,
+            standing: proposal.standing,
+            identity: &proposal.peer_identity,
+            own_code: proposal.agreed.own_code(),
+            notices: &self.notices,
+        }))
+    }
+
+    /// Whether the person is being asked.
+    pub(super) fn is_asking(&self) -> bool {
+        matches!(self.stage, Stage::Asking(_))
+    }
+
+    /// Whether the person has accepted.
+    pub(super) fn has_accepted(&self) -> bool {
+        matches!(self.stage, Stage::Accepted(..))
+    }
+
+    /// Whether a death of this run is to be counted: this side replied, and its person has not answered.
+    pub(super) fn died_unanswered(&self) -> bool {
+        self.replied && !self.has_accepted()
+    }
+
+    fn proposal(&self) -> Option<&Proposal> {
+        match &self.stage {
+            Stage::Asking(proposal) | Stage::Accepted(proposal, _) => Some(proposal),
+            _ => None,
+        }
+    }
+
+    /// What the person typed at the question.
+    pub(super) fn answer(&mut self, typed: &str) -> Answer {
+        let Some(proposal) = self.proposal() else { return Answer::Again(None) };
+        let word = typed.trim().to_lowercase();
+        match word.as_str() {
+            "yes" | "y" if proposal.standing.plain_yes_is_enough() => Answer::Accept { verified: false },
+            "yes" | "y" => Answer::Again(Some(words::changed_needs_code(&self.peer))),
+            "no" | "n" | "exit" => Answer::Refuse,
+            name if name == self.peer.as_str() => Answer::Again(None),
+            code if Code::looks_like_code(code) => {
+                if proposal.agreed.peer_code().matches(code) {
+                    return Answer::Accept { verified: true };
+                }
+                if proposal.agreed.own_code().matches(code) {
+                    return Answer::Again(Some(words::that_is_your_own_code(&self.peer)));
+                }
+                self.wrong_codes += 1;
+                if self.wrong_codes == WRONG_CODES_MAX {
+                    return Answer::TooManyWrongCodes;
+                }
+                Answer::Again(Some(words::CODES_DIFFER.into()))
+            }
+            _ => Answer::Again(None),
+        }
+    }
+
+    /// The person accepts. The epoch is marked as used in `pins` here; the caller makes that durable
+    /// before it sends the request that this returns. `None` when the epoch carries another key already.
+    pub(super) fn accept(&mut self, verified: bool, keys: &Unlocked, pins: &mut PeerPins) -> Option<Request> {
+        let Stage::Asking(proposal) = std::mem::replace(&mut self.stage, Stage::Over) else { return None };
+        let copy = if proposal.new_key {
+            if !pins.mark_used(proposal.agreed.key().epoch(), proposal.pinned(keys)) {
+                return None;
+            }
+            Some(proposal.agreed.key().seal(&keys.vault, &proposal.peer_identity).ok()?)
+        } else {
+            None
+        };
+        let request = self.acceptance(&proposal, copy);
+        self.stage = Stage::Accepted(proposal, verified);
+        Some(request)
+    }
+
+    fn acceptance(&self, proposal: &Proposal, copy: Option<OwnCopy>) -> Request {
+        Request::Accept {
+            peer: self.peer.clone(),
+            run: self.run,
+            acceptance: proposal.agreed.acceptance(),
+            copy,
+        }
+    }
+
+    /// The server says that both agreed. Only with the peer's proof, and this person's own yes, is it so:
+    /// then the pins know it, and the key is returned.
+    pub(super) fn conclude(
+        self,
+        acceptance: &Bytes<32>,
+        keys: &Unlocked,
+        pins: &mut PeerPins,
+    ) -> Option<Concluded> {
+        let Stage::Accepted(proposal, verified) = self.stage else { return None };
+        if !proposal.agreed.verify(acceptance) {
+            return None;
+        }
+        let epoch = proposal.agreed.key().epoch();
+        pins.mark_proven(epoch, proposal.pinned(keys), verified, chrono::Utc::now());
+        let (own_code, peer_code) = (proposal.agreed.own_code().clone(), proposal.agreed.peer_code().clone());
+        Some(Concluded { key: proposal.agreed.into_key(), own_code, peer_code })
+    }
+}
+
+impl Proposal {
+    fn pinned(&self, keys: &Unlocked) -> PinnedEpoch {
+        PinnedEpoch {
+            key_id: self.agreed.key().key_id(),
+            own_identity: keys.identity.public(),
+            peer_identity: self.peer_identity,
+            proven: false,
+        }
+    }
+}
+
+fn last_seen(pins: &PeerPins) -> Option<Seen> {
+    pins.theirs.map(|link| link.seen)
+}

@@ -1,0 +1,260 @@
+//! What this machine remembers of every peer: identities, epochs, and how far each conversation went.
+//!
+//! The memory that makes a lying server noticeable. Each change here follows a proof by the peer
+//! (PROTOCOL.md, section 9), except the mark of a used epoch, which is set before this client's own
+//! acceptance goes out. It is sealed by the vault when it is at rest; where it lies is `home`'s matter.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::wire::{Bytes, Seen, Username, limits::EPOCH_STEP_MAX};
+
+/// The memory of one account on one machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pins {
+    peers: BTreeMap<Username, PeerPins>,
+}
+
+impl Pins {
+    /// What is remembered of `name`; nothing, for somebody new.
+    #[must_use]
+    pub fn peer(&self, name: &Username) -> PeerPins {
+        self.peers.get(name).cloned().unwrap_or_default()
+    }
+
+    /// What is remembered of `name`, to be changed.
+    pub fn peer_mut(&mut self, name: &Username) -> &mut PeerPins {
+        self.peers.entry(name.clone()).or_default()
+    }
+}
+
+/// How sure this client's person is of an identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Accepted by a plain yes: the same as before, whoever that is.
+    Known,
+    /// Accepted with the code that the peer read out.
+    Verified,
+}
+
+/// A peer's identity as this client last had proof of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PinnedIdentity {
+    /// The identity key (Ed25519).
+    pub key: Bytes<32>,
+    /// How sure.
+    pub status: Status,
+    /// Since when this status holds.
+    pub since: DateTime<Utc>,
+}
+
+/// One epoch of a pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PinnedEpoch {
+    /// The key's id.
+    pub key_id: Bytes<16>,
+    /// This user's identity when it was agreed.
+    pub own_identity: Bytes<32>,
+    /// The peer's identity when it was agreed.
+    pub peer_identity: Bytes<32>,
+    /// Whether the peer proved to hold the key; else this client accepted it and heard no proof yet.
+    pub proven: bool,
+}
+
+/// A sender's last message in a pair, as this client knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// Its number in the pair's log.
+    pub number: u64,
+    /// The epoch of the key that sealed it.
+    pub epoch: u32,
+    /// Its stream, counter and hash.
+    pub seen: Seen,
+}
+
+/// What is remembered of one peer, which is also what is remembered of the pair with them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeerPins {
+    /// The peer's identity.
+    pub identity: Option<PinnedIdentity>,
+    /// Every epoch this client accepted a key for.
+    pub epochs: BTreeMap<u32, PinnedEpoch>,
+    /// This user's own last stored message.
+    pub own: Option<Link>,
+    /// The peer's last message seen.
+    pub theirs: Option<Link>,
+    /// The highest number of the pair's log that was seen.
+    pub highest_number: u64,
+}
+
+/// Why a proposed epoch is not acceptable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EpochRefused {
+    /// This side's highest used epoch.
+    pub highest_used: u32,
+}
+
+impl PeerPins {
+    /// Whether nothing at all is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The highest epoch that was ever accepted here; 0 for none.
+    #[must_use]
+    pub fn highest_used(&self) -> u32 {
+        self.epochs.keys().next_back().copied().unwrap_or(0)
+    }
+
+    /// The highest epoch that the peer proved to hold.
+    #[must_use]
+    pub fn highest_proven(&self) -> Option<(u32, &PinnedEpoch)> {
+        self.epochs.iter().rev().find(|(_, pinned)| pinned.proven).map(|(epoch, pinned)| (*epoch, pinned))
+    }
+
+    /// Whether a peer's new key may carry this number: above all used ones, and not absurdly so.
+    ///
+    /// # Errors
+    /// [`EpochRefused`] with this side's highest, for the peer to go on from.
+    pub fn check_proposed(&self, epoch: u32) -> Result<(), EpochRefused> {
+        let highest_used = self.highest_used();
+        let allowed = highest_used.saturating_add(1)..=highest_used.saturating_add(EPOCH_STEP_MAX);
+        if allowed.contains(&epoch) { Ok(()) } else { Err(EpochRefused { highest_used }) }
+    }
+
+    /// Marks an epoch as used, before the acceptance goes out. False when it is used for another key:
+    /// then nothing may be accepted.
+    #[must_use]
+    pub fn mark_used(&mut self, epoch: u32, key: PinnedEpoch) -> bool {
+        match self.epochs.get(&epoch) {
+            Some(before) => before.key_id == key.key_id,
+            None => {
+                self.epochs.insert(epoch, PinnedEpoch { proven: false, ..key });
+                true
+            }
+        }
+    }
+
+    /// The peer proved to hold this epoch's key, under the identity it was agreed with.
+    pub fn mark_proven(&mut self, epoch: u32, key: PinnedEpoch, verified: bool, now: DateTime<Utc>) {
+        let identity = key.peer_identity;
+        self.epochs.insert(epoch, PinnedEpoch { proven: true, ..key });
+        let same = self.identity.as_ref().filter(|pinned| pinned.key == identity);
+        let status = match (verified, same) {
+            (true, _) => Status::Verified,
+            (false, Some(pinned)) => pinned.status,
+            (false, None) => Status::Known,
+        };
+        if same.is_none_or(|pinned| pinned.status != status) {
+            self.identity = Some(PinnedIdentity { key: identity, status, since: now });
+        }
+    }
+
+    /// The identity's standing, for one that is shown by the peer now.
+    #[must_use]
+    pub fn standing(&self, shown: &Bytes<32>) -> Standing {
+        match &self.identity {
+            None => Standing::New,
+            Some(pinned) if pinned.key != *shown => Standing::Changed { was: pinned.status, since: pinned.since },
+            Some(pinned) => match pinned.status {
+                Status::Known => Standing::Known { since: pinned.since },
+                Status::Verified => Standing::Verified { since: pinned.since },
+            },
+        }
+    }
+}
+
+/// What this machine can say of an identity that a peer shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Never seen.
+    New,
+    /// The same as before, never verified.
+    Known {
+        /// Since when.
+        since: DateTime<Utc>,
+    },
+    /// The same as before, and verified.
+    Verified {
+        /// Since when.
+        since: DateTime<Utc>,
+    },
+    /// Another than before.
+    Changed {
+        /// What the one before was.
+        was: Status,
+        /// Since when it was.
+        since: DateTime<Utc>,
+    },
+}
+
+impl Standing {
+    /// Whether a plain yes is enough.
+    #[must_use]
+    pub fn plain_yes_is_enough(&self) -> bool {
+        !matches!(self, Self::Changed { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn epoch(key: u8, identity: u8) -> PinnedEpoch {
+        PinnedEpoch {
+            key_id: Bytes([key; 16]),
+            own_identity: Bytes([1; 32]),
+            peer_identity: Bytes([identity; 32]),
+            proven: false,
+        }
+    }
+
+    #[test]
+    fn one_epoch_is_never_used_for_two_keys() {
+        let mut peer = PeerPins::default();
+        assert!(peer.mark_used(1, epoch(1, 2)));
+        assert!(peer.mark_used(1, epoch(1, 2)), "the same key again");
+        assert!(!peer.mark_used(1, epoch(9, 2)), "another key");
+        assert_eq!(peer.highest_used(), 1);
+        assert_eq!(peer.highest_proven(), None);
+    }
+
+    #[test]
+    fn a_proposed_epoch_is_above_all_used_ones_and_not_far_above() {
+        let mut peer = PeerPins::default();
+        assert!(peer.mark_used(5, epoch(1, 2)));
+        for (proposed, allowed) in [(0, false), (5, false), (6, true), (1005, true), (1006, false), (u32::MAX, false)] {
+            assert_eq!(peer.check_proposed(proposed).is_ok(), allowed, "{proposed}");
+        }
+        assert_eq!(peer.check_proposed(5), Err(EpochRefused { highest_used: 5 }));
+    }
+
+    #[test]
+    fn verification_belongs_to_an_identity_and_does_not_pass_to_another() {
+        let (mut peer, now) = (PeerPins::default(), Utc::now());
+        peer.mark_proven(1, epoch(1, 2), true, now);
+        assert_eq!(peer.standing(&Bytes([2; 32])), Standing::Verified { since: now });
+        let changed = peer.standing(&Bytes([3; 32]));
+        assert!(!changed.plain_yes_is_enough(), "{changed:?}");
+        peer.mark_proven(2, epoch(2, 3), false, now);
+        assert_eq!(peer.standing(&Bytes([3; 32])), Standing::Known { since: now });
+    }
+
+    #[test]
+    fn a_later_plain_yes_to_the_same_identity_keeps_it_verified() {
+        let (mut peer, now) = (PeerPins::default(), Utc::now());
+        peer.mark_proven(1, epoch(1, 2), true, now);
+        peer.mark_proven(2, epoch(2, 2), false, Utc::now());
+        assert_eq!(peer.standing(&Bytes([2; 32])), Standing::Verified { since: now });
+        assert_eq!(peer.highest_proven().map(|(epoch, _)| epoch), Some(2));
+    }
+}

@@ -1,0 +1,317 @@
+//! What the agreement brings: beginnings, steps, answers, outcomes.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use super::{
+    app::{App, Place},
+    error::ClientError,
+    meeting::{Answer, Known, Meeting, Progress, Start},
+    words,
+};
+use crate::wire::{Agreement, Decline, Outcome, Request, Role, Username};
+
+/// Runs with one peer that may die unanswered within [`BROKEN_RUNS_WINDOW`] before this client pauses.
+const BROKEN_RUNS_MAX: usize = 3;
+
+/// How long a run that died is remembered.
+const BROKEN_RUNS_WINDOW: Duration = Duration::from_secs(60 * 60);
+
+/// An outcome that comes sooner than this makes 'Waiting for ...' unnecessary.
+const WAITING_IS_SAID_AFTER: Duration = Duration::from_millis(150);
+
+/// Runs that died after this client had replied and before its person answered: each lets a server
+/// compare one pair of codes in silence, so they are counted.
+#[derive(Debug, Default)]
+pub(super) struct BrokenRuns {
+    by_peer: BTreeMap<Username, Vec<Instant>>,
+}
+
+impl BrokenRuns {
+    /// One more died: how many that makes within the window.
+    fn count(&mut self, peer: &Username) -> usize {
+        let times = self.by_peer.entry(peer.clone()).or_default();
+        times.retain(|at| at.elapsed() < BROKEN_RUNS_WINDOW);
+        times.push(Instant::now());
+        times.len()
+    }
+
+    /// Whether this client replies no more to that peer.
+    fn is_paused(&self, peer: &Username) -> bool {
+        let recent = |times: &Vec<Instant>| times.iter().filter(|at| at.elapsed() < BROKEN_RUNS_WINDOW).count();
+        self.by_peer.get(peer).is_some_and(|times| recent(times) >= BROKEN_RUNS_MAX)
+    }
+
+    /// The person named that peer: the count begins anew.
+    pub(super) fn named(&mut self, peer: &Username) {
+        self.by_peer.remove(peer);
+    }
+}
+
+impl App<'_> {
+    fn known<'k>(&'k self, pins: &'k super::pins::PeerPins, peer: &Username) -> Known<'k> {
+        Known {
+            me: &self.me,
+            keys: &self.keys,
+            pins,
+            epoch_floor: self.epoch_floors.get(peer).copied().unwrap_or(0),
+            kept_key_declined: self.kept_key_declined.contains(peer),
+        }
+    }
+
+    fn current_run(&mut self) -> Option<&mut Meeting> {
+        match &mut self.place {
+            Place::Meeting(run) | Place::Talking(_, Some(run)) => Some(run),
+            _ => None,
+        }
+    }
+
+    /// Ends the run on this side: back to the conversation it was in, or to the lobby.
+    fn drop_run(&mut self) -> Option<Box<Meeting>> {
+        self.say_waiting_at = None;
+        match std::mem::replace(&mut self.place, Place::Lobby) {
+            Place::Meeting(run) => Some(run),
+            Place::Talking(peer, run) => {
+                self.place = Place::Talking(peer, None);
+                run
+            }
+            other => {
+                self.place = other;
+                None
+            }
+        }
+    }
+
+    pub(super) fn on_started(&mut self, start: Start) -> Result<(), ClientError> {
+        let (peer, run) = (start.peer.clone(), start.run);
+        let refuse = Request::Refuse { peer: peer.clone(), run };
+        let in_place = match &self.place {
+            Place::Talking(talking, None) => start.new_key && *talking == peer,
+            Place::Lobby | Place::Inviting(_) | Place::Waiting(_) => !start.new_key,
+            Place::Meeting(_) | Place::Talking(..) => false,
+        };
+        let mine = match &self.place {
+            Place::Inviting(named) | Place::Waiting(named) => *named == peer,
+            Place::Talking(..) => self.rekey_asked,
+            Place::Lobby | Place::Meeting(_) => false,
+        };
+        // One act of this person is one offer: the server cannot begin one in their name.
+        if !in_place || (start.role == Role::Initiator && !mine) {
+            self.desk.warn(&words::forged_start(&peer));
+            return self.connection.send(&refuse);
+        }
+        if start.role == Role::Responder && !mine && self.broken_runs.is_paused(&peer) {
+            self.desk.warn(&words::run_paused(&peer));
+            let step = Agreement::Decline(Decline::Paused {});
+            self.connection.send(&Request::Agree { peer: peer.clone(), run, step })?;
+            return self.connection.send(&refuse);
+        }
+        self.rekey_asked = false;
+        let pins = self.pins.peer(&peer);
+        let begun = Meeting::begin(start, &self.known(&pins, &peer));
+        let (meeting, progress) = match begun {
+            Ok(begun) => begun,
+            Err(why) => {
+                self.desk.warn(&why);
+                return self.connection.send(&refuse);
+            }
+        };
+        let meeting = Box::new(meeting);
+        self.place = match std::mem::replace(&mut self.place, Place::Lobby) {
+            Place::Talking(peer, _) => Place::Talking(peer, Some(meeting)),
+            _ => Place::Meeting(meeting),
+        };
+        self.progress(progress)
+    }
+
+    pub(super) fn on_step(&mut self, peer: &Username, run: u64, step: Agreement) -> Result<(), ClientError> {
+        let pins = self.pins.peer(peer);
+        let Some(mut place) = self.take_run(peer, run) else { return Ok(()) };
+        let progress = place.step(step, &self.known(&pins, peer));
+        self.put_run(place);
+        self.progress(progress)
+    }
+
+    fn take_run(&mut self, peer: &Username, run: u64) -> Option<Box<Meeting>> {
+        self.current_run().filter(|current| current.peer == *peer && current.run == run)?;
+        match std::mem::replace(&mut self.place, Place::Lobby) {
+            Place::Meeting(current) => Some(current),
+            Place::Talking(talking, current) => {
+                self.place = Place::Talking(talking, None);
+                current
+            }
+            _ => None,
+        }
+    }
+
+    fn put_run(&mut self, run: Box<Meeting>) {
+        self.place = match std::mem::replace(&mut self.place, Place::Lobby) {
+            Place::Talking(talking, _) => Place::Talking(talking, Some(run)),
+            _ => Place::Meeting(run),
+        };
+    }
+
+    fn progress(&mut self, progress: Progress) -> Result<(), ClientError> {
+        let Some(current) = self.current_run() else { return Ok(()) };
+        let (peer, run) = (current.peer.clone(), current.run);
+        let block = current.key_block();
+        let send = |app: &Self, step: Option<Agreement>| match step {
+            Some(step) => app.connection.send(&Request::Agree { peer: peer.clone(), run, step }),
+            None => Ok(()),
+        };
+        match progress {
+            Progress::Wait(step) => send(self, step),
+            Progress::Ask(step) => {
+                send(self, step)?;
+                if let Some(block) = block {
+                    self.desk.show_as(super::terminal::Emphasis::Notice, &block);
+                }
+                Ok(())
+            }
+            Progress::Fail(step, why) => {
+                send(self, step)?;
+                self.desk.warn(&why);
+                self.connection.send(&Request::Refuse { peer, run })
+            }
+            Progress::Declined(why) => {
+                let text = match why {
+                    Decline::Epoch { highest_used } => {
+                        self.epoch_floors.insert(peer.clone(), highest_used);
+                        words::epoch_declined_by_peer(&peer, highest_used)
+                    }
+                    Decline::Paused {} => words::paused_by_peer(&peer),
+                    Decline::KeptKey {} => {
+                        self.kept_key_declined.insert(peer.clone());
+                        words::kept_key_declined_by_peer(&peer)
+                    }
+                    Decline::Invalid {} => words::declined_as_invalid(&peer),
+                };
+                self.desk.warn(&text);
+                Ok(())
+            }
+        }
+    }
+
+    /// A line typed at the key question.
+    pub(super) fn on_answer(&mut self, typed: &str) -> Result<(), ClientError> {
+        let Some(current) = self.current_run() else { return Ok(()) };
+        let (peer, run) = (current.peer.clone(), current.run);
+        match current.answer(typed) {
+            Answer::Again(text) => {
+                if let Some(text) = text {
+                    self.desk.warn(&text);
+                }
+                Ok(())
+            }
+            Answer::Refuse => self.connection.send(&Request::Refuse { peer, run }),
+            Answer::TooManyWrongCodes => {
+                self.desk.warn(words::TOO_MANY_WRONG_CODES);
+                self.connection.send(&Request::Refuse { peer, run })
+            }
+            Answer::Accept { verified } => self.accept(&peer, run, verified),
+        }
+    }
+
+    fn accept(&mut self, peer: &Username, run: u64, verified: bool) -> Result<(), ClientError> {
+        let Some(mut meeting) = self.take_run(peer, run) else { return Ok(()) };
+        let request = meeting.accept(verified, &self.keys, self.pins.peer_mut(peer));
+        self.put_run(meeting);
+        let Some(request) = request else {
+            self.desk.warn(&words::could_not_remember("the number is used for another key"));
+            return self.connection.send(&Request::Refuse { peer: peer.clone(), run });
+        };
+        // On disk before the acceptance goes out: after a crash this epoch is never taken for another key.
+        if let Err(error) = self.save_pins() {
+            self.desk.warn(&words::could_not_remember(&error.to_string()));
+            return self.connection.send(&Request::Refuse { peer: peer.clone(), run });
+        }
+        self.say_waiting_at = Some(Instant::now() + WAITING_IS_SAID_AFTER);
+        self.connection.send(&request)
+    }
+
+    pub(super) fn on_outcome(&mut self, peer: &Username, run: u64, outcome: Outcome) -> Result<(), ClientError> {
+        if self.current_run().is_none_or(|current| current.peer != *peer || current.run != run) {
+            return Ok(());
+        }
+        let Some(meeting) = self.drop_run() else { return Ok(()) };
+        let acceptance = match outcome {
+            Outcome::Agreed { acceptance } => acceptance,
+            other => {
+                self.say_outcome(peer, &meeting, &other);
+                return Ok(());
+            }
+        };
+        let (last, within) = (meeting.last, meeting.new_key);
+        let Some(concluded) = meeting.conclude(&acceptance, &self.keys, self.pins.peer_mut(peer)) else {
+            self.desk.warn(&words::acceptance_invalid(peer));
+            self.talks.remove(peer);
+            self.place = Place::Lobby;
+            return self.connection.send(&Request::Leave { peer: peer.clone() });
+        };
+        self.save_pins()?;
+        self.kept_key_declined.remove(peer);
+        self.epoch_floors.remove(peer);
+        self.broken_runs.named(peer);
+        if within { self.continue_under(peer, concluded) } else { self.open_conversation(peer, concluded, last) }
+    }
+
+    fn say_outcome(&mut self, peer: &Username, meeting: &Meeting, outcome: &Outcome) {
+        let text = match outcome {
+            Outcome::Agreed { .. } => return,
+            Outcome::Refused { by } if *by == self.me => words::YOU_REFUSED.to_owned(),
+            Outcome::Refused { .. } => words::refused_by(peer),
+            Outcome::Withdrawn { by } if *by == self.me => words::invitation_taken_back(peer),
+            Outcome::Withdrawn { .. } => words::withdrawn_by(peer),
+            Outcome::Lost { .. } => words::lost_during_key(peer),
+            Outcome::TimedOut {} => words::timed_out(peer),
+            Outcome::Mismatch {} => words::copies_mismatch(peer),
+            Outcome::NotStored {} => words::key_not_stored(peer),
+        };
+        self.desk.notice(&text);
+        let mine = matches!(outcome, Outcome::Refused { by } | Outcome::Withdrawn { by } if *by == self.me);
+        if !mine && meeting.died_unanswered() {
+            let count = self.broken_runs.count(peer);
+            self.desk.warn(&words::run_died(peer, count, BROKEN_RUNS_MAX));
+        }
+    }
+
+    /// `/rekey`
+    pub(super) fn ask_rekey(&mut self) -> Result<(), ClientError> {
+        match &self.place {
+            Place::Talking(peer, None) => {
+                let peer = peer.clone();
+                self.rekey_asked = true;
+                self.desk.show(&words::rekey_asked(&peer));
+                self.broken_runs.named(&peer);
+                self.connection.send(&Request::Invite { peer, new_key: true })
+            }
+            Place::Meeting(_) | Place::Talking(_, Some(_)) => {
+                self.desk.show(words::NOT_DURING_A_KEY);
+                Ok(())
+            }
+            _ => {
+                self.desk.show(words::OPEN_CONVERSATION_ONLY);
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_third_run_that_dies_pauses_and_naming_the_peer_ends_the_pause() {
+        let (mut runs, alice) = (BrokenRuns::default(), "alice".parse().unwrap());
+        assert_eq!([runs.count(&alice), runs.count(&alice)], [1, 2]);
+        assert!(!runs.is_paused(&alice));
+        assert_eq!(runs.count(&alice), 3);
+        assert!(runs.is_paused(&alice));
+        assert!(!runs.is_paused(&"bob".parse().unwrap()));
+        runs.named(&alice);
+        assert!(!runs.is_paused(&alice));
+    }
+}
