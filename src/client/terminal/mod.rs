@@ -1,0 +1,163 @@
+//! The person's side of the client: lines in, lines out, and nothing that knows what they mean.
+//!
+//! Two ways of doing it behind one handle. [`line_editor`] when a person sits at a terminal: editing, history, and what
+//! arrives appears above the line being typed. [`plain`] everywhere else: the same questions on standard output, one
+//! answer a line, so that a script can hold the conversation.
+//!
+//! Lines are pulled: one is read only when [`Terminal::ask`], [`Terminal::ask_secret`] or [`Terminal::listen`] asked for
+//! it, so a piped answer is never taken before its question. Nothing here makes text printable; the caller did.
+
+mod deliver;
+mod line_editor;
+mod mode;
+mod paint;
+mod plain;
+mod screen;
+mod secret;
+mod signals;
+
+use std::io::{self, IsTerminal};
+
+pub use paint::Emphasis;
+
+use deliver::Deliver;
+use line_editor::LineEditor;
+use mode::SavedMode;
+use paint::Paint;
+use plain::{Plain, Surroundings};
+use signals::EndOnSignal;
+
+/// The most a typed line may hold, in bytes; far over what a message may, so that the words about a message that is too
+/// long come from where messages are known.
+pub const LINE_BYTES_MAX: usize = 1 << 20;
+
+/// What a person does.
+#[derive(Debug)]
+pub enum Input {
+    /// A line, without its end. On a terminal a paste of several lines is one `Line` with line feeds inside.
+    Line(String),
+    /// No more input: its end, Ctrl-D, Ctrl-C, a signal to end, or nobody left to read the output. May come more than
+    /// once.
+    End,
+    /// Standard input cannot be read.
+    Failed(io::Error),
+}
+
+/// Where a person types and reads.
+///
+/// Dropped or closed, it leaves the terminal in the mode it was found in.
+#[derive(Debug)]
+pub struct Terminal {
+    kind: Kind,
+    paint: Paint,
+    interactive: bool,
+    _signals: EndOnSignal,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Plain(Plain),
+    Editor(LineEditor),
+}
+
+impl Terminal {
+    /// Opens standard input and output: the line editor when both are terminals and `TERM` is not `dumb`, else plain
+    /// lines.
+    ///
+    /// `deliver` is called with every input, from a thread of this module and never from a caller's; it may wait.
+    /// SIGINT, SIGTERM and SIGHUP become [`Input::End`]; a second one ends the process as it would by default.
+    ///
+    /// # Errors
+    /// When the terminal cannot be opened or a thread cannot be started.
+    pub fn open(deliver: Box<dyn Fn(Input) + Send>) -> io::Result<Self> {
+        let deliver = Deliver::new(deliver);
+        let mode = SavedMode::of_standard_input();
+        let surroundings = Surroundings {
+            input_is_terminal: io::stdin().is_terminal(),
+            output_is_terminal: io::stdout().is_terminal(),
+            errors_are_terminal: io::stderr().is_terminal(),
+        };
+        let interactive = surroundings.input_is_terminal && surroundings.output_is_terminal;
+        let clever = !matches!(std::env::var("TERM").as_deref(), Ok("dumb" | "cons25" | "emacs"));
+        let signals = EndOnSignal::start(deliver.clone(), mode.clone())?;
+        let kind = if interactive && clever {
+            Kind::Editor(LineEditor::open(deliver, mode, surroundings.errors_are_terminal)?)
+        } else {
+            Kind::Plain(Plain::standard(deliver, mode, surroundings)?)
+        };
+        let paint = Paint::choose(surroundings.output_is_terminal && clever);
+        Ok(Self { kind, paint, interactive, _signals: signals })
+    }
+
+    /// Whether a person sits at it: standard input and output are both terminals.
+    #[must_use]
+    pub fn is_interactive(&self) -> bool {
+        self.interactive
+    }
+
+    /// From now on (or no longer) questions are shown as lines of their own and the line being typed has the prompt
+    /// `> `: in a conversation the question can change while a line is half typed. Plain lines do not care.
+    pub fn conversational(&mut self, conversational: bool) {
+        if let Kind::Editor(editor) = &mut self.kind {
+            editor.conversational(conversational);
+        }
+    }
+
+    /// Shows one or more whole lines. Never tears a line being typed.
+    pub fn show(&mut self, text: &str) {
+        self.show_as(Emphasis::Plain, text);
+    }
+
+    /// Shows one or more whole lines with emphasis, where there are colours and `NO_COLOR` is not set.
+    pub fn show_as(&mut self, emphasis: Emphasis, text: &str) {
+        let lines = self.paint.lines(emphasis, text);
+        match &mut self.kind {
+            Kind::Plain(plain) => plain.show(&lines),
+            Kind::Editor(editor) => editor.show(&lines),
+        }
+    }
+
+    /// Asks for one line. With a request already outstanding only the question shown changes: the line that comes
+    /// answers whatever was asked last. The very same question is not shown twice.
+    pub fn ask(&mut self, prompt: &str) {
+        match &mut self.kind {
+            Kind::Plain(plain) => plain.ask(prompt),
+            Kind::Editor(editor) => editor.ask(prompt),
+        }
+    }
+
+    /// Asks for one line with no question: in a conversation what is typed is sent.
+    pub fn listen(&mut self) {
+        match &mut self.kind {
+            Kind::Plain(plain) => plain.listen(),
+            Kind::Editor(editor) => editor.listen(),
+        }
+    }
+
+    /// Asks for a line that is not shown while it is typed (on a terminal; elsewhere it is a line like any other) and
+    /// that no history keeps.
+    ///
+    /// In the line editor, a visible line that was still outstanding is thrown away and the secret is asked after it.
+    pub fn ask_secret(&mut self, prompt: &str) {
+        match &mut self.kind {
+            Kind::Plain(plain) => plain.ask_secret(prompt),
+            Kind::Editor(editor) => editor.ask_secret(prompt),
+        }
+    }
+
+    /// Shows a diagnostic on standard error.
+    pub fn diagnose(&mut self, text: &str) {
+        match &mut self.kind {
+            Kind::Plain(plain) => plain.diagnose(&Paint::none().lines(Emphasis::Plain, text)),
+            Kind::Editor(editor) => {
+                let painted = self.paint.lines(Emphasis::Warning, text);
+                editor.diagnose(&painted, &Paint::none().lines(Emphasis::Plain, text));
+            }
+        }
+    }
+
+    /// Delivers no more input, waits until everything shown is out, and leaves the terminal in its normal mode.
+    pub fn close(self) {
+        drop(self);
+    }
+}

@@ -1,0 +1,318 @@
+//! Lines without editing: pipes, files, and terminals that cannot move their cursor.
+//!
+//! A question goes out without a line end; once it is answered a line end follows, because no echo brings one. So whatever
+//! comes later begins in the first column, and a transcript reads line by line.
+
+use std::{
+    fmt,
+    io::{self, BufRead, BufReader, ErrorKind, Read, Write},
+    sync::Arc,
+    thread,
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use parking_lot::Mutex;
+
+use super::{Input, LINE_BYTES_MAX, deliver::Deliver, mode::SavedMode, secret};
+
+/// Which of the standard streams are terminals.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Surroundings {
+    pub(super) input_is_terminal: bool,
+    pub(super) output_is_terminal: bool,
+    pub(super) errors_are_terminal: bool,
+}
+
+/// The plain way; see the module.
+pub(super) struct Plain {
+    page: Arc<Mutex<Page>>,
+    requests: Sender<()>,
+    mode: SavedMode,
+    deliver: Deliver,
+}
+
+/// What is written to, and how far it is. Its lock is the right to write: held over each write, as output has an order.
+struct Page {
+    output: Box<dyn Write + Send>,
+    errors: Box<dyn Write + Send>,
+    surroundings: Surroundings,
+    deliver: Deliver,
+    /// A line was asked for and has not come.
+    outstanding: bool,
+    /// The question that line answers; `None` when it answers none.
+    question: Option<String>,
+    /// The line is one that is not shown.
+    secret: bool,
+    /// A question stands at the end of the last line of the output.
+    open: bool,
+    /// The reader of the output is gone: nothing more is written.
+    gone: bool,
+}
+
+impl Plain {
+    /// On the standard streams.
+    pub(super) fn standard(
+        deliver: Deliver,
+        mode: SavedMode,
+        surroundings: Surroundings,
+    ) -> io::Result<Self> {
+        let (output, errors) = (Box::new(io::stdout()), Box::new(io::stderr()));
+        Self::over(io::stdin(), output, errors, surroundings, deliver, mode)
+    }
+
+    /// On any streams.
+    fn over(
+        input: impl Read + Send + 'static,
+        output: Box<dyn Write + Send>,
+        errors: Box<dyn Write + Send>,
+        surroundings: Surroundings,
+        deliver: Deliver,
+        mode: SavedMode,
+    ) -> io::Result<Self> {
+        let page = Page {
+            output,
+            errors,
+            surroundings,
+            deliver: deliver.clone(),
+            outstanding: false,
+            question: None,
+            secret: false,
+            open: false,
+            gone: false,
+        };
+        let page = Arc::new(Mutex::new(page));
+        let (requests, asked) = bounded(1);
+        let reader = Reader { page: Arc::clone(&page), mode: mode.clone(), deliver: deliver.clone() };
+        thread::Builder::new()
+            .name("input".to_owned())
+            .spawn(move || reader.run(BufReader::new(input), &asked))?;
+        Ok(Self { page, requests, mode, deliver })
+    }
+
+    pub(super) fn show(&self, lines: &str) {
+        let mut page = self.page.lock();
+        page.close_question();
+        page.write(lines);
+    }
+
+    pub(super) fn diagnose(&self, lines: &str) {
+        self.page.lock().diagnose(lines);
+    }
+
+    pub(super) fn ask(&self, question: &str) {
+        self.request(Some(question), false);
+    }
+
+    pub(super) fn listen(&self) {
+        self.request(None, false);
+    }
+
+    pub(super) fn ask_secret(&self, question: &str) {
+        self.request(Some(question), true);
+    }
+
+    fn request(&self, question: Option<&str>, secret: bool) {
+        let mut page = self.page.lock();
+        let hidden = secret && page.surroundings.input_is_terminal;
+        if hidden && !page.outstanding {
+            // Before the question is shown: whoever sees it may type at once.
+            self.mode.hide();
+        }
+        if !page.outstanding || page.question.as_deref() != question {
+            page.put(question);
+        }
+        page.secret = secret;
+        let asked_before = std::mem::replace(&mut page.outstanding, true);
+        drop(page);
+        if !asked_before {
+            // Room for one, and at most one is outstanding: never waits.
+            let _ = self.requests.send(());
+        }
+    }
+}
+
+impl Drop for Plain {
+    fn drop(&mut self) {
+        self.deliver.stop();
+        let mut page = self.page.lock();
+        page.close_question();
+        let hidden = page.outstanding && page.secret;
+        drop(page);
+        if hidden {
+            self.mode.restore();
+        }
+    }
+}
+
+impl fmt::Debug for Plain {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Plain")
+    }
+}
+
+impl Page {
+    /// Puts a question at the end of the output, in place of one that stands there.
+    fn put(&mut self, question: Option<&str>) {
+        self.close_question();
+        self.question = question.map(str::to_owned);
+        if let Some(question) = question {
+            self.write(question);
+            self.open = true;
+        }
+    }
+
+    /// Ends the line of a question that stands open.
+    fn close_question(&mut self) {
+        if std::mem::take(&mut self.open) {
+            self.write("\n");
+        }
+    }
+
+    /// The line came: its own end moved the cursor only where it was echoed.
+    fn answered(&mut self, echoed: bool) {
+        self.outstanding = false;
+        self.question = None;
+        if echoed {
+            self.open = false;
+        }
+        self.close_question();
+    }
+
+    fn diagnose(&mut self, lines: &str) {
+        if self.surroundings.errors_are_terminal && self.surroundings.output_is_terminal {
+            self.close_question();
+        }
+        // Nobody can be told that telling failed.
+        let _ = self.errors.write_all(lines.as_bytes()).and_then(|()| self.errors.flush());
+    }
+
+    fn write(&mut self, text: &str) {
+        if self.gone {
+            return;
+        }
+        let written = self.output.write_all(text.as_bytes()).and_then(|()| self.output.flush());
+        let Err(error) = written else { return };
+        self.gone = true;
+        self.open = false;
+        if error.kind() != ErrorKind::BrokenPipe {
+            self.diagnose(&format!("error: cannot write to standard output: {error}\n"));
+        }
+        self.deliver.end_soon();
+    }
+}
+
+/// What the input thread works with.
+struct Reader {
+    page: Arc<Mutex<Page>>,
+    mode: SavedMode,
+    deliver: Deliver,
+}
+
+impl Reader {
+    fn run(self, mut input: impl BufRead, asked: &Receiver<()>) {
+        while asked.recv().is_ok() {
+            if let Some(answer) = self.answer(&mut input) {
+                self.deliver.deliver(answer);
+            }
+        }
+    }
+
+    /// One line that can be delivered. One that cannot is named on standard error, and read again.
+    fn answer(&self, input: &mut impl BufRead) -> Option<Input> {
+        loop {
+            let (hidden, terminal) = {
+                let page = self.page.lock();
+                (page.secret && page.surroundings.input_is_terminal, page.surroundings.input_is_terminal)
+            };
+            if hidden {
+                let secret = secret::read();
+                self.mode.restore();
+                self.page.lock().answered(false);
+                return secret;
+            }
+            let typed = next_line(input);
+            let echoed = terminal && !matches!(typed, Ok(Typed::End) | Err(_));
+            let complaint = match typed {
+                Ok(Typed::Line(line)) => {
+                    self.page.lock().answered(echoed);
+                    return Some(Input::Line(line));
+                }
+                Ok(Typed::End) => {
+                    self.page.lock().answered(echoed);
+                    return Some(Input::End);
+                }
+                Err(error) => {
+                    self.page.lock().answered(echoed);
+                    return Some(Input::Failed(error));
+                }
+                Ok(Typed::TooLong) => {
+                    format!("error: a line has at most {LINE_BYTES_MAX} bytes; it was not taken\n")
+                }
+                Ok(Typed::NotText) => "error: a line was not UTF-8 text; it was not taken\n".to_owned(),
+            };
+            self.ask_again(echoed, &complaint);
+        }
+    }
+
+    fn ask_again(&self, echoed: bool, complaint: &str) {
+        let mut page = self.page.lock();
+        let question = page.question.take();
+        page.answered(echoed);
+        page.outstanding = true;
+        page.diagnose(complaint);
+        page.put(question.as_deref());
+    }
+}
+
+/// What standard input held next.
+#[derive(Debug, PartialEq, Eq)]
+enum Typed {
+    Line(String),
+    End,
+    TooLong,
+    NotText,
+}
+
+/// The next line without its `\n` or `\r\n`; the last may lack it. Keeps at most [`LINE_BYTES_MAX`] bytes of it.
+fn next_line(input: &mut impl BufRead) -> io::Result<Typed> {
+    let mut line = Vec::new();
+    let mut length = 0_usize;
+    let ended = loop {
+        let chunk = match input.fill_buf() {
+            Ok(chunk) => chunk,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if chunk.is_empty() {
+            break false;
+        }
+        let end = chunk.iter().position(|byte| *byte == b'\n');
+        let (piece, taken) = match end {
+            Some(end) => (chunk.get(..end).unwrap_or_default(), end + 1),
+            None => (chunk, chunk.len()),
+        };
+        length = length.saturating_add(piece.len());
+        // One more than a line may have: the `\r` of its end.
+        if length <= LINE_BYTES_MAX + 1 {
+            line.extend_from_slice(piece);
+        }
+        input.consume(taken);
+        if end.is_some() {
+            break true;
+        }
+    };
+    if !ended && length == 0 {
+        return Ok(Typed::End);
+    }
+    if ended && length == line.len() && line.last() == Some(&b'\r') {
+        line.pop();
+        length = line.len();
+    }
+    if length > LINE_BYTES_MAX {
+        return Ok(Typed::TooLong);
+    }
+    Ok(String::from_utf8(line).map_or(Typed::NotText, Typed::Line))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,322 @@
+//! What the line editor's threads share: what is being asked, and what waits to be shown above the line being typed.
+//!
+//! The editor draws; while it runs nobody else writes. Text to show waits here, a bell is rung, and the editor takes the
+//! text the next time it draws its prompt, so that text and prompt are one write. While it does not run, text is written
+//! at once. Each text is therefore shown exactly once and in order, whatever moment the editor starts or ends at.
+
+use std::{
+    fmt,
+    io::Write,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Sender, TrySendError};
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use super::deliver::Deliver;
+
+/// How much text may wait for the editor before whoever shows more waits, in bytes. It draws at once, except while it
+/// waits for the second key of a combination or inside a search of the history.
+const WAITING_BYTES_MAX: usize = 1 << 20;
+
+/// How long a closing terminal waits for the editor to draw.
+const LAST_DRAWING: Duration = Duration::from_secs(1);
+
+/// The prompt of a line that answers no question.
+const LISTENING: &str = "> ";
+
+/// Back to the first column, and the line erased (ECMA-48 section 8.3.41).
+const ERASE_LINE: &str = "\r\x1b[K";
+
+/// Bracketed paste off, as the editor does at its own end, and a new line.
+const LEAVE_EDITOR: &str = "\x1b[?2004l\n";
+
+/// The shared state; see the module.
+pub(super) struct Screen {
+    state: Mutex<State>,
+    drawn: Condvar,
+    deliver: Deliver,
+}
+
+struct State {
+    output: Box<dyn Write + Send>,
+    stage: Stage,
+    /// Text for above the line being typed; empty unless the stage is `Editing`.
+    waiting: String,
+    /// The bell of the editor there is now.
+    bell: Option<Sender<()>>,
+    /// How often the editor drew its prompt.
+    drawings: u64,
+    /// The last of them drew text as well.
+    drew: bool,
+    /// The question shown last that the outstanding line answers.
+    question: Option<String>,
+    /// A hidden line is to be asked for after the visible one that is outstanding.
+    secret_next: bool,
+    conversational: bool,
+    gone: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// No line is asked for.
+    Idle,
+    /// A line is asked for: the editor runs, or is about to, or has just ended.
+    Editing,
+    /// A hidden line is asked for. `shown`: the question stands at the end of the output.
+    Secret { shown: bool },
+    /// Nothing is asked or shown any more.
+    Closed,
+}
+
+/// What the input thread is to read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// A line, in the editor, with this prompt.
+    Line { prompt: String, remember: bool },
+    /// A hidden line.
+    Secret,
+}
+
+impl Screen {
+    pub(super) fn new(output: Box<dyn Write + Send>, deliver: Deliver) -> Self {
+        let state = State {
+            output,
+            stage: Stage::Idle,
+            waiting: String::new(),
+            bell: None,
+            drawings: 0,
+            drew: false,
+            question: None,
+            secret_next: false,
+            conversational: false,
+            gone: false,
+        };
+        Self { state: Mutex::new(state), drawn: Condvar::new(), deliver }
+    }
+
+    /// The editor to wake from now on.
+    pub(super) fn set_bell(&self, bell: Sender<()>) {
+        self.state.lock().bell = Some(bell);
+    }
+
+    pub(super) fn set_conversational(&self, conversational: bool) {
+        self.state.lock().conversational = conversational;
+    }
+
+    /// Shows whole lines, now or above the line being typed.
+    pub(super) fn show(&self, lines: &str) {
+        let mut state = self.state.lock();
+        while state.stage == Stage::Editing && state.waiting.len() > WAITING_BYTES_MAX {
+            self.drawn.wait(&mut state);
+        }
+        self.put(&mut state, lines);
+    }
+
+    fn put(&self, state: &mut State, lines: &str) {
+        match state.stage {
+            Stage::Editing => {
+                state.waiting.push_str(lines);
+                state.ring();
+            }
+            Stage::Secret { shown: true } => {
+                let question = state.question.clone().unwrap_or_default();
+                self.write(state, &format!("{ERASE_LINE}{lines}{question}"));
+            }
+            Stage::Idle | Stage::Secret { shown: false } | Stage::Closed => self.write(state, lines),
+        }
+    }
+
+    /// Asks for a line. `Some` is for the input thread; `None`: a line is outstanding already.
+    pub(super) fn ask(&self, question: Option<&str>) -> Option<Wanted> {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let changed = state.question.as_deref() != question;
+        match state.stage {
+            Stage::Closed => None,
+            Stage::Idle => {
+                let above = question.filter(|_| state.conversational);
+                if let Some(question) = above {
+                    self.put(state, &as_line(question));
+                }
+                let inline = question.filter(|_| !state.conversational);
+                let prompt = inline.unwrap_or(LISTENING).to_owned();
+                let remember = state.conversational || question.is_none();
+                state.question = question.map(str::to_owned);
+                state.stage = Stage::Editing;
+                Some(Wanted::Line { prompt, remember })
+            }
+            Stage::Editing => {
+                state.secret_next = false;
+                if let Some(question) = question.filter(|_| changed) {
+                    self.put(state, &as_line(question));
+                }
+                state.question = question.map(str::to_owned);
+                None
+            }
+            Stage::Secret { shown } => {
+                self.change_secret(state, shown, question);
+                None
+            }
+        }
+    }
+
+    /// Asks for a hidden line, after the visible one if one is outstanding.
+    pub(super) fn ask_secret(&self, question: &str) -> Option<Wanted> {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        match state.stage {
+            Stage::Closed => None,
+            Stage::Idle => {
+                state.question = Some(question.to_owned());
+                state.stage = Stage::Secret { shown: false };
+                Some(Wanted::Secret)
+            }
+            Stage::Editing => {
+                if !state.secret_next || state.question.as_deref() != Some(question) {
+                    self.put(state, &format!("{} (press Enter first)\n", question.trim_end()));
+                }
+                state.secret_next = true;
+                state.question = Some(question.to_owned());
+                None
+            }
+            Stage::Secret { shown } => {
+                self.change_secret(state, shown, Some(question));
+                None
+            }
+        }
+    }
+
+    fn change_secret(&self, state: &mut State, shown: bool, question: Option<&str>) {
+        if state.question.as_deref() != question && shown {
+            self.write(state, &format!("{ERASE_LINE}{}", question.unwrap_or_default()));
+        }
+        state.question = question.map(str::to_owned);
+    }
+
+    /// What is typed is hidden from now on: the question can be shown.
+    pub(super) fn secret_begins(&self) {
+        let mut state = self.state.lock();
+        if state.stage == (Stage::Secret { shown: false }) {
+            let question = state.question.clone().unwrap_or_default();
+            self.write(&mut state, &question);
+            state.stage = Stage::Secret { shown: true };
+        }
+    }
+
+    /// The hidden line came or will not come; its end was not shown.
+    pub(super) fn secret_ended(&self) {
+        let mut state = self.state.lock();
+        if let Stage::Secret { shown } = state.stage {
+            if shown {
+                self.write(&mut state, "\n");
+            }
+            state.question = None;
+            state.stage = Stage::Idle;
+        }
+    }
+
+    /// The editor ended: what it did not draw is written now. `Some`: the line is not delivered, this is read instead.
+    pub(super) fn line_ended(&self) -> Option<Wanted> {
+        let mut state = self.state.lock();
+        if state.stage != Stage::Editing {
+            return None;
+        }
+        let waiting = std::mem::take(&mut state.waiting);
+        self.write(&mut state, &waiting);
+        self.drawn.notify_all();
+        if std::mem::take(&mut state.secret_next) {
+            state.stage = Stage::Secret { shown: false };
+            return Some(Wanted::Secret);
+        }
+        state.question = None;
+        state.stage = Stage::Idle;
+        None
+    }
+
+    /// Whether the editor may be running.
+    pub(super) fn is_editing(&self) -> bool {
+        self.state.lock().stage == Stage::Editing
+    }
+
+    /// The editor is about to draw its prompt: the text to draw above it.
+    pub(super) fn drawing(&self) -> String {
+        let mut state = self.state.lock();
+        state.drawings += 1;
+        state.drew = !state.waiting.is_empty();
+        self.drawn.notify_all();
+        std::mem::take(&mut state.waiting)
+    }
+
+    /// Waits until everything shown is out, and shows nothing more. Whether a line was asked for.
+    pub(super) fn close(&self) -> bool {
+        let mut state = self.state.lock();
+        if state.stage == Stage::Editing {
+            self.wait_for_drawing(&mut state);
+        }
+        let waiting = std::mem::take(&mut state.waiting);
+        self.write(&mut state, &waiting);
+        let (asked, end) = match state.stage {
+            Stage::Idle | Stage::Closed => (false, ""),
+            Stage::Secret { shown } => (true, if shown { "\n" } else { "" }),
+            Stage::Editing => (true, LEAVE_EDITOR),
+        };
+        self.write(&mut state, end);
+        state.stage = Stage::Closed;
+        asked
+    }
+
+    /// Has the editor draw what waits, and once more: that tells that the drawing before is out.
+    fn wait_for_drawing(&self, state: &mut MutexGuard<'_, State>) {
+        let drawings = match (state.waiting.is_empty(), state.drew) {
+            (true, false) => return,
+            (true, true) => 1,
+            (false, _) => 2,
+        };
+        let deadline = Instant::now() + LAST_DRAWING;
+        for _ in 0..drawings {
+            let before = state.drawings;
+            state.ring();
+            while state.stage == Stage::Editing && state.drawings == before {
+                if self.drawn.wait_until(state, deadline).timed_out() {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn write(&self, state: &mut State, text: &str) {
+        if state.gone || text.is_empty() {
+            return;
+        }
+        let written = state.output.write_all(text.as_bytes()).and_then(|()| state.output.flush());
+        if written.is_err() {
+            state.gone = true;
+            self.deliver.end_soon();
+        }
+    }
+}
+
+impl State {
+    fn ring(&mut self) {
+        if let Some(bell) = &self.bell {
+            // A full bell is about to ring anyway, and draws everything that waits.
+            if let Err(TrySendError::Disconnected(())) = bell.try_send(()) {
+                self.bell = None;
+            }
+        }
+    }
+}
+
+fn as_line(question: &str) -> String {
+    format!("{}\n", question.trim_end())
+}
+
+impl fmt::Debug for Screen {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Screen")
+    }
+}
+
+#[cfg(test)]
+mod tests;
