@@ -11,7 +11,12 @@ use super::secret::Secret;
 pub(super) const NONCE_BYTES: usize = 12;
 
 /// Encrypts, and appends the 16-byte tag. `plaintext` is encrypted where it lies, so no copy remains.
-pub(super) fn seal(key: &Secret<32>, nonce: [u8; NONCE_BYTES], aad: &[u8], mut plaintext: Vec<u8>) -> Vec<u8> {
+pub(super) fn seal(
+    key: &Secret<32>,
+    nonce: [u8; NONCE_BYTES],
+    aad: &[u8],
+    mut plaintext: Vec<u8>,
+) -> Vec<u8> {
     // The tag is appended: without room for it, growing would leave the plaintext's old memory unerased.
     debug_assert!(plaintext.capacity() >= plaintext.len() + CHACHA20_POLY1305.tag_len());
     let nonce = Nonce::assume_unique_for_key(nonce);

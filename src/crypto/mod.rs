@@ -6,8 +6,8 @@
 //! - [`label`]: the one table of labels and the one encoding of everything hashed, signed or sealed;
 //! - `secret`, `kdf`, `aead`, [`random`], `signature`, `x25519`, `kem`: the primitives, each wrapped
 //!   once so that it can be called in one way only;
-//! - [`key_file`], [`password`], [`identity`], [`login`], [`vault`]: one person and what is theirs;
-//! - [`agreement`], [`resume`], [`agreed`]: two people and one key;
+//! - [`key_file`], [`identity`], [`login`], [`vault`]: one person and what is theirs;
+//! - [`agreement`], [`resume`]: two people and one key;
 //! - [`conversation_key`], [`session`], [`hash`]: what the key does.
 
 // The primitives.
@@ -24,18 +24,19 @@ mod x25519;
 pub mod identity;
 pub mod key_file;
 pub mod login;
-pub mod password;
+mod password;
 pub mod vault;
 
 // Two people and one key.
-pub mod agreed;
+mod agreed;
 pub mod agreement;
-pub mod code;
+mod code;
 pub mod conversation_key;
 pub mod resume;
 
 // What the key does.
 pub mod hash;
+mod plain;
 mod seen;
 pub mod session;
 
