@@ -1,0 +1,126 @@
+//! One TCP socket, with writes that never wait and reads and writes that wait until a moment.
+//!
+//! The socket stays in blocking mode: the one reading thread sleeps in the kernel. A write that
+//! must not wait says so by a flag of its own (`MSG_DONTWAIT`).
+
+use std::{
+    io::{self, Read},
+    net::{Shutdown, SocketAddr, TcpStream},
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use socket2::{SockRef, TcpKeepalive};
+
+/// After so long without a byte the system asks whether the other side is still there ...
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+
+/// ... and asks again so often ...
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// ... and gives up after so many questions.
+#[cfg(unix)]
+const KEEPALIVE_RETRIES: u32 = 3;
+
+/// How long sent bytes may stay unacknowledged before the connection counts as broken (RFC 5482);
+/// without it a vanished peer is noticed after a quarter of an hour.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(60);
+
+/// A write to a connection that is gone is an error and never a signal.
+#[cfg(target_os = "linux")]
+const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
+#[cfg(not(target_os = "linux"))]
+const NO_SIGNAL: i32 = 0;
+
+pub(super) struct Socket {
+    stream: TcpStream,
+    /// Whether a read timeout is set now: saves a system call where none is wanted.
+    times_reads: AtomicBool,
+}
+
+impl Socket {
+    /// Takes a connected stream and sets what every connection here has: no delay of small writes,
+    /// notice of a peer that vanished.
+    pub(super) fn new(stream: TcpStream) -> io::Result<Self> {
+        // Some systems hand a listener's non-blocking mode on to what it accepts.
+        stream.set_nonblocking(false)?;
+        stream.set_nodelay(true)?;
+        let socket = SockRef::from(&stream);
+        let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
+        #[cfg(unix)]
+        let keepalive = keepalive.with_retries(KEEPALIVE_RETRIES);
+        socket.set_tcp_keepalive(&keepalive)?;
+        #[cfg(target_os = "linux")]
+        socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))?;
+        Ok(Self { stream, times_reads: AtomicBool::new(false) })
+    }
+
+    /// The other end, an IPv4 address written as one.
+    pub(super) fn peer_addr(&self) -> io::Result<SocketAddr> {
+        let addr = self.stream.peer_addr()?;
+        Ok(SocketAddr::new(addr.ip().to_canonical(), addr.port()))
+    }
+
+    /// Writes what the system takes at once; `WouldBlock` when that is nothing.
+    pub(super) fn send_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.send(bytes, NO_SIGNAL | libc::MSG_DONTWAIT)
+    }
+
+    /// Writes what the system takes, waiting until `deadline` for it to take anything.
+    pub(super) fn send_by(&self, bytes: &[u8], deadline: Instant) -> io::Result<usize> {
+        match self.send_now(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.stream.set_write_timeout(Some(left_until(deadline)?))?;
+                self.send(bytes, NO_SIGNAL)
+            }
+            other => other,
+        }
+    }
+
+    fn send(&self, bytes: &[u8], flags: i32) -> io::Result<usize> {
+        loop {
+            match SockRef::from(&self.stream).send_with_flags(bytes, flags) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Reads once, waiting until `deadline` or for ever; 0 bytes when the other side ended.
+    pub(super) fn receive(&self, buffer: &mut [u8], deadline: Option<Instant>) -> io::Result<usize> {
+        loop {
+            match deadline {
+                Some(deadline) => {
+                    self.stream.set_read_timeout(Some(left_until(deadline)?))?;
+                    self.times_reads.store(true, Ordering::Relaxed);
+                }
+                None if self.times_reads.swap(false, Ordering::Relaxed) => {
+                    self.stream.set_read_timeout(None)?;
+                }
+                None => {}
+            }
+            match (&self.stream).read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Ends both directions. Whoever is blocked in a read or a write returns.
+    pub(super) fn shut_down(&self) {
+        // It fails only when the connection is gone already.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+
+    #[cfg(test)]
+    pub(super) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+}
+
+/// The time left, never zero, which the system would take for 'no limit'.
+fn left_until(deadline: Instant) -> io::Result<Duration> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left.max(Duration::from_micros(1))) }
+}
