@@ -1,1 +1,321 @@
-//! To come.
+//! Files that survive a crash: replaced whole or not at all, private to their owner, one owner a folder.
+//!
+//! Everything here ends on the disk before it returns. What a file means is its caller's business.
+//! Every write, sync, rename and open that the server relies on for its promises goes through this
+//! file, so that there is one place to make a disk fail in.
+
+use std::{
+    fmt,
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use thiserror::Error;
+
+/// What a folder's owner holds while it runs.
+const LOCK_FILE: &str = "lock";
+
+/// How the name of a file begins that is not finished: whoever finds one may delete it.
+const UNFINISHED_PREFIX: &str = ".unfinished-";
+
+/// Only the owner reads and writes.
+const FILE_MODE: u32 = 0o600;
+
+/// Only the owner lists and enters.
+const FOLDER_MODE: u32 = 0o700;
+
+/// What was being done when a [`StoreError`] happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Making a folder.
+    CreateFolder,
+    /// Opening or making a file.
+    Open,
+    /// Taking the folder's lock.
+    Lock,
+    /// Reading.
+    Read,
+    /// Writing, or cutting off.
+    Write,
+    /// Waiting for the disk to have it.
+    Sync,
+    /// Putting a finished file in its place.
+    Replace,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::CreateFolder => "make the folder",
+            Self::Open => "open",
+            Self::Lock => "lock",
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Sync => "bring to the disk",
+            Self::Replace => "replace",
+        })
+    }
+}
+
+/// What the machine refused, at which path. The reason is the `source()`.
+#[derive(Debug, Error)]
+#[error("could not {action} {path:?}")]
+pub struct StoreError {
+    /// What was being done.
+    pub action: Action,
+    /// To which file or folder.
+    pub path: PathBuf,
+    /// Why not, as the system says.
+    pub source: io::Error,
+}
+
+impl StoreError {
+    /// For [`Result::map_err`]: this action at this path.
+    pub fn at(action: Action, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self { action, path: path.to_owned(), source }
+    }
+
+    /// What a person can do about it, where there is something.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self.source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Some("the disk is full: make room on it")
+            }
+            io::ErrorKind::PermissionDenied => {
+                Some("this user may not do that: check who owns the folder and its files")
+            }
+            io::ErrorKind::ReadOnlyFilesystem => Some("the file system is mounted read-only"),
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                Some("a file is where a folder should be")
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A folder's lock: dropped, it is free again; a crash frees it too.
+#[derive(Debug)]
+pub struct FolderLock {
+    _file: File,
+}
+
+/// Makes a folder with its parents, readable to its owner only. One that exists is left as it is.
+///
+/// # Errors
+/// [`StoreError`] when it cannot be made.
+pub fn create_folder(path: &Path) -> Result<(), StoreError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let mut builder = DirBuilder::new();
+    builder
+        .recursive(true)
+        .mode(FOLDER_MODE)
+        .create(path)
+        .map_err(StoreError::at(Action::CreateFolder, path))?;
+    sync_folder(parent(path))
+}
+
+/// Locks a folder against a second owner; `None` when there is one already.
+///
+/// # Errors
+/// [`StoreError`] when the lock cannot be tried.
+pub fn lock_folder(folder: &Path) -> Result<Option<FolderLock>, StoreError> {
+    let path = folder.join(LOCK_FILE);
+    let file = options().create(true).open(&path).map_err(StoreError::at(Action::Open, &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(FolderLock { _file: file })),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(StoreError { action: Action::Lock, path, source }),
+    }
+}
+
+/// Reads a whole file; `None` when there is none.
+///
+/// # Errors
+/// [`StoreError`] when it is there and cannot be read.
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(StoreError { action: Action::Read, path: path.to_owned(), source }),
+    }
+}
+
+/// Puts `bytes` in the place of whatever `path` held: after a crash there is the old file or the new one, whole.
+///
+/// # Errors
+/// [`StoreError`]; the old file is then still there, unless only the last sync of the folder failed.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let unfinished = unfinished(path, bytes)?;
+    unfinished.persist(path).map_err(|error| StoreError::at(Action::Replace, path)(error.error))?;
+    sync_folder(parent(path))
+}
+
+/// Makes a new file that holds `bytes`, and never touches one that is there.
+///
+/// # Errors
+/// [`StoreError`], of kind [`io::ErrorKind::AlreadyExists`] when the path is taken.
+pub fn create(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let unfinished = unfinished(path, bytes)?;
+    unfinished.persist_noclobber(path).map_err(|error| StoreError::at(Action::Replace, path)(error.error))?;
+    sync_folder(parent(path))
+}
+
+/// Deletes what earlier crashes left unfinished in a folder that the caller has locked.
+///
+/// # Errors
+/// [`StoreError`] when the folder cannot be listed; a file that cannot be deleted does no harm.
+pub fn clear_unfinished(folder: &Path) -> Result<(), StoreError> {
+    let listed = fs::read_dir(folder).map_err(StoreError::at(Action::Read, folder))?;
+    for file in listed.flatten() {
+        if file.file_name().as_encoded_bytes().starts_with(UNFINISHED_PREFIX.as_bytes()) {
+            let _ = fs::remove_file(file.path());
+        }
+    }
+    Ok(())
+}
+
+/// Opens a file for reading and writing; `None` when there is none.
+///
+/// # Errors
+/// [`StoreError`] when it is there and cannot be opened.
+pub fn open(path: &Path) -> Result<Option<File>, StoreError> {
+    match options().open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(StoreError { action: Action::Open, path: path.to_owned(), source }),
+    }
+}
+
+/// Opens a file for reading and writing, making it if it is not there; its name is then on the disk too.
+///
+/// # Errors
+/// [`StoreError`] when it cannot be opened or made.
+pub fn open_or_create(path: &Path) -> Result<File, StoreError> {
+    let file = options().create(true).open(path).map_err(StoreError::at(Action::Open, path))?;
+    sync_folder(parent(path))?;
+    Ok(file)
+}
+
+/// Writes at a place of an open file. Nothing is promised about the disk until [`sync_file`].
+///
+/// # Errors
+/// [`StoreError`]; a part may have been written.
+pub fn write_at(file: &File, path: &Path, bytes: &[u8], offset: u64) -> Result<(), StoreError> {
+    file.write_all_at(bytes, offset).map_err(StoreError::at(Action::Write, path))
+}
+
+/// Cuts a file to a length, in bytes.
+///
+/// # Errors
+/// [`StoreError`] when it cannot be cut.
+pub fn cut(file: &File, path: &Path, length: u64) -> Result<(), StoreError> {
+    file.set_len(length).map_err(StoreError::at(Action::Write, path))
+}
+
+/// Waits until what was written to a file is on the disk (fdatasync).
+///
+/// # Errors
+/// [`StoreError`]: what was written before may be lost, and trying again would not tell (the kernel
+/// drops the pages it could not write).
+pub fn sync_file(file: &File, path: &Path) -> Result<(), StoreError> {
+    file.sync_data().map_err(StoreError::at(Action::Sync, path))
+}
+
+/// Waits until a folder's names are on the disk.
+///
+/// # Errors
+/// [`StoreError`] when that failed.
+pub fn sync_folder(path: &Path) -> Result<(), StoreError> {
+    let folder = File::open(path).map_err(StoreError::at(Action::Open, path))?;
+    folder.sync_all().map_err(StoreError::at(Action::Sync, path))
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).truncate(false).mode(FILE_MODE);
+    options
+}
+
+/// The bytes in a file of their own beside `path`, on the disk; deleted when dropped.
+fn unfinished(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile, StoreError> {
+    // Readable to its owner only, as tempfile makes every file.
+    let made = tempfile::Builder::new().prefix(UNFINISHED_PREFIX).tempfile_in(parent(path));
+    let mut file = made.map_err(StoreError::at(Action::Open, path))?;
+    file.write_all(bytes).map_err(StoreError::at(Action::Write, path))?;
+    file.as_file().sync_all().map_err(StoreError::at(Action::Sync, path))?;
+    Ok(file)
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_replaced_file_is_whole_private_and_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("a/b");
+        create_folder(&data).unwrap();
+        assert_eq!(mode(&data), 0o700);
+        let path = data.join("dico.json");
+        assert_eq!(read(&path).unwrap(), None);
+        replace(&path, b"one").unwrap();
+        replace(&path, b"two").unwrap();
+        assert_eq!(read(&path).unwrap().unwrap(), b"two");
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(fs::read_dir(&data).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_never_overwritten_by_create() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("alice.txt");
+        create(&path, b"mine").unwrap();
+        let error = create(&path, b"other").unwrap_err();
+        assert_eq!(error.source.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(read(&path).unwrap().unwrap(), b"mine");
+        assert_eq!(mode(&path), 0o600);
+    }
+
+    #[test]
+    fn a_folder_has_one_owner_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = lock_folder(folder.path()).unwrap().unwrap();
+        assert!(lock_folder(folder.path()).unwrap().is_none());
+        drop(lock);
+        assert!(lock_folder(folder.path()).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_a_crash_left_unfinished_is_cleared() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(".unfinished-x"), b"half").unwrap();
+        fs::write(folder.path().join("dico.json"), b"{}").unwrap();
+        clear_unfinished(folder.path()).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_full_disk_has_a_hint() {
+        let error = StoreError::at(Action::Write, Path::new("x"))(io::ErrorKind::StorageFull.into());
+        assert!(error.hint().unwrap().contains("full"));
+        assert_eq!(error.to_string(), "could not write \"x\"");
+    }
+}

@@ -1,0 +1,424 @@
+//! One pair's conversation: `conversations/alice+bob.txt`, one line a message, only ever appended to.
+//!
+//! In memory are, per open log, the offset of some lines and one number per sender's stream; a page
+//! is read through the nearest offset, a repeat is found through the nearest counter. Nothing here
+//! waits for the disk but [`Log::sync`], which is the committer's.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{BufRead, BufReader},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use chrono::{DateTime, Utc};
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
+use thiserror::Error;
+use tracing::{error, warn};
+
+use super::{
+    limits::{COUNTERS_PER_MARK, LINES_PER_OFFSET},
+    log_line::{self, LINE_BYTES_MAX},
+};
+use crate::{
+    store::{self, Action, StoreError},
+    wire::{Body, Entry, Pair, StreamId, Username},
+};
+
+/// What a page takes of its file at a time, in bytes.
+const READ_BYTES: usize = 64 * 1024;
+
+/// Why a log gives or takes nothing.
+#[derive(Debug, Error)]
+pub(super) enum LogError {
+    /// A line is not what the server writes: this conversation is refused until it is repaired.
+    #[error("{path:?} is damaged at line {line}")]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: u64,
+    },
+    /// The counter is not the next of its stream.
+    #[error("a counter that is not the next of its stream")]
+    OutOfOrder,
+    /// Another body is stored under that stream and counter.
+    #[error("another body is stored under that counter")]
+    Different,
+    /// The sender is not one of the two.
+    #[error("a sender who is not of the pair")]
+    NotAMember,
+    /// The file cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A part of a log, as it was at one moment.
+#[derive(Debug)]
+pub(super) struct Page {
+    /// Consecutive entries from the number asked for.
+    pub(super) entries: Vec<Entry>,
+    /// The number of the log's last entry; 0 when empty.
+    pub(super) last: u64,
+}
+
+/// One pair's log. The lock guards this pair's file and nothing else.
+#[derive(Debug)]
+pub(super) struct Log {
+    pair: Pair,
+    path: PathBuf,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+enum Inner {
+    /// Not read yet.
+    Unread,
+    Open(Open),
+    Damaged {
+        line: u64,
+    },
+}
+
+/// What is known of an open log. Invariant: the file's first `bytes` bytes are `last` whole lines.
+#[derive(Debug)]
+struct Open {
+    file: Arc<File>,
+    bytes: u64,
+    last: u64,
+    last_time: DateTime<Utc>,
+    /// Of lines 1, 1 + [`LINES_PER_OFFSET`], ...
+    offsets: Vec<u64>,
+    streams: HashMap<(Sender, StreamId), Stream>,
+    /// A write failed half-way and could not be cut off: the file is to be read anew before it is used.
+    unsure: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Sender {
+    Lower,
+    Higher,
+}
+
+/// A sender's stream in this log.
+#[derive(Debug, Default)]
+struct Stream {
+    /// The counter that comes next.
+    next: u64,
+    /// The numbers of the lines with the counters 0, [`COUNTERS_PER_MARK`], ...
+    marks: Vec<u64>,
+}
+
+impl Log {
+    /// The log of a pair in a folder of logs. Nothing is read before it is asked for.
+    pub(super) fn new(folder: &Path, pair: Pair) -> Self {
+        let path = folder.join(file_name(&pair));
+        Self { pair, path, inner: Mutex::new(Inner::Unread) }
+    }
+
+    /// The number of the last entry; 0 when there is none.
+    pub(super) fn last(&self) -> Result<u64, LogError> {
+        Ok(self.open(false)?.map_or(0, |open| open.last))
+    }
+
+    /// Stores a message: writes its line, or finds it already written. Gives its number.
+    ///
+    /// `written` is called for a new line while the log is held, so that what it queues is in the log's order.
+    pub(super) fn append(
+        &self,
+        sender: &Username,
+        body: &Body,
+        written: impl FnOnce(Entry),
+    ) -> Result<u64, LogError> {
+        let place = place(&self.pair, sender).ok_or(LogError::NotAMember)?;
+        let Some(mut open) = self.open(true)? else { return Err(LogError::OutOfOrder) };
+        let header = body.header();
+        let key = (place, header.stream);
+        let next = open.streams.get(&key).map_or(0, |stream| stream.next);
+        if header.counter > next || header.counter == u64::MAX {
+            return Err(LogError::OutOfOrder);
+        }
+        if header.counter < next {
+            return open.find(&self.path, key, sender, body);
+        }
+        let time = log_line::now().max(open.last_time);
+        let entry = Entry { number: open.last + 1, time, sender: sender.clone(), body: body.clone() };
+        let line = log_line::write(&entry);
+        if let Err(error) = store::write_at(&open.file, &self.path, &line, open.bytes) {
+            // A part of the line may be in the file. It must not stay there for the next to be glued to.
+            open.unsure = store::cut(&open.file, &self.path, open.bytes).is_err();
+            return Err(error.into());
+        }
+        open.count(&entry, key, line.len() as u64);
+        let number = entry.number;
+        written(entry);
+        Ok(number)
+    }
+
+    /// Entries from number `from`: at most `count`, and no more than `bytes_max` bytes of lines, but at
+    /// least one if there is one.
+    pub(super) fn read(&self, from: u64, count: u32, bytes_max: usize) -> Result<Page, LogError> {
+        // Lines once written never change: what is here under the lock is enough to read without it.
+        let (file, last, span) = {
+            let Some(open) = self.open(false)? else { return Ok(Page { entries: Vec::new(), last: 0 }) };
+            (Arc::clone(&open.file), open.last, open.span(from))
+        };
+        let mut entries = Vec::new();
+        let mut bytes = 0;
+        let Some((first, start, end)) = span.filter(|_| count > 0) else { return Ok(Page { entries, last }) };
+        let mut lines = Lines::new(&file, &self.path, first, start, end);
+        while let Some((number, line)) = lines.next()? {
+            if number < from {
+                continue;
+            }
+            bytes += line.len();
+            if !entries.is_empty() && bytes > bytes_max {
+                break;
+            }
+            let entry = log_line::read(line).filter(|entry| entry.number == number);
+            entries.push(entry.ok_or_else(|| self.damaged(number))?);
+            if entries.len() as u64 >= u64::from(count) {
+                break;
+            }
+        }
+        Ok(Page { entries, last })
+    }
+
+    /// Waits until every line written so far is on the disk. After a failure nothing is known of them.
+    pub(super) fn sync(&self) -> Result<(), LogError> {
+        let file = {
+            let Some(open) = self.open(false)? else { return Ok(()) };
+            Arc::clone(&open.file)
+        };
+        Ok(store::sync_file(&file, &self.path)?)
+    }
+
+    fn damaged(&self, line: u64) -> LogError {
+        LogError::Damaged { path: self.path.clone(), line }
+    }
+
+    /// The open log, read if it was not yet; `None` when there is no file and none is to be made.
+    fn open(&self, create: bool) -> Result<Option<MappedMutexGuard<'_, Open>>, LogError> {
+        let mut inner = self.inner.lock();
+        if matches!(*inner, Inner::Unread | Inner::Open(Open { unsure: true, .. })) {
+            let file =
+                if create { Some(store::open_or_create(&self.path)?) } else { store::open(&self.path)? };
+            let Some(file) = file else { return Ok(None) };
+            mend(&file, &self.path)?;
+            *inner = match Open::read(file, &self.path, &self.pair) {
+                Ok(open) => Inner::Open(open),
+                Err(LogError::Damaged { line, .. }) => {
+                    error!(file = ?self.path, line, "a conversation's log is damaged: that conversation is refused");
+                    Inner::Damaged { line }
+                }
+                Err(error) => return Err(error),
+            };
+        }
+        if let Inner::Damaged { line } = *inner {
+            return Err(self.damaged(line));
+        }
+        let open = MutexGuard::try_map(inner, |inner| match inner {
+            Inner::Open(open) => Some(open),
+            Inner::Unread | Inner::Damaged { .. } => None,
+        });
+        Ok(open.ok())
+    }
+}
+
+impl Open {
+    /// Reads a whole log, strictly.
+    fn read(file: File, path: &Path, pair: &Pair) -> Result<Self, LogError> {
+        let length = file.metadata().map_err(StoreError::at(Action::Read, path))?.len();
+        let file = Arc::new(file);
+        let mut open = Self {
+            file: Arc::clone(&file),
+            bytes: 0,
+            last: 0,
+            last_time: DateTime::<Utc>::MIN_UTC,
+            offsets: Vec::new(),
+            streams: HashMap::new(),
+            unsure: false,
+        };
+        let mut lines = Lines::new(&file, path, 1, 0, length);
+        while let Some((number, line)) = lines.next()? {
+            let bytes = line.len() as u64 + 1;
+            let known = log_line::read(line).and_then(|entry| Some((place(pair, &entry.sender)?, entry)));
+            match known {
+                Some((sender, entry)) if entry.number == open.last + 1 && entry.time >= open.last_time => {
+                    let key = (sender, entry.body.header().stream);
+                    open.count(&entry, key, bytes);
+                }
+                _ => return Err(LogError::Damaged { path: path.to_owned(), line: number }),
+            }
+        }
+        Ok(open)
+    }
+
+    /// Takes note of the line after the last, of `bytes` bytes with its newline.
+    fn count(&mut self, entry: &Entry, key: (Sender, StreamId), bytes: u64) {
+        if (entry.number - 1).is_multiple_of(LINES_PER_OFFSET) {
+            self.offsets.push(self.bytes);
+        }
+        let counter = entry.body.header().counter;
+        let stream = self.streams.entry(key).or_default();
+        if counter.is_multiple_of(COUNTERS_PER_MARK) {
+            stream.marks.push(entry.number);
+        }
+        stream.next = counter.saturating_add(1);
+        self.bytes += bytes;
+        self.last = entry.number;
+        self.last_time = entry.time;
+    }
+
+    /// Where to read for line `from`: the number and offset of a line at or before it, and the end.
+    fn span(&self, from: u64) -> Option<(u64, u64, u64)> {
+        if from == 0 || from > self.last {
+            return None;
+        }
+        let step = (from - 1) / LINES_PER_OFFSET;
+        let offset = *self.offsets.get(usize::try_from(step).ok()?)?;
+        Some((step * LINES_PER_OFFSET + 1, offset, self.bytes))
+    }
+
+    /// The number under which this very message is stored already.
+    fn find(
+        &self,
+        path: &Path,
+        key: (Sender, StreamId),
+        sender: &Username,
+        body: &Body,
+    ) -> Result<u64, LogError> {
+        let mark = usize::try_from(body.header().counter / COUNTERS_PER_MARK).ok();
+        let from = mark.and_then(|mark| self.streams.get(&key)?.marks.get(mark)).copied().unwrap_or(1);
+        let Some((first, start, end)) = self.span(from) else { return Err(LogError::Different) };
+        let mut lines = Lines::new(&self.file, path, first, start, end);
+        while let Some((number, line)) = lines.next()? {
+            let Some(entry) = log_line::read(line) else {
+                return Err(LogError::Damaged { path: path.to_owned(), line: number });
+            };
+            let header = entry.body.header();
+            if entry.sender == *sender && (header.stream, header.counter) == (key.1, body.header().counter) {
+                return if entry.body == *body { Ok(number) } else { Err(LogError::Different) };
+            }
+        }
+        Err(LogError::Different)
+    }
+}
+
+fn place(pair: &Pair, sender: &Username) -> Option<Sender> {
+    if sender == pair.lower() {
+        Some(Sender::Lower)
+    } else if sender == pair.higher() {
+        Some(Sender::Higher)
+    } else {
+        None
+    }
+}
+
+/// The name of a pair's log. It ends in `.txt`, and what is set aside in `.torn`: a user called
+/// `bob.txt` has `alice+bob.txt.txt`, so none is another's.
+pub(super) fn file_name(pair: &Pair) -> String {
+    format!("{pair}.txt")
+}
+
+/// The whole lines of a part of a file, each without its newline.
+struct Lines<'a> {
+    path: &'a Path,
+    input: BufReader<Span<'a>>,
+    line: Vec<u8>,
+    /// The number of the line given last.
+    number: u64,
+}
+
+/// A part of a file as a reader.
+struct Span<'a> {
+    file: &'a File,
+    at: u64,
+    end: u64,
+}
+
+impl std::io::Read for Span<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let length = buffer.len().min(left);
+        let count = self.file.read_at(buffer.get_mut(..length).unwrap_or_default(), self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
+impl<'a> Lines<'a> {
+    /// From the line numbered `first`, at `start`.
+    fn new(file: &'a File, path: &'a Path, first: u64, start: u64, end: u64) -> Self {
+        let input = BufReader::with_capacity(READ_BYTES, Span { file, at: start, end });
+        Self { path, input, line: Vec::new(), number: first.saturating_sub(1) }
+    }
+
+    /// The next line and its number.
+    fn next(&mut self) -> Result<Option<(u64, &[u8])>, LogError> {
+        self.line.clear();
+        self.number += 1;
+        // A line longer than any of ours is not read into memory whole.
+        let mut limited = std::io::Read::take(&mut self.input, LINE_BYTES_MAX as u64 + 1);
+        limited.read_until(b'\n', &mut self.line).map_err(StoreError::at(Action::Read, self.path))?;
+        if self.line.is_empty() {
+            return Ok(None);
+        }
+        match self.line.strip_suffix(b"\n") {
+            Some(line) => Ok(Some((self.number, line))),
+            None => Err(LogError::Damaged { path: self.path.to_owned(), line: self.number }),
+        }
+    }
+}
+
+/// Sets a torn last line aside: a crash can leave a part of one, and nothing may be glued to it.
+/// What is cut off is on the disk in `*.torn` before it is cut. True when there was one.
+pub(super) fn mend(file: &File, path: &Path) -> Result<bool, StoreError> {
+    let length = file.metadata().map_err(StoreError::at(Action::Read, path))?.len();
+    let mut last = [0; 1];
+    if length > 0 {
+        file.read_exact_at(&mut last, length - 1).map_err(StoreError::at(Action::Read, path))?;
+    }
+    if length == 0 || last == *b"\n" {
+        return Ok(false);
+    }
+    let good = whole_lines(file, path, length)?;
+    let torn = usize::try_from(length - good).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; torn];
+    file.read_exact_at(&mut bytes, good).map_err(StoreError::at(Action::Read, path))?;
+    bytes.push(b'\n');
+    let mut aside_path = path.as_os_str().to_owned();
+    aside_path.push(".torn");
+    let aside_path = PathBuf::from(aside_path);
+    let aside = store::open_or_create(&aside_path)?;
+    let end = aside.metadata().map_err(StoreError::at(Action::Read, &aside_path))?.len();
+    store::write_at(&aside, &aside_path, &bytes, end)?;
+    store::sync_file(&aside, &aside_path)?;
+    store::cut(file, path, good)?;
+    store::sync_file(file, path)?;
+    warn!(file = ?path, bytes = torn, aside = ?aside_path, "a torn last line was set aside");
+    Ok(true)
+}
+
+/// The length of a file up to its last newline, in bytes; searched from its end.
+fn whole_lines(file: &File, path: &Path, length: u64) -> Result<u64, StoreError> {
+    let mut end = length;
+    let mut block = vec![0; READ_BYTES];
+    while end > 0 {
+        let start = end.saturating_sub(READ_BYTES as u64);
+        let size = usize::try_from(end - start).unwrap_or(READ_BYTES);
+        let part = block.get_mut(..size).unwrap_or_default();
+        file.read_exact_at(part, start).map_err(StoreError::at(Action::Read, path))?;
+        if let Some(at) = part.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
+#[cfg(test)]
+#[path = "conversation_log_tests.rs"]
+mod tests;

@@ -1,0 +1,187 @@
+//! What a log promises, on real files.
+
+use std::fs;
+
+use super::*;
+use crate::wire::{Bytes, Header};
+
+struct Fixture {
+    folder: tempfile::TempDir,
+    log: Log,
+}
+
+fn name(text: &str) -> Username {
+    text.parse().unwrap()
+}
+
+fn body(stream: u8, counter: u64, mark: u8) -> Body {
+    let header = Header { epoch: 1, stream: Bytes([stream; 16]), counter, previous: Bytes([0; 32]) };
+    Body::new(&header, &[mark; 144]).unwrap()
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let log = Log::new(folder.path(), "alice+bob".parse().unwrap());
+        Self { folder, log }
+    }
+
+    /// The same file, read from the start.
+    fn again(&self) -> Log {
+        Log::new(self.folder.path(), "alice+bob".parse().unwrap())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("alice+bob.txt")
+    }
+
+    fn send(&self, sender: &str, stream: u8, counter: u64) -> u64 {
+        self.log.append(&name(sender), &body(stream, counter, 1), |_| ()).unwrap()
+    }
+}
+
+#[test]
+fn both_sides_are_numbered_in_one_order_and_read_back() {
+    let fixture = Fixture::new();
+    assert_eq!(fixture.log.last().unwrap(), 0);
+    assert!(!fixture.path().exists(), "asking makes no file");
+    for counter in 0..300 {
+        assert_eq!(fixture.send("alice", 1, counter), counter * 2 + 1);
+        assert_eq!(fixture.send("bob", 2, counter), counter * 2 + 2);
+    }
+    fixture.log.sync().unwrap();
+    for log in [&fixture.log, &fixture.again()] {
+        assert_eq!(log.last().unwrap(), 600);
+        for from in [1, 64, 65, 66, 300, 599] {
+            let page = log.read(from, 20, usize::MAX).unwrap();
+            let numbers: Vec<u64> = page.entries.iter().map(|entry| entry.number).collect();
+            assert_eq!(numbers, (from..=600).take(20).collect::<Vec<_>>());
+            assert!(page.entries.windows(2).all(|two| two[0].time <= two[1].time));
+        }
+        assert!(log.read(601, 20, usize::MAX).unwrap().entries.is_empty());
+        assert!(log.read(0, 20, usize::MAX).unwrap().entries.is_empty());
+    }
+}
+
+#[test]
+fn a_page_ends_at_its_size_but_has_at_least_one_entry() {
+    let fixture = Fixture::new();
+    for counter in 0..10 {
+        fixture.send("alice", 1, counter);
+    }
+    assert_eq!(fixture.log.read(2, 500, 0).unwrap().entries.len(), 1);
+    let line = fs::read(fixture.path()).unwrap().iter().position(|byte| *byte == b'\n').unwrap();
+    assert_eq!(fixture.log.read(2, 500, line * 3).unwrap().entries.len(), 3);
+    assert_eq!(fixture.log.read(2, 4, usize::MAX).unwrap().entries.len(), 4);
+    assert_eq!(fixture.log.read(2, 4, usize::MAX).unwrap().last, 10);
+}
+
+#[test]
+fn a_repeat_has_its_number_again_and_another_body_is_refused() {
+    let fixture = Fixture::new();
+    for counter in 0..600 {
+        fixture.send("alice", 1, counter);
+        if counter % 3 == 0 {
+            fixture.send("bob", 1, counter / 3);
+        }
+    }
+    let bytes = fs::read(fixture.path()).unwrap();
+    for log in [&fixture.log, &fixture.again()] {
+        let never = |_| panic!("a repeat was written");
+        for counter in [0, 1, 255, 256, 257, 511, 512, 599] {
+            let stored = log.append(&name("alice"), &body(1, counter, 1), never).unwrap();
+            assert_eq!(stored, counter + counter.div_ceil(3) + 1);
+            let other = log.append(&name("alice"), &body(1, counter, 2), never);
+            assert!(matches!(other, Err(LogError::Different)), "{counter}");
+        }
+        assert_eq!(log.append(&name("bob"), &body(1, 1, 1), never).unwrap(), 6);
+        let early = log.append(&name("alice"), &body(1, 601, 1), never);
+        assert!(matches!(early, Err(LogError::OutOfOrder)));
+        let unknown = log.append(&name("alice"), &body(9, 1, 1), never);
+        assert!(matches!(unknown, Err(LogError::OutOfOrder)), "a stream begins at 0");
+        let stranger = log.append(&name("carol"), &body(1, 0, 1), never);
+        assert!(matches!(stranger, Err(LogError::NotAMember)));
+        assert_eq!(fs::read(fixture.path()).unwrap(), bytes);
+    }
+}
+
+#[test]
+fn a_torn_last_line_is_set_aside_and_never_glued_to_the_next() {
+    let fixture = Fixture::new();
+    fixture.send("alice", 1, 0);
+    fixture.send("alice", 1, 1);
+    let good = fs::read(fixture.path()).unwrap();
+    for cut in [1, 30, 200] {
+        let torn = &good[..cut];
+        fs::write(fixture.path(), [&good, torn].concat()).unwrap();
+        let log = fixture.again();
+        assert_eq!(log.last().unwrap(), 2);
+        assert_eq!(fs::read(fixture.path()).unwrap(), good);
+        let aside = fs::read(fixture.folder.path().join("alice+bob.txt.torn")).unwrap();
+        assert!(aside.ends_with(&[torn, b"\n"].concat()));
+    }
+    let log = fixture.again();
+    assert_eq!(log.append(&name("bob"), &body(5, 0, 1), |_| ()).unwrap(), 3);
+    assert_eq!(fixture.again().last().unwrap(), 3);
+}
+
+#[test]
+fn a_damaged_line_is_named_and_refuses_only_that_conversation() {
+    let fixture = Fixture::new();
+    for counter in 0..5 {
+        fixture.send("alice", 1, counter);
+    }
+    let good = fs::read_to_string(fixture.path()).unwrap();
+    let changes: [(&str, &str, u64); 5] = [
+        (" 3 ", " 4 ", 3),
+        (" alice 3 ", " carol 3 ", 3),
+        (" 5 ", " x ", 5),
+        ("Z alice 1 ", "Z  alice 1 ", 1),
+        (" alice 4 ", " 4 ", 4),
+    ];
+    for (old, new, at) in changes {
+        fs::write(fixture.path(), good.replacen(old, new, 1)).unwrap();
+        let log = fixture.again();
+        for _ in 0..2 {
+            let refused = log.append(&name("alice"), &body(1, 5, 1), |_| ());
+            assert!(matches!(refused, Err(LogError::Damaged { line, .. }) if line == at), "{new}");
+        }
+        assert!(matches!(log.read(1, 1, 10), Err(LogError::Damaged { .. })));
+    }
+    let without_second: Vec<&str> =
+        good.split_inclusive('\n').enumerate().filter(|(n, _)| *n != 1).map(|(_, l)| l).collect();
+    fs::write(fixture.path(), without_second.concat()).unwrap();
+    assert!(matches!(fixture.again().last(), Err(LogError::Damaged { line: 2, .. })));
+    fs::write(fixture.path(), vec![b'x'; LINE_BYTES_MAX * 2]).unwrap();
+    assert_eq!(fixture.again().last().unwrap(), 0, "no newline at all: all of it is torn");
+    fs::write(fixture.path(), [vec![b'x'; LINE_BYTES_MAX * 2], b"\n".to_vec()].concat()).unwrap();
+    assert!(matches!(fixture.again().last(), Err(LogError::Damaged { line: 1, .. })));
+}
+
+#[test]
+fn what_is_delivered_is_the_line_that_was_written() {
+    let fixture = Fixture::new();
+    let mut delivered = None;
+    fixture.log.append(&name("bob"), &body(1, 0, 7), |entry| delivered = Some(entry)).unwrap();
+    let read = fixture.again().read(1, 1, usize::MAX).unwrap();
+    assert_eq!(read.entries, [delivered.unwrap()]);
+}
+
+#[test]
+fn threads_of_both_members_interleave_without_gaps() {
+    let fixture = Fixture::new();
+    let order = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for sender in ["alice", "bob"] {
+            let (log, order) = (&fixture.log, &order);
+            scope.spawn(move || {
+                for counter in 0..200 {
+                    log.append(&name(sender), &body(3, counter, 1), |entry| order.lock().push(entry.number))
+                        .unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(*order.lock(), (1..=400).collect::<Vec<u64>>());
+    assert_eq!(fixture.again().last().unwrap(), 400);
+}

@@ -1,0 +1,136 @@
+//! One line of a conversation's log: `2026-11-22T23:29:01.123Z alice 42 <body>`.
+//!
+//! Written in one way and read in exactly that way: any other bytes are damage.
+
+use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
+use data_encoding::BASE64;
+
+use crate::wire::{
+    Body, Entry, Username,
+    limits::{BODY_BYTES_MAX, USERNAME_BYTES_MAX},
+};
+
+/// The length of a time as written, in bytes.
+const TIME_BYTES: usize = "2026-11-22T23:29:01.123Z".len();
+
+/// The longest number, in digits.
+const NUMBER_BYTES_MAX: usize = 20;
+
+/// The longest line, in bytes, with its newline.
+pub(super) const LINE_BYTES_MAX: usize =
+    TIME_BYTES + 1 + USERNAME_BYTES_MAX + 1 + NUMBER_BYTES_MAX + 1 + BODY_BYTES_MAX.div_ceil(3) * 4 + 1;
+
+/// The time as a log keeps it: to the millisecond.
+pub(super) fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(3)
+}
+
+/// An entry as its line, newline included.
+pub(super) fn write(entry: &Entry) -> Vec<u8> {
+    let time = entry.time.format("%Y-%m-%dT%H:%M:%S%.3fZ");
+    let head = format!("{time} {} {} ", entry.sender, entry.number);
+    let mut line = head;
+    BASE64.encode_append(entry.body.as_bytes(), &mut line);
+    line.push('\n');
+    line.into_bytes()
+}
+
+/// Reads a line without its newline; `None` when it is not one of ours.
+pub(super) fn read(line: &[u8]) -> Option<Entry> {
+    let text = std::str::from_utf8(line).ok()?;
+    let mut fields = text.split(' ');
+    let (time, sender, number, body) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+    if fields.next().is_some() {
+        return None;
+    }
+    let sender: Username = sender.parse().ok()?;
+    let body = Body::try_from(body).ok()?;
+    Some(Entry { number: read_number(number)?, time: read_time(time)?, sender, body })
+}
+
+/// A number from 1 in its one decimal form.
+fn read_number(text: &str) -> Option<u64> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits || text.starts_with('0') { None } else { text.parse().ok() }
+}
+
+/// A time in its one form. Fixed places, because a log may have a million of them.
+fn read_time(text: &str) -> Option<DateTime<Utc>> {
+    let form = text.len() == TIME_BYTES
+        && text.bytes().zip(*b"0000-00-00T00:00:00.000Z").all(|(byte, form)| match form {
+            b'0' => byte.is_ascii_digit(),
+            _ => byte == form,
+        });
+    if !form {
+        return None;
+    }
+    let part = |from: usize, to: usize| text.get(from..to)?.parse::<u32>().ok();
+    let date = NaiveDate::from_ymd_opt(i32::try_from(part(0, 4)?).ok()?, part(5, 7)?, part(8, 10)?)?;
+    let time = date.and_hms_milli_opt(part(11, 13)?, part(14, 16)?, part(17, 19)?, part(20, 23)?)?;
+    Some(time.and_utc())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::{Bytes, Header};
+
+    fn line() -> (Entry, String) {
+        let header = Header { epoch: 1, stream: Bytes([7; 16]), counter: 3, previous: Bytes([0; 32]) };
+        let body = Body::new(&header, &[9; 144]).unwrap();
+        let time = "2026-11-22T23:29:01.123Z".parse().unwrap();
+        let entry = Entry { number: 42, time, sender: "alice".parse().unwrap(), body };
+        let text = format!("2026-11-22T23:29:01.123Z alice 42 {}\n", entry.body);
+        (entry, text)
+    }
+
+    #[test]
+    fn a_line_is_written_and_read_in_its_one_form() {
+        let (entry, text) = line();
+        assert_eq!(String::from_utf8(write(&entry)).unwrap(), text);
+        assert_eq!(read(text.trim_end().as_bytes()), Some(entry));
+        for whole_second in ["2026-11-22T23:29:01.000Z", "0001-01-01T00:00:00.000Z"] {
+            let (mut entry, _) = line();
+            entry.time = whole_second.parse().unwrap();
+            let text = write(&entry);
+            assert!(text.starts_with(whole_second.as_bytes()));
+            assert_eq!(read(text.strip_suffix(b"\n").unwrap()), Some(entry));
+        }
+    }
+
+    #[test]
+    fn any_other_form_is_damage() {
+        let (_, text) = line();
+        let good = text.trim_end();
+        for (old, new) in [
+            ("2026-11", "2026-13"),
+            ("T", " "),
+            (".123Z", ".12Z"),
+            (".123Z", ".1234Z"),
+            ("Z ", "+00:00 "),
+            ("01.123", "60.123"),
+            (" 42 ", " 042 "),
+            (" 42 ", " +42 "),
+            (" 42 ", "  42 "),
+            (" 42 ", " 0 "),
+            (" 42 ", " 99999999999999999999 "),
+            ("alice", "Alice"),
+            ("alice", "a/b"),
+            ("2026", "+026"),
+        ] {
+            assert_eq!(read(good.replacen(old, new, 1).as_bytes()), None, "{new:?}");
+        }
+        assert_eq!(read(format!("{good} ").as_bytes()), None);
+        assert_eq!(read(format!("{good}\r").as_bytes()), None);
+        assert_eq!(read(&good.as_bytes()[..good.len() - 1]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_line_or_none(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = read(&bytes);
+        }
+    }
+}

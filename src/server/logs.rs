@@ -1,0 +1,133 @@
+//! All pairs' logs: which are open, and the look at each of them when the server starts.
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use parking_lot::Mutex;
+use tracing::warn;
+
+use super::conversation_log::{Log, file_name, mend};
+use crate::{
+    store::{self, Action, StoreError},
+    wire::Pair,
+};
+
+/// The folder's name in the data folder.
+pub(super) const LOGS_FOLDER: &str = "conversations";
+
+/// The logs of a data folder. The lock guards only the table, and is never held while a file is touched.
+#[derive(Debug)]
+pub(super) struct Logs {
+    folder: PathBuf,
+    open_max: usize,
+    table: Mutex<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    logs: HashMap<Pair, (Arc<Log>, u64)>,
+    /// Counts the uses: the lowest was used longest ago.
+    uses: u64,
+}
+
+/// What the look at the start found.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found {
+    /// How many logs there are.
+    pub(super) logs: usize,
+    /// How many of them had a torn last line.
+    pub(super) torn: usize,
+}
+
+impl Logs {
+    /// Opens the folder and sets the torn last lines of its logs aside. Only their last bytes are read.
+    pub(super) fn open(data: &Path, open_max: usize) -> Result<(Self, Found), StoreError> {
+        let folder = data.join(LOGS_FOLDER);
+        store::create_folder(&folder)?;
+        let mut found = Found::default();
+        for file in fs::read_dir(&folder).map_err(StoreError::at(Action::Read, &folder))? {
+            let path = file.map_err(StoreError::at(Action::Read, &folder))?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if name.strip_suffix(".txt").is_some_and(|pair| pair.parse::<Pair>().is_ok()) {
+                found.logs += 1;
+                if let Some(file) = store::open(&path)? {
+                    found.torn += usize::from(mend(&file, &path)?);
+                }
+            } else if !name.ends_with(".torn") {
+                warn!(file = ?path, "a file among the conversations that is none of them");
+            }
+        }
+        Ok((Self { folder, open_max, table: Mutex::default() }, found))
+    }
+
+    /// Whether any conversation has been stored here.
+    pub(super) fn any(data: &Path) -> bool {
+        fs::read_dir(data.join(LOGS_FOLDER)).is_ok_and(|mut files| files.next().is_some())
+    }
+
+    /// A pair's log. The one longest unused is forgotten when too many are open; one that is in use
+    /// anywhere stays, because two of one file would number their lines alike.
+    pub(super) fn get(&self, pair: &Pair) -> Arc<Log> {
+        let mut table = self.table.lock();
+        table.uses += 1;
+        let now = table.uses;
+        if let Some((log, used)) = table.logs.get_mut(pair) {
+            *used = now;
+            return Arc::clone(log);
+        }
+        if table.logs.len() >= self.open_max {
+            // Nobody gains a handle while the table is locked: a count of one stays one.
+            let idle = table.logs.iter().filter(|(_, (log, _))| Arc::strong_count(log) == 1);
+            if let Some(oldest) = idle.min_by_key(|(_, (_, used))| *used).map(|(pair, _)| pair.clone()) {
+                table.logs.remove(&oldest);
+            }
+        }
+        let log = Arc::new(Log::new(&self.folder, pair.clone()));
+        table.logs.insert(pair.clone(), (Arc::clone(&log), now));
+        log
+    }
+
+    /// Whether a pair has a log at all, without opening it.
+    pub(super) fn path(&self, pair: &Pair) -> PathBuf {
+        self.folder.join(file_name(pair))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_start_sets_torn_ends_aside_and_counts() {
+        let data = tempfile::tempdir().unwrap();
+        let (logs, found) = Logs::open(data.path(), 2).unwrap();
+        assert_eq!(found, Found::default());
+        let whole = logs.path(&"alice+bob".parse().unwrap());
+        let torn = logs.path(&"carol+dave".parse().unwrap());
+        fs::write(&whole, "a\n").unwrap();
+        fs::write(&torn, "a\nhalf").unwrap();
+        let (_, found) = Logs::open(data.path(), 2).unwrap();
+        assert_eq!(found, Found { logs: 2, torn: 1 });
+        assert_eq!(fs::read_to_string(&torn).unwrap(), "a\n");
+        assert_eq!(fs::read_to_string(format!("{}.torn", torn.display())).unwrap(), "half\n");
+        let (_, found) = Logs::open(data.path(), 2).unwrap();
+        assert_eq!(found, Found { logs: 2, torn: 0 });
+    }
+
+    #[test]
+    fn a_log_in_use_is_never_opened_twice() {
+        let data = tempfile::tempdir().unwrap();
+        let (logs, _) = Logs::open(data.path(), 2).unwrap();
+        let pair = |n: u32| format!("a+b{n}").parse::<Pair>().unwrap();
+        let held = logs.get(&pair(0));
+        for n in 1..20 {
+            drop(logs.get(&pair(n)));
+        }
+        assert!(Arc::ptr_eq(&held, &logs.get(&pair(0))));
+        assert!(logs.table.lock().logs.len() <= 3);
+    }
+}

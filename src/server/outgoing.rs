@@ -1,0 +1,93 @@
+//! Where a connection's events go: queued in memory under any lock, written once the lock is free.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use tracing::error;
+
+use crate::wire::{Event, encode, limits::FRAME_BYTES_MAX};
+
+/// The writing half of a connection, as the registry and the committer see it.
+pub(super) trait Outlet: Send + Sync {
+    /// Takes a frame: memory only, never a wait.
+    fn queue(&self, frame: &[u8]);
+    /// Writes what is queued, as far as that needs no waiting.
+    fn flush(&self);
+    /// Ends the connection; its reader notices.
+    fn close(&self);
+}
+
+/// One connection's outlet, with the number that tells it from every other connection.
+#[derive(Clone)]
+pub(super) struct Outgoing {
+    /// Unique in the life of the server.
+    pub(super) connection: u64,
+    outlet: Arc<dyn Outlet>,
+}
+
+impl Outgoing {
+    pub(super) fn new(connection: u64, outlet: Arc<dyn Outlet>) -> Self {
+        Self { connection, outlet }
+    }
+
+    /// Queues an event; how many bytes that were.
+    pub(super) fn say(&self, event: &Event) -> usize {
+        match frame(event) {
+            Some(frame) => {
+                self.outlet.queue(&frame);
+                frame.len()
+            }
+            None => 0,
+        }
+    }
+
+    /// Queues an event that is encoded already.
+    pub(super) fn queue(&self, frame: &[u8]) {
+        self.outlet.queue(frame);
+    }
+
+    /// Writes what is queued, without waiting.
+    pub(super) fn flush(&self) {
+        self.outlet.flush();
+    }
+
+    /// Ends the connection.
+    pub(super) fn close(&self) {
+        self.outlet.close();
+    }
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Outgoing({})", self.connection)
+    }
+}
+
+/// An event as its frame. No event of ours is over the limit; one that were would be a fault of ours,
+/// and is logged and left out rather than sent in part.
+pub(super) fn frame(event: &Event) -> Option<Vec<u8>> {
+    match encode(event, FRAME_BYTES_MAX) {
+        Ok(frame) => Some(frame),
+        Err(fault) => {
+            error!(reason = %fault, "an event that fits no frame was not sent");
+            None
+        }
+    }
+}
+
+/// The connections that got something queued: each is written to once, at the end.
+#[derive(Debug, Default)]
+pub(super) struct Touched(HashMap<u64, Outgoing>);
+
+impl Touched {
+    /// Remembers one.
+    pub(super) fn add(&mut self, outgoing: &Outgoing) {
+        self.0.entry(outgoing.connection).or_insert_with(|| outgoing.clone());
+    }
+
+    /// Writes to all, waiting for none.
+    pub(super) fn flush(&mut self) {
+        for (_, outgoing) in self.0.drain() {
+            outgoing.flush();
+        }
+    }
+}
