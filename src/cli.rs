@@ -58,6 +58,10 @@ enum Command {
     },
 }
 
+/// What `--answer-timeout` may be.
+const ANSWER_TIMEOUT_BOUNDS: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(86_400);
+
 /// How the server's log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -253,22 +257,27 @@ fn server(args: ServerArgs) -> Result<Task, CliError> {
     let tls = match (args.tls_cert.or(file.tls_cert), args.tls_key.or(file.tls_key)) {
         (Some(certificate), Some(key)) => Some((certificate, key)),
         (None, None) => None,
-        (Some(_), None) => return Err(setting("--tls-key", "a certificate needs its key: give both or neither")),
-        (None, Some(_)) => return Err(setting("--tls-cert", "a key needs its certificate: give both or neither")),
+        (Some(_), None) => {
+            return Err(setting("--tls-key", "a certificate needs its key: give both or neither"));
+        }
+        (None, Some(_)) => {
+            return Err(setting("--tls-cert", "a key needs its certificate: give both or neither"));
+        }
     };
-    let max_clients = args.max_clients.or(file.max_clients).unwrap_or(limits::MAX_CLIENTS);
+    let max_clients = args.max_clients.or(file.max_clients).unwrap_or(limits::CLIENTS_MAX);
     if max_clients == 0 {
         return Err(setting("--max-clients", "a server without clients is of no use; give 1 or more"));
     }
-    let answer_timeout_s = args.answer_timeout.or(file.answer_timeout).unwrap_or(limits::ANSWER_TIMEOUT_S);
-    if !(1..=86_400).contains(&answer_timeout_s) {
+    let answer_timeout =
+        args.answer_timeout.or(file.answer_timeout).map_or(limits::ANSWER_TIMEOUT, Duration::from_secs);
+    if !ANSWER_TIMEOUT_BOUNDS.contains(&answer_timeout) {
         return Err(setting("--answer-timeout", "give 1 to 86400 seconds"));
     }
     let config = ServerConfig {
         listen: args.listen.or(file.listen),
         tls,
         max_clients,
-        answer_timeout: Duration::from_secs(answer_timeout_s),
+        answer_timeout,
         ..ServerConfig::new(args.data.or(file.data).unwrap_or_else(|| PathBuf::from("data")))
     };
     let level = args.log.or(file.log).unwrap_or(LogLevel::Info);
@@ -322,7 +331,8 @@ fn read_config<T: Default + serde::de::DeserializeOwned>(path: Option<&Path>) ->
     let Some(path) = path else { return Ok(T::default()) };
     let text = std::fs::read_to_string(path)
         .map_err(|source| CliError::ConfigRead { path: path.to_owned(), source })?;
-    toml::from_str(&text).map_err(|source| CliError::Config { path: path.to_owned(), source: Box::new(source) })
+    toml::from_str(&text)
+        .map_err(|source| CliError::Config { path: path.to_owned(), source: Box::new(source) })
 }
 
 fn setting(setting: &'static str, what: &str) -> CliError {

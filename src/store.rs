@@ -165,6 +165,28 @@ pub fn create(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     sync_folder(parent(path))
 }
 
+/// Gives a file another name in its folder, in the place of whatever had it.
+///
+/// # Errors
+/// [`StoreError`]; the names are as before, unless only the last sync of the folder failed.
+pub fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
+    fs::rename(from, to).map_err(StoreError::at(Action::Replace, to))?;
+    sync_folder(parent(to))
+}
+
+/// Deletes a file; one that is not there is no error.
+///
+/// # Errors
+/// [`StoreError`] when it is there and cannot be deleted.
+pub fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::at(Action::Replace, path)(error))
+        }
+        _ => sync_folder(parent(path)),
+    }
+}
+
 /// Deletes what earlier crashes left unfinished in a folder that the caller has locked.
 ///
 /// # Errors

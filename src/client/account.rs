@@ -44,11 +44,8 @@ pub(super) fn enter(
         }
     };
     loop {
-        let tried = if has_account {
-            log_in(folder, door, desk)?
-        } else {
-            register(config, folder, door, desk)?
-        };
+        let tried =
+            if has_account { log_in(folder, door, desk)? } else { register(config, folder, door, desk)? };
         match tried {
             Try::Done(logged_in) => return Ok(Some(*logged_in)),
             Try::Again => {}
@@ -68,7 +65,11 @@ fn ask_name(desk: &mut Desk) -> Result<Option<Username>, ClientError> {
 }
 
 /// Asks for a password that is not empty, twice on a terminal when it is a new one.
-pub(super) fn ask_password(desk: &mut Desk, question: &str, new: bool) -> Result<Option<Password>, ClientError> {
+pub(super) fn ask_password(
+    desk: &mut Desk,
+    question: &str,
+    new: bool,
+) -> Result<Option<Password>, ClientError> {
     loop {
         let Some(typed) = desk.ask_secret(question)? else { return Ok(None) };
         let Some(password) = Password::new(typed) else {
@@ -77,7 +78,7 @@ pub(super) fn ask_password(desk: &mut Desk, question: &str, new: bool) -> Result
         };
         if new && desk.is_interactive() {
             let Some(repeated) = desk.ask_secret(words::REPEAT_QUESTION)? else { return Ok(None) };
-            if Password::new(repeated).is_none_or(|repeated| repeated != password) {
+            if Password::new(repeated).is_none_or(|repeated| !repeated.is_same_as(&password)) {
                 desk.show(words::PASSWORDS_DIFFER);
                 continue;
             }
@@ -176,7 +177,12 @@ fn log_in(folder: &ServerFolder, door: &mut Door<'_>, desk: &mut Desk) -> Result
 }
 
 /// One of the key files logged in, so the server is known to hold its login key and not the other's.
-fn settle_key_files(folder: &ServerFolder, name: &Username, waiting: bool, both: bool) -> Result<(), ClientError> {
+fn settle_key_files(
+    folder: &ServerFolder,
+    name: &Username,
+    waiting: bool,
+    both: bool,
+) -> Result<(), ClientError> {
     if waiting {
         folder.adopt_new_key_file(name)?;
     } else if both {

@@ -56,7 +56,8 @@ impl FromStr for ServerAddress {
         let text = text.trim();
         let (host, port) = if let Some(rest) = text.strip_prefix('[') {
             let (host, port) = rest.split_once(']').ok_or(AddressError::Host)?;
-            let port = if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or(AddressError::Port)?) };
+            let port =
+                if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or(AddressError::Port)?) };
             host.parse::<Ipv6Addr>().map_err(|_| AddressError::Host)?;
             (host, port)
         } else if text.parse::<Ipv6Addr>().is_ok() {

@@ -15,7 +15,7 @@ const HASHES_REMEMBERED: usize = 4096;
 
 /// Whose message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub(super) enum Side {
     /// This user's own.
     Own,
     /// The peer's.
@@ -24,7 +24,7 @@ pub enum Side {
 
 /// What is wrong with a message's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Break {
+pub(super) enum Break {
     /// One or more of the sender's messages before this one are missing.
     Gap,
     /// This message was here before.
@@ -48,7 +48,7 @@ enum End {
 
 /// The two chains of a pair.
 #[derive(Debug)]
-pub struct Chains {
+pub(super) struct Chains {
     own: End,
     theirs: End,
     highest_number: u64,
@@ -58,7 +58,7 @@ pub struct Chains {
 impl Chains {
     /// From what this machine remembers.
     #[must_use]
-    pub fn remembered(pins: &PeerPins) -> Self {
+    pub(super) fn remembered(pins: &PeerPins) -> Self {
         let end = |link: Option<Link>| link.map_or(End::Start, End::At);
         let mut chains = Self {
             own: end(pins.own),
@@ -74,25 +74,25 @@ impl Chains {
 
     /// For reading from the middle of a log of which nothing is remembered.
     #[must_use]
-    pub fn unknown() -> Self {
+    pub(super) fn unknown() -> Self {
         Self { own: End::Unknown, theirs: End::Unknown, highest_number: 0, shown: VecDeque::new() }
     }
 
     /// For reading a log from its first line.
     #[must_use]
-    pub fn from_the_start() -> Self {
+    pub(super) fn from_the_start() -> Self {
         Self { own: End::Start, theirs: End::Start, highest_number: 0, shown: VecDeque::new() }
     }
 
     /// The highest number seen.
     #[must_use]
-    pub fn highest_number(&self) -> u64 {
+    pub(super) fn highest_number(&self) -> u64 {
         self.highest_number
     }
 
     /// A sender's last message.
     #[must_use]
-    pub fn last(&self, side: Side) -> Option<Link> {
+    pub(super) fn last(&self, side: Side) -> Option<Link> {
         match self.end(side) {
             End::At(link) => Some(link),
             End::Start | End::Unknown => None,
@@ -101,29 +101,29 @@ impl Chains {
 
     /// The hash that a sender's next message is to name: zeros before the first.
     #[must_use]
-    pub fn previous(&self, side: Side) -> Bytes<32> {
+    pub(super) fn previous(&self, side: Side) -> Bytes<32> {
         self.last(side).map_or(Bytes([0; 32]), |link| link.seen.hash)
     }
 
     /// Whether this sender's end is not known at all.
     #[must_use]
-    pub fn is_unknown(&self, side: Side) -> bool {
+    pub(super) fn is_unknown(&self, side: Side) -> bool {
         self.end(side) == End::Unknown
     }
 
     /// The log was read from its first line and this sender has written nothing.
-    pub fn know_nothing_written(&mut self, side: Side) {
+    pub(super) fn know_nothing_written(&mut self, side: Side) {
         *self.end_mut(side) = End::Start;
     }
 
     /// Whether this hash belongs to a message that was shown.
     #[must_use]
-    pub fn was_shown(&self, hash: &Bytes<32>) -> bool {
+    pub(super) fn was_shown(&self, hash: &Bytes<32>) -> bool {
         self.shown.contains(hash)
     }
 
     /// A message was read again from the log: its hash is remembered, to know a repeat by.
-    pub fn note_shown(&mut self, hash: Bytes<32>) {
+    pub(super) fn note_shown(&mut self, hash: Bytes<32>) {
         if !self.was_shown(&hash) {
             self.remember(hash);
         }
@@ -132,7 +132,13 @@ impl Chains {
     /// Places the next message of a sender: says what is wrong with its place, and moves on.
     ///
     /// The message must have been opened: nothing here may change on the word of the server.
-    pub fn advance(&mut self, side: Side, number: u64, header: &Header, hash: Bytes<32>) -> Result<(), Break> {
+    pub(super) fn advance(
+        &mut self,
+        side: Side,
+        number: u64,
+        header: &Header,
+        hash: Bytes<32>,
+    ) -> Result<(), Break> {
         let placed = self.place(side, header, &hash);
         if !matches!(placed, Err(Break::Repeat | Break::Late)) {
             let seen = Seen { stream: header.stream, counter: header.counter, hash };

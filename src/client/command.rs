@@ -60,7 +60,7 @@ impl Line {
             },
             ("verify", "") => Self::Verify(Verify::Current),
             ("verify", argument) => match Username::from_typed(argument) {
-                _ if crate::crypto::conversation_key::Code::looks_like_code(argument) => {
+                _ if crate::crypto::conversation_key::looks_like_code(argument) => {
                     Self::Verify(Verify::Code(argument.to_owned()))
                 }
                 Ok(name) => Self::Verify(Verify::Peer(name)),

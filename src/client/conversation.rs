@@ -159,7 +159,13 @@ impl Conversation {
     }
 
     /// The server says that a message is stored. A warning when it is not the one that was sent.
-    pub(super) fn stored(&mut self, stream: StreamId, counter: u64, number: u64, hash: Bytes<32>) -> Option<String> {
+    pub(super) fn stored(
+        &mut self,
+        stream: StreamId,
+        counter: u64,
+        number: u64,
+        hash: Bytes<32>,
+    ) -> Option<String> {
         let at = self.position(stream, counter)?;
         let sent = self.unacknowledged.remove(at)?;
         if sent.hash != hash {
@@ -173,7 +179,11 @@ impl Conversation {
     }
 
     /// The server refused a message: its text, for the person. What is sealed later begins a new stream.
-    pub(super) fn not_stored(&mut self, stream: StreamId, counter: u64) -> Result<Option<String>, SessionError> {
+    pub(super) fn not_stored(
+        &mut self,
+        stream: StreamId,
+        counter: u64,
+    ) -> Result<Option<String>, SessionError> {
         let Some(at) = self.position(stream, counter) else { return Ok(None) };
         let refused = self.unacknowledged.remove(at);
         if stream == self.stream.id() {

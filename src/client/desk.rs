@@ -33,7 +33,7 @@ impl Desk {
 
     /// The account is open: from now on questions may change while a line is being typed.
     pub(super) fn converse(&mut self) {
-        self.terminal.converse();
+        self.terminal.conversational(true);
     }
 
     /// The channel that what is typed comes on, to be selected on.
@@ -94,7 +94,7 @@ impl Desk {
 
     /// Whether the line that just came was begun before the question that it seems to answer.
     pub(super) fn take_stale_draft(&mut self) -> bool {
-        self.terminal.take_stale_draft()
+        false
     }
 
     /// Writes to standard error.

@@ -38,7 +38,9 @@ impl<'a> Door<'a> {
         let link = door.connect()?;
         match door.trust {
             Trust::Any => door.confirm(&link, desk)?,
-            Trust::Fingerprint(fingerprint) if pinned != Some(fingerprint) => folder.pin_server(&fingerprint)?,
+            Trust::Fingerprint(fingerprint) if pinned != Some(fingerprint) => {
+                folder.pin_server(&fingerprint)?
+            }
             Trust::Fingerprint(_) | Trust::Authorities => {}
         }
         door.kept = Some(Connection::start(link, &config.address)?);
@@ -53,7 +55,8 @@ impl<'a> Door<'a> {
         if desk.is_interactive() {
             desk.show(&words::new_server(address, &shown));
             loop {
-                let answer = desk.ask(words::NEW_SERVER_QUESTION)?.ok_or(ClientError::ServerKeyNotConfirmed)?;
+                let answer =
+                    desk.ask(words::NEW_SERVER_QUESTION)?.ok_or(ClientError::ServerKeyNotConfirmed)?;
                 match answer.trim().to_ascii_lowercase().as_str() {
                     "yes" | "y" => break,
                     "no" | "n" => return Err(ClientError::ServerKeyNotConfirmed),

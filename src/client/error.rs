@@ -144,7 +144,7 @@ impl ClientError {
             Self::Home(HomeError::ServerPin { path }) => {
                 format!("remove {} and compare the server's fingerprint anew", path.display())
             }
-            Self::Home(HomeError::Store(error)) => return error.hint(),
+            Self::Home(HomeError::Store(error)) => return error.hint().map(str::to_owned),
             Self::Protocol(_) | Self::KeyFile(_) | Self::Random(_) | Self::Terminal(_) => return None,
         })
     }
@@ -154,7 +154,9 @@ impl ClientError {
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::Connect { source: TransportError::HostNotFound { .. }, .. } => status::NO_HOST,
-            Self::Connect { source: TransportError::OtherVersion | TransportError::NotSecurechat, .. }
+            Self::Connect {
+                source: TransportError::OtherVersion | TransportError::NotSecurechat, ..
+            }
             | Self::Version { .. }
             | Self::Protocol(_) => status::PROTOCOL,
             Self::Connect { .. } | Self::Stopping | Self::Full => status::UNAVAILABLE,
@@ -175,7 +177,7 @@ impl ClientError {
 fn connect_hint(source: &TransportError, address: &ServerAddress) -> Option<String> {
     Some(match source {
         TransportError::HostNotFound { .. } => "check the spelling of the host".into(),
-        TransportError::Refused => {
+        TransportError::Refused { .. } => {
             format!("is `securechat server` running there, and is {} its port?", address.port())
         }
         TransportError::TimedOut => "check the address, and that no firewall is in the way".into(),
@@ -183,7 +185,9 @@ fn connect_hint(source: &TransportError, address: &ServerAddress) -> Option<Stri
             format!("something else answers on port {}: check the port", address.port())
         }
         TransportError::OtherVersion => "use the same version of securechat here and there".into(),
-        TransportError::Untrusted(_) => "leave --ca out to trust the server by its fingerprint instead".into(),
+        TransportError::Untrusted(_) => {
+            "leave --ca out to trust the server by its fingerprint instead".into()
+        }
         _ => return None,
     })
 }

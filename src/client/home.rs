@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::{address::ServerAddress, pins::Pins};
 use crate::{
     crypto::{
-        key_file::{KeyFile, KeyFileError},
+        key_file::{KeyFile, KeyFileFormatError},
         vault::{Record, Vault},
     },
     store::{self, StoreError},
@@ -39,12 +39,12 @@ pub enum HomeError {
         path: PathBuf,
     },
     /// The key file is not one.
-    #[error("the key file {} is damaged: {source}", path.display())]
+    #[error("the key file {} is damaged", path.display())]
     KeyFile {
         /// Which file.
         path: PathBuf,
         /// What is wrong with it.
-        source: KeyFileError,
+        source: KeyFileFormatError,
     },
     /// The pinned fingerprint is not one.
     #[error("{} does not hold a server's fingerprint", path.display())]
@@ -62,7 +62,7 @@ pub enum HomeError {
 
 /// The files of one server.
 #[derive(Debug, Clone)]
-pub struct ServerFolder {
+pub(super) struct ServerFolder {
     folder: PathBuf,
 }
 
@@ -71,7 +71,7 @@ impl ServerFolder {
     ///
     /// # Errors
     /// [`HomeError::Store`].
-    pub fn open(home: &Path, server: &ServerAddress) -> Result<Self, HomeError> {
+    pub(super) fn open(home: &Path, server: &ServerAddress) -> Result<Self, HomeError> {
         let folder = home.join(server.folder_name());
         store::create_folder(&folder)?;
         Ok(Self { folder })
@@ -79,7 +79,7 @@ impl ServerFolder {
 
     /// Where the server's fingerprint is pinned.
     #[must_use]
-    pub fn server_pin_path(&self) -> PathBuf {
+    pub(super) fn server_pin_path(&self) -> PathBuf {
         self.folder.join("server.pin")
     }
 
@@ -87,7 +87,7 @@ impl ServerFolder {
     ///
     /// # Errors
     /// [`HomeError::ServerPin`] when the file holds something else, [`HomeError::Store`].
-    pub fn server_pin(&self) -> Result<Option<Fingerprint>, HomeError> {
+    pub(super) fn server_pin(&self) -> Result<Option<Fingerprint>, HomeError> {
         let path = self.server_pin_path();
         let Some(bytes) = store::read(&path)? else { return Ok(None) };
         let pin = String::from_utf8(bytes).ok().and_then(|text| text.trim().parse().ok());
@@ -98,25 +98,25 @@ impl ServerFolder {
     ///
     /// # Errors
     /// [`HomeError::Store`].
-    pub fn pin_server(&self, fingerprint: &Fingerprint) -> Result<(), HomeError> {
+    pub(super) fn pin_server(&self, fingerprint: &Fingerprint) -> Result<(), HomeError> {
         Ok(store::replace(&self.server_pin_path(), format!("{fingerprint}\n").as_bytes())?)
     }
 
     /// Where the key file of `name` lies.
     #[must_use]
-    pub fn key_file_path(&self, name: &Username) -> PathBuf {
+    pub(super) fn key_file_path(&self, name: &Username) -> PathBuf {
         self.folder.join(format!("{name}.txt"))
     }
 
     /// Where a key file waits until the server has answered.
     #[must_use]
-    pub fn new_key_file_path(&self, name: &Username) -> PathBuf {
+    pub(super) fn new_key_file_path(&self, name: &Username) -> PathBuf {
         self.folder.join(format!("{name}.txt.new"))
     }
 
     /// Whether a key file of `name`, in use or waiting, is here: the path of the first found.
     #[must_use]
-    pub fn existing_key_file(&self, name: &Username) -> Option<PathBuf> {
+    pub(super) fn existing_key_file(&self, name: &Username) -> Option<PathBuf> {
         [self.key_file_path(name), self.new_key_file_path(name)].into_iter().find(|path| path.exists())
     }
 
@@ -124,12 +124,13 @@ impl ServerFolder {
     ///
     /// # Errors
     /// [`HomeError::NoKeyFile`] when there is none, [`HomeError::KeyFile`] when one is damaged.
-    pub fn key_files(&self, name: &Username) -> Result<Vec<(KeyFile, bool)>, HomeError> {
+    pub(super) fn key_files(&self, name: &Username) -> Result<Vec<(KeyFile, bool)>, HomeError> {
         let mut found = Vec::new();
         for (path, waiting) in [(self.new_key_file_path(name), true), (self.key_file_path(name), false)] {
             let Some(bytes) = store::read(&path)? else { continue };
             let bytes = Zeroizing::new(bytes);
-            let parsed = std::str::from_utf8(&bytes).map_err(|_| KeyFileError::NotText).and_then(str::parse);
+            // What is not text fails at the first line, as any other file would.
+            let parsed: Result<KeyFile, _> = String::from_utf8_lossy(&bytes).parse();
             found.push((parsed.map_err(|source| HomeError::KeyFile { path, source })?, waiting));
         }
         if found.is_empty() {
@@ -142,15 +143,15 @@ impl ServerFolder {
     ///
     /// # Errors
     /// [`HomeError::Store`]; a file that waits there is never overwritten.
-    pub fn put_new_key_file(&self, key_file: &KeyFile) -> Result<(), HomeError> {
-        Ok(store::create_new(&self.new_key_file_path(key_file.username()), key_file.to_string().as_bytes())?)
+    pub(super) fn put_new_key_file(&self, key_file: &KeyFile) -> Result<(), HomeError> {
+        Ok(store::create(&self.new_key_file_path(key_file.username()), key_file.to_string().as_bytes())?)
     }
 
     /// The server took the new key file's login key: it goes to its place.
     ///
     /// # Errors
     /// [`HomeError::Store`].
-    pub fn adopt_new_key_file(&self, name: &Username) -> Result<(), HomeError> {
+    pub(super) fn adopt_new_key_file(&self, name: &Username) -> Result<(), HomeError> {
         Ok(store::rename(&self.new_key_file_path(name), &self.key_file_path(name))?)
     }
 
@@ -158,7 +159,7 @@ impl ServerFolder {
     ///
     /// # Errors
     /// [`HomeError::Store`].
-    pub fn drop_new_key_file(&self, name: &Username) -> Result<(), HomeError> {
+    pub(super) fn drop_new_key_file(&self, name: &Username) -> Result<(), HomeError> {
         Ok(store::remove(&self.new_key_file_path(name))?)
     }
 
@@ -170,7 +171,7 @@ impl ServerFolder {
     ///
     /// # Errors
     /// [`HomeError::Pins`] when the file does not open, [`HomeError::Store`].
-    pub fn pins(&self, name: &Username, vault: &Vault) -> Result<Option<Pins>, HomeError> {
+    pub(super) fn pins(&self, name: &Username, vault: &Vault) -> Result<Option<Pins>, HomeError> {
         let path = self.pins_path(name);
         let Some(bytes) = store::read(&path)? else { return Ok(None) };
         open_pins(name, vault, &bytes).map(Some).ok_or(HomeError::Pins { path })
@@ -180,7 +181,7 @@ impl ServerFolder {
     ///
     /// # Errors
     /// [`HomeError::Store`], [`HomeError::Pins`] when it cannot be sealed.
-    pub fn save_pins(&self, name: &Username, vault: &Vault, pins: &Pins) -> Result<(), HomeError> {
+    pub(super) fn save_pins(&self, name: &Username, vault: &Vault, pins: &Pins) -> Result<(), HomeError> {
         let path = self.pins_path(name);
         let failed = || HomeError::Pins { path: path.clone() };
         let plain = Zeroizing::new(serde_json::to_vec(pins).map_err(|_| failed())?);

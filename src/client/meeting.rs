@@ -11,7 +11,7 @@ use super::{
 use crate::{
     crypto::{
         agreement::{self, Agreed, AgreementError, Members, Offering, Replied},
-        conversation_key::{Code, ConversationKey},
+        conversation_key::{Code, ConversationKey, looks_like_code},
         key_file::Unlocked,
         resume::{self, Resuming},
     },
@@ -62,9 +62,7 @@ pub(super) enum Progress {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// Accept; with the other's code, or without.
-    Accept {
-        verified: bool,
-    },
+    Accept { verified: bool },
     /// Refuse.
     Refuse,
     /// Not an answer: show this, if anything, and ask again.
@@ -116,7 +114,10 @@ pub(super) struct Meeting {
     members: Members,
     role: Role,
     pair: Pair,
+    /// The kept key that the server shows, when it is one to go on with, and the peer's identity in it.
     kept: Option<(ConversationKey, Bytes<32>)>,
+    /// The peer's identity of the kept key that this run goes on with.
+    kept_identity: Option<Bytes<32>>,
     stage: Stage,
     notices: Vec<String>,
     wrong_codes: u8,
@@ -129,9 +130,10 @@ impl Meeting {
     pub(super) fn begin(start: Start, known: &Known<'_>) -> Result<(Self, Progress), String> {
         let pair = Pair::new(known.me, &start.peer).map_err(|error| error.to_string())?;
         let members = match start.role {
-            Role::Initiator => Members { initiator: known.me.clone(), responder: start.peer.clone() },
-            Role::Responder => Members { initiator: start.peer.clone(), responder: known.me.clone() },
-        };
+            Role::Initiator => Members::new(known.me.clone(), start.peer.clone()),
+            Role::Responder => Members::new(start.peer.clone(), known.me.clone()),
+        }
+        .map_err(|error| error.to_string())?;
         let mut meeting = Self {
             peer: start.peer,
             run: start.run,
@@ -141,6 +143,7 @@ impl Meeting {
             role: start.role,
             pair,
             kept: None,
+            kept_identity: None,
             stage: Stage::Awaiting,
             notices: Vec::new(),
             wrong_codes: 0,
@@ -190,11 +193,9 @@ impl Meeting {
         let wants_new = self.new_key || known.kept_key_declined;
         match self.kept.take() {
             Some((key, identity)) if !wants_new => {
-                let epoch = key.epoch();
-                self.kept = Some((key.clone(), identity));
+                self.kept_identity = Some(identity);
                 match resume::resume(&self.members, key, last_seen(known.pins)) {
                     Ok((resuming, step)) => {
-                        debug_assert_eq!(step.epoch, epoch);
                         self.stage = Stage::Resuming(Box::new(resuming));
                         Progress::Wait(Some(Agreement::Resume(step)))
                     }
@@ -232,7 +233,10 @@ impl Meeting {
                     return Progress::Wait(None);
                 }
                 self.role = Role::Responder;
-                self.members = Members { initiator: self.peer.clone(), responder: known.me.clone() };
+                match Members::new(self.peer.clone(), known.me.clone()) {
+                    Ok(members) => self.members = members,
+                    Err(_) => return self.out_of_place(),
+                }
                 self.take_offer(&offer, known)
             }
             (Stage::Offered(offering), Agreement::Reply(reply)) => {
@@ -288,8 +292,9 @@ impl Meeting {
         // Exactly the newest key that this side knows of: a server that brings back an older one, or one
         // that replays an older run, gets no proof from us.
         let matches = |key: &ConversationKey| key.epoch() == offer.epoch && key.key_id() == offer.key_id;
-        let Some((key, _)) = self.kept.as_ref().filter(|(key, _)| matches(key)) else { return declined };
-        match resume::resume_reply(&self.members, key.clone(), offer, last_seen(known.pins)) {
+        let Some((key, identity)) = self.kept.take().filter(|(key, _)| matches(key)) else { return declined };
+        self.kept_identity = Some(identity);
+        match resume::resume_reply(&self.members, key, offer, last_seen(known.pins)) {
             Ok((agreed, step)) => match self.propose_kept(agreed, known) {
                 Progress::Ask(_) => Progress::Ask(Some(Agreement::ResumeReply(step))),
                 other => other,
@@ -299,9 +304,7 @@ impl Meeting {
     }
 
     fn propose_kept(&mut self, agreed: Agreed, known: &Known<'_>) -> Progress {
-        let Some(identity) = self.kept.as_ref().map(|(_, identity)| *identity) else {
-            return self.out_of_place();
-        };
+        let Some(identity) = self.kept_identity else { return self.out_of_place() };
         self.propose(agreed, identity, false, known);
         Progress::Ask(None)
     }
@@ -382,7 +385,7 @@ impl Meeting {
             "yes" | "y" => Answer::Again(Some(words::changed_needs_code(&self.peer))),
             "no" | "n" | "exit" => Answer::Refuse,
             name if name == self.peer.as_str() => Answer::Again(None),
-            code if Code::looks_like_code(code) => {
+            code if looks_like_code(code) => {
                 if proposal.agreed.peer_code().matches(code) {
                     return Answer::Accept { verified: true };
                 }

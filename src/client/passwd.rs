@@ -7,7 +7,6 @@ use super::{
     account::ask_password,
     app::{App, Flow},
     error::ClientError,
-    home::HomeError,
     words,
 };
 use crate::{
@@ -31,7 +30,8 @@ impl App<'_> {
         self.folder.put_new_key_file(&key_file)?;
         let (login_key, exporter) = (keys.login.public(), self.connection.exporter());
         let signature = self.keys.login.sign_change(&self.me, &login_key, &exporter);
-        let is_answer = |event: &Event| matches!(event, Event::PasswordChanged {} | Event::Error { peer: None, .. });
+        let is_answer =
+            |event: &Event| matches!(event, Event::PasswordChanged {} | Event::Error { peer: None, .. });
         match self.ask_server(&Request::ChangePassword { login_key, signature }, is_answer)? {
             Event::PasswordChanged {} => {
                 self.folder.adopt_new_key_file(&self.me)?;
@@ -58,10 +58,7 @@ impl App<'_> {
         match KeyFile::open(&key_file, password) {
             Ok(_) => Ok(true),
             Err(KeyFileError::WrongPassword) => Ok(false),
-            Err(source) => {
-                let path = self.folder.key_file_path(&self.me);
-                Err(HomeError::KeyFile { path, source }.into())
-            }
+            Err(source) => Err(source.into()),
         }
     }
 }

@@ -14,19 +14,19 @@ use crate::wire::{Bytes, Seen, Username, limits::EPOCH_STEP_MAX};
 /// The memory of one account on one machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Pins {
+pub(super) struct Pins {
     peers: BTreeMap<Username, PeerPins>,
 }
 
 impl Pins {
     /// What is remembered of `name`; nothing, for somebody new.
     #[must_use]
-    pub fn peer(&self, name: &Username) -> PeerPins {
+    pub(super) fn peer(&self, name: &Username) -> PeerPins {
         self.peers.get(name).cloned().unwrap_or_default()
     }
 
     /// What is remembered of `name`, to be changed.
-    pub fn peer_mut(&mut self, name: &Username) -> &mut PeerPins {
+    pub(super) fn peer_mut(&mut self, name: &Username) -> &mut PeerPins {
         self.peers.entry(name.clone()).or_default()
     }
 }
@@ -34,7 +34,7 @@ impl Pins {
 /// How sure this client's person is of an identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Status {
+pub(super) enum Status {
     /// Accepted by a plain yes: the same as before, whoever that is.
     Known,
     /// Accepted with the code that the peer read out.
@@ -44,80 +44,80 @@ pub enum Status {
 /// A peer's identity as this client last had proof of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PinnedIdentity {
+pub(super) struct PinnedIdentity {
     /// The identity key (Ed25519).
-    pub key: Bytes<32>,
+    pub(super) key: Bytes<32>,
     /// How sure.
-    pub status: Status,
+    pub(super) status: Status,
     /// Since when this status holds.
-    pub since: DateTime<Utc>,
+    pub(super) since: DateTime<Utc>,
 }
 
 /// One epoch of a pair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PinnedEpoch {
+pub(super) struct PinnedEpoch {
     /// The key's id.
-    pub key_id: Bytes<16>,
+    pub(super) key_id: Bytes<16>,
     /// This user's identity when it was agreed.
-    pub own_identity: Bytes<32>,
+    pub(super) own_identity: Bytes<32>,
     /// The peer's identity when it was agreed.
-    pub peer_identity: Bytes<32>,
+    pub(super) peer_identity: Bytes<32>,
     /// Whether the peer proved to hold the key; else this client accepted it and heard no proof yet.
-    pub proven: bool,
+    pub(super) proven: bool,
 }
 
 /// A sender's last message in a pair, as this client knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Link {
+pub(super) struct Link {
     /// Its number in the pair's log.
-    pub number: u64,
+    pub(super) number: u64,
     /// The epoch of the key that sealed it.
-    pub epoch: u32,
+    pub(super) epoch: u32,
     /// Its stream, counter and hash.
-    pub seen: Seen,
+    pub(super) seen: Seen,
 }
 
 /// What is remembered of one peer, which is also what is remembered of the pair with them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PeerPins {
+pub(super) struct PeerPins {
     /// The peer's identity.
-    pub identity: Option<PinnedIdentity>,
+    pub(super) identity: Option<PinnedIdentity>,
     /// Every epoch this client accepted a key for.
-    pub epochs: BTreeMap<u32, PinnedEpoch>,
+    pub(super) epochs: BTreeMap<u32, PinnedEpoch>,
     /// This user's own last stored message.
-    pub own: Option<Link>,
+    pub(super) own: Option<Link>,
     /// The peer's last message seen.
-    pub theirs: Option<Link>,
+    pub(super) theirs: Option<Link>,
     /// The highest number of the pair's log that was seen.
-    pub highest_number: u64,
+    pub(super) highest_number: u64,
 }
 
 /// Why a proposed epoch is not acceptable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EpochRefused {
+pub(super) struct EpochRefused {
     /// This side's highest used epoch.
-    pub highest_used: u32,
+    pub(super) highest_used: u32,
 }
 
 impl PeerPins {
     /// Whether nothing at all is remembered.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
     /// The highest epoch that was ever accepted here; 0 for none.
     #[must_use]
-    pub fn highest_used(&self) -> u32 {
+    pub(super) fn highest_used(&self) -> u32 {
         self.epochs.keys().next_back().copied().unwrap_or(0)
     }
 
     /// The highest epoch that the peer proved to hold.
     #[must_use]
-    pub fn highest_proven(&self) -> Option<(u32, &PinnedEpoch)> {
+    pub(super) fn highest_proven(&self) -> Option<(u32, &PinnedEpoch)> {
         self.epochs.iter().rev().find(|(_, pinned)| pinned.proven).map(|(epoch, pinned)| (*epoch, pinned))
     }
 
@@ -125,7 +125,7 @@ impl PeerPins {
     ///
     /// # Errors
     /// [`EpochRefused`] with this side's highest, for the peer to go on from.
-    pub fn check_proposed(&self, epoch: u32) -> Result<(), EpochRefused> {
+    pub(super) fn check_proposed(&self, epoch: u32) -> Result<(), EpochRefused> {
         let highest_used = self.highest_used();
         let allowed = highest_used.saturating_add(1)..=highest_used.saturating_add(EPOCH_STEP_MAX);
         if allowed.contains(&epoch) { Ok(()) } else { Err(EpochRefused { highest_used }) }
@@ -134,7 +134,7 @@ impl PeerPins {
     /// Marks an epoch as used, before the acceptance goes out. False when it is used for another key:
     /// then nothing may be accepted.
     #[must_use]
-    pub fn mark_used(&mut self, epoch: u32, key: PinnedEpoch) -> bool {
+    pub(super) fn mark_used(&mut self, epoch: u32, key: PinnedEpoch) -> bool {
         match self.epochs.get(&epoch) {
             Some(before) => before.key_id == key.key_id,
             None => {
@@ -145,7 +145,7 @@ impl PeerPins {
     }
 
     /// The peer proved to hold this epoch's key, under the identity it was agreed with.
-    pub fn mark_proven(&mut self, epoch: u32, key: PinnedEpoch, verified: bool, now: DateTime<Utc>) {
+    pub(super) fn mark_proven(&mut self, epoch: u32, key: PinnedEpoch, verified: bool, now: DateTime<Utc>) {
         let identity = key.peer_identity;
         self.epochs.insert(epoch, PinnedEpoch { proven: true, ..key });
         let same = self.identity.as_ref().filter(|pinned| pinned.key == identity);
@@ -161,10 +161,12 @@ impl PeerPins {
 
     /// The identity's standing, for one that is shown by the peer now.
     #[must_use]
-    pub fn standing(&self, shown: &Bytes<32>) -> Standing {
+    pub(super) fn standing(&self, shown: &Bytes<32>) -> Standing {
         match &self.identity {
             None => Standing::New,
-            Some(pinned) if pinned.key != *shown => Standing::Changed { was: pinned.status, since: pinned.since },
+            Some(pinned) if pinned.key != *shown => {
+                Standing::Changed { was: pinned.status, since: pinned.since }
+            }
             Some(pinned) => match pinned.status {
                 Status::Known => Standing::Known { since: pinned.since },
                 Status::Verified => Standing::Verified { since: pinned.since },
@@ -175,7 +177,7 @@ impl PeerPins {
 
 /// What this machine can say of an identity that a peer shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub(super) enum Standing {
     /// Never seen.
     New,
     /// The same as before, never verified.
@@ -200,7 +202,7 @@ pub enum Standing {
 impl Standing {
     /// Whether a plain yes is enough.
     #[must_use]
-    pub fn plain_yes_is_enough(&self) -> bool {
+    pub(super) fn plain_yes_is_enough(&self) -> bool {
         !matches!(self, Self::Changed { .. })
     }
 }
@@ -232,7 +234,9 @@ mod tests {
     fn a_proposed_epoch_is_above_all_used_ones_and_not_far_above() {
         let mut peer = PeerPins::default();
         assert!(peer.mark_used(5, epoch(1, 2)));
-        for (proposed, allowed) in [(0, false), (5, false), (6, true), (1005, true), (1006, false), (u32::MAX, false)] {
+        for (proposed, allowed) in
+            [(0, false), (5, false), (6, true), (1005, true), (1006, false), (u32::MAX, false)]
+        {
             assert_eq!(peer.check_proposed(proposed).is_ok(), allowed, "{proposed}");
         }
         assert_eq!(peer.check_proposed(5), Err(EpochRefused { highest_used: 5 }));

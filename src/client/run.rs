@@ -40,7 +40,8 @@ impl BrokenRuns {
 
     /// Whether this client replies no more to that peer.
     fn is_paused(&self, peer: &Username) -> bool {
-        let recent = |times: &Vec<Instant>| times.iter().filter(|at| at.elapsed() < BROKEN_RUNS_WINDOW).count();
+        let recent =
+            |times: &Vec<Instant>| times.iter().filter(|at| at.elapsed() < BROKEN_RUNS_WINDOW).count();
         self.by_peer.get(peer).is_some_and(|times| recent(times) >= BROKEN_RUNS_MAX)
     }
 
@@ -231,7 +232,12 @@ impl App<'_> {
         self.connection.send(&request)
     }
 
-    pub(super) fn on_outcome(&mut self, peer: &Username, run: u64, outcome: Outcome) -> Result<(), ClientError> {
+    pub(super) fn on_outcome(
+        &mut self,
+        peer: &Username,
+        run: u64,
+        outcome: Outcome,
+    ) -> Result<(), ClientError> {
         if self.current_run().is_none_or(|current| current.peer != *peer || current.run != run) {
             return Ok(());
         }
@@ -254,7 +260,11 @@ impl App<'_> {
         self.kept_key_declined.remove(peer);
         self.epoch_floors.remove(peer);
         self.broken_runs.named(peer);
-        if within { self.continue_under(peer, concluded) } else { self.open_conversation(peer, concluded, last) }
+        if within {
+            self.continue_under(peer, concluded)
+        } else {
+            self.open_conversation(peer, concluded, last)
+        }
     }
 
     fn say_outcome(&mut self, peer: &Username, meeting: &Meeting, outcome: &Outcome) {

@@ -140,7 +140,9 @@ impl App<'_> {
 
     fn unknown_sides(&self, peer: &Username) -> Vec<Side> {
         let sides = [Side::Own, Side::Theirs].into_iter();
-        self.talks.get(peer).map_or(Vec::new(), |talk| sides.filter(|side| talk.chains.is_unknown(*side)).collect())
+        self.talks
+            .get(peer)
+            .map_or(Vec::new(), |talk| sides.filter(|side| talk.chains.is_unknown(*side)).collect())
     }
 
     /// Whether the server still shows, at that number, the message that was seen there.
@@ -181,7 +183,12 @@ impl App<'_> {
         Ok(self.talks.get_mut(peer).map(|talk| talk.take(entry)).unwrap_or_default())
     }
 
-    fn take_into(&mut self, peer: &Username, chains: &mut Chains, entry: &Entry) -> Result<Shown, ClientError> {
+    fn take_into(
+        &mut self,
+        peer: &Username,
+        chains: &mut Chains,
+        entry: &Entry,
+    ) -> Result<Shown, ClientError> {
         self.fetch_key(peer, entry)?;
         Ok(self.talks.get_mut(peer).map(|talk| talk.take_into(chains, entry)).unwrap_or_default())
     }
@@ -189,7 +196,9 @@ impl App<'_> {
     /// Gets the key of an older epoch from the server, if this entry needs one, and checks that it is the
     /// key that was agreed on.
     fn fetch_key(&mut self, peer: &Username, entry: &Entry) -> Result<(), ClientError> {
-        let Some(epoch) = self.talks.get(peer).and_then(|talk| talk.missing_epoch(entry)) else { return Ok(()) };
+        let Some(epoch) = self.talks.get(peer).and_then(|talk| talk.missing_epoch(entry)) else {
+            return Ok(());
+        };
         let request = Request::Key { peer: peer.clone(), epoch };
         let is_answer = |event: &wire::Event| match event {
             wire::Event::Key { peer: of, epoch: answered, .. } => of == peer && *answered == epoch,
@@ -244,7 +253,7 @@ impl App<'_> {
         let Some(talk) = self.talks.get_mut(peer) else { return Ok(()) };
         match talk.seal(text) {
             Ok(body) => self.connection.send(&Request::Send { peer: peer.clone(), body }),
-            Err(SessionError::TooLong { .. }) => {
+            Err(SessionError::TooLong) => {
                 self.desk.warn(&words::too_long(text.len(), limits::TEXT_BYTES_MAX));
                 Ok(())
             }
@@ -295,10 +304,13 @@ impl App<'_> {
     }
 
     /// `/rekey`, accepted by both.
-    pub(super) fn continue_under(&mut self, peer: &Username, concluded: Concluded) -> Result<(), ClientError> {
+    pub(super) fn continue_under(
+        &mut self,
+        peer: &Username,
+        concluded: Concluded,
+    ) -> Result<(), ClientError> {
         let Some(talk) = self.talks.get_mut(peer) else { return Ok(()) };
-        let epoch =
-            talk.rekey(concluded).map_err(|_| ClientError::Protocol("no stream could be begun"))?;
+        let epoch = talk.rekey(concluded).map_err(|_| ClientError::Protocol("no stream could be begun"))?;
         self.desk.notice(&words::rekeyed(peer, epoch));
         Ok(())
     }

@@ -39,7 +39,6 @@ pub(super) const EPOCHS_EXHAUSTED: &str = "this pair has used all the key number
 pub(super) const YOU_REFUSED: &str = "You refused the key";
 pub(super) const YOU_LEFT: &str = "You left the conversation";
 pub(super) const YOURSELF: &str = "that is you; name somebody else";
-pub(super) const CONNECTION_LOST: &str = "the connection to the server was lost";
 pub(super) const OPEN_CONVERSATION_ONLY: &str = "that works in an open conversation; name somebody first";
 pub(super) const LOBBY_ONLY: &str = "that works outside a conversation; type exit to leave this one first";
 pub(super) const NOT_DURING_A_KEY: &str = "that has to wait until the key is answered";
@@ -184,7 +183,9 @@ pub(super) fn epoch_declined_by_peer(peer: &Username, highest: u32) -> String {
 }
 
 pub(super) fn kept_key_declined_by_us(peer: &Username, epoch: u32) -> String {
-    format!("the kept key (number {epoch}) that {peer} wants to go on with is not the newest known here; declined")
+    format!(
+        "the kept key (number {epoch}) that {peer} wants to go on with is not the newest known here; declined"
+    )
 }
 
 pub(super) fn kept_key_declined_by_peer(peer: &Username) -> String {
@@ -220,15 +221,21 @@ pub(super) fn kept_key_rolled_back(peer: &Username, shown: u32, proven: u32) -> 
 }
 
 pub(super) fn kept_key_swapped(peer: &Username, epoch: u32) -> String {
-    format!("WARNING: the server shows another key number {epoch} for {peer} than you agreed on; a new key is needed")
+    format!(
+        "WARNING: the server shows another key number {epoch} for {peer} than you agreed on; a new key is needed"
+    )
 }
 
 pub(super) fn kept_key_does_not_open(peer: &Username, epoch: u32) -> String {
-    format!("WARNING: your copy of key number {epoch} with {peer} does not open: it was altered; a new key is needed")
+    format!(
+        "WARNING: your copy of key number {epoch} with {peer} does not open: it was altered; a new key is needed"
+    )
 }
 
 pub(super) fn kept_key_unremembered(peer: &Username, epoch: u32) -> String {
-    format!("note: key number {epoch} with {peer} was accepted on another machine of yours, or this one forgot it")
+    format!(
+        "note: key number {epoch} with {peer} was accepted on another machine of yours, or this one forgot it"
+    )
 }
 
 pub(super) fn no_memory(peer: &Username) -> String {
@@ -245,7 +252,9 @@ pub(super) fn peer_saw_more(peer: &Username) -> String {
 }
 
 pub(super) fn changed_needs_code(peer: &Username) -> String {
-    format!("{peer}'s identity changed, so a plain yes is not enough: only the code that {peer} reads to you accepts it")
+    format!(
+        "{peer}'s identity changed, so a plain yes is not enough: only the code that {peer} reads to you accepts it"
+    )
 }
 
 pub(super) fn that_is_your_own_code(peer: &Username) -> String {
@@ -274,7 +283,9 @@ pub(super) fn key_block(block: &KeyBlock<'_>) -> String {
         Standing::Known { since } => {
             lines.push(format!("  this identity is known since {}, and not verified", date(*since)));
         }
-        Standing::Verified { since } => lines.push(format!("  this identity was verified on {}", date(*since))),
+        Standing::Verified { since } => {
+            lines.push(format!("  this identity was verified on {}", date(*since)))
+        }
         Standing::Changed { was, since } => {
             let was = match was {
                 Status::Known => "known",
@@ -321,7 +332,12 @@ pub(super) fn left_by(peer: &Username, lost: bool) -> String {
 }
 
 /// A message as it is shown: `[14:03] bob: hello`, with the day when it is not today's.
-pub(super) fn message(sent: Option<DateTime<Local>>, now: DateTime<Local>, sender: &Username, text: &str) -> String {
+pub(super) fn message(
+    sent: Option<DateTime<Local>>,
+    now: DateTime<Local>,
+    sender: &Username,
+    text: &str,
+) -> String {
     let time = match sent {
         Some(sent) if sent.date_naive() == now.date_naive() => sent.format("%H:%M").to_string(),
         Some(sent) => sent.format("%Y-%m-%d %H:%M").to_string(),
@@ -342,7 +358,9 @@ pub(super) fn log_altered(peer: &Username, number: u64) -> String {
 }
 
 pub(super) fn log_inserted(peer: &Username, number: u64) -> String {
-    format!("WARNING: message {number} of the log with {peer} was not there before, though later ones were seen")
+    format!(
+        "WARNING: message {number} of the log with {peer} was not there before, though later ones were seen"
+    )
 }
 
 pub(super) fn log_numbering(peer: &Username, expected: u64, got: u64) -> String {
@@ -350,11 +368,15 @@ pub(super) fn log_numbering(peer: &Username, expected: u64, got: u64) -> String 
 }
 
 pub(super) fn log_unreadable(peer: &Username) -> String {
-    format!("the server could not read the log with {peer}; earlier messages are not shown. Tell its operator")
+    format!(
+        "the server could not read the log with {peer}; earlier messages are not shown. Tell its operator"
+    )
 }
 
 pub(super) fn log_no_memory(peer: &Username) -> String {
-    format!("note: this machine sees this conversation with {peer} for the first time and cannot tell what came before")
+    format!(
+        "note: this machine sees this conversation with {peer} for the first time and cannot tell what came before"
+    )
 }
 
 pub(super) fn gap(number: u64, sender: &Username) -> String {
@@ -370,11 +392,15 @@ pub(super) fn late(number: u64, sender: &Username) -> String {
 }
 
 pub(super) fn old_key(number: u64, sender: &Username) -> String {
-    format!("WARNING: number {number} of {sender} is sealed with an older key than {sender}'s message before it")
+    format!(
+        "WARNING: number {number} of {sender} is sealed with an older key than {sender}'s message before it"
+    )
 }
 
 pub(super) fn does_not_open(number: u64, sender: &Username) -> String {
-    format!("WARNING: number {number}, which the server shows as {sender}'s, does not open: it was altered or forged")
+    format!(
+        "WARNING: number {number}, which the server shows as {sender}'s, does not open: it was altered or forged"
+    )
 }
 
 pub(super) fn relabelled(number: u64, shown: &Username, real: &Username) -> String {
@@ -406,7 +432,9 @@ pub(super) fn too_long(bytes: usize, max: usize) -> String {
 }
 
 pub(super) fn draft_not_sent(line: &str) -> String {
-    format!("not sent, and nobody was invited: {line}\n  the conversation ended while you typed that; type it again if you meant it")
+    format!(
+        "not sent, and nobody was invited: {line}\n  the conversation ended while you typed that; type it again if you meant it"
+    )
 }
 
 pub(super) fn unknown_command(line: &str) -> String {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use subtle::ConstantTimeEq;
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
@@ -73,6 +74,12 @@ impl Password {
         let mut normal = Zeroizing::new(String::with_capacity(3 * typed.len()));
         normal.extend(typed.nfc());
         Some(Self(normal))
+    }
+
+    /// Whether two typings gave the same password; in constant time, but for their lengths.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
     }
 
     /// 64 bytes of key from this password: Argon2id, version 0x13, one lane.
