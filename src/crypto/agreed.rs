@@ -119,7 +119,7 @@ pub struct Agreed {
 }
 
 impl Agreed {
-    /// `transcript` is the hash of the whole run's encoding; `codes` are taken by role.
+    /// `transcript` is the hash of the whole run's encoding, `role` this side's part in it.
     pub(super) fn new(
         key: ConversationKey,
         members: &Members,

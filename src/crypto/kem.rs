@@ -7,6 +7,7 @@ use ml_kem::{
     kem::{Decapsulate, KeyExport},
 };
 use ring::rand::SecureRandom;
+use zeroize::Zeroizing;
 
 use super::{
     random::{self, RandomError},
@@ -19,7 +20,8 @@ use crate::wire::Blob;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NotValid;
 
-/// A decapsulation key for one agreement. The crate erases it when it is dropped.
+/// A decapsulation key for one agreement. The crate erases it when it is dropped, but not the copies
+/// of its seed on the stack on the way there.
 pub(super) struct KemKey(DecapsulationKey768);
 
 impl KemKey {
@@ -43,8 +45,8 @@ impl KemKey {
     /// A ciphertext that was tampered with gives another secret rather than an error, by design
     /// (FIPS 203, section 6.3); the two sides' transcripts and proofs then differ.
     pub(super) fn decapsulate(self, ciphertext: &Blob) -> Result<Secret<32>, NotValid> {
-        let shared = self.0.decapsulate_slice(&ciphertext.0).map_err(|_| NotValid)?;
-        Secret::copied(&shared).ok_or(NotValid)
+        let shared = self.0.decapsulate_slice(&ciphertext.0).map(Zeroizing::new).map_err(|_| NotValid)?;
+        Secret::copied(shared.as_slice()).ok_or(NotValid)
     }
 }
 
@@ -70,7 +72,8 @@ impl PeerKemKey {
         // With the randomness given, because the crate's own source of it is another library's.
         let message = random::draw_secret::<32>(source)?;
         let (ciphertext, shared) = self.0.encapsulate_deterministic(&(*message.expose()).into());
-        Ok((Blob(ciphertext.to_vec()), Secret::filled(|bytes| bytes.copy_from_slice(&shared))))
+        let shared = Zeroizing::new(shared);
+        Ok((Blob(ciphertext.to_vec()), Secret::filled(|bytes| bytes.copy_from_slice(shared.as_slice()))))
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     kdf,
     label::{Encoded, Label, encode},
     login::LoginKey,
-    random::{self, RandomError, random},
+    random::{RandomError, random, random_secret},
     secret::Secret,
     vault::Vault,
 };
@@ -75,7 +75,7 @@ impl KeyFile {
         password: &Password,
         cost: KdfCost,
     ) -> Result<(Self, Unlocked), KeyFileError> {
-        let secret = random::draw_secret(&ring::rand::SystemRandom::new())?;
+        let secret = random_secret()?;
         Self::seal(name, password, cost, secret)
     }
 

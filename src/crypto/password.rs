@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn room_is_enough_for_the_longest_normal_form() {
-        // U+1D160 is two bytes longer in NFC... and of all characters U+FB2C grows the most.
+        // U+1D160 becomes three characters of its own size, the most that NFC ever makes of one.
         for character in ['\u{1D160}', '\u{FB2C}', '\u{390}', '\u{958}'] {
             let typed = character.to_string().repeat(100);
             let capacity = 3 * typed.len();

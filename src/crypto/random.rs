@@ -18,6 +18,11 @@ pub fn random<const N: usize>() -> Result<[u8; N], RandomError> {
     draw(&SystemRandom::new())
 }
 
+/// `N` random bytes that nobody may see.
+pub(super) fn random_secret<const N: usize>() -> Result<Secret<N>, RandomError> {
+    draw_secret(&SystemRandom::new())
+}
+
 /// `N` bytes of this source; tests give one that is known.
 pub(super) fn draw<const N: usize>(source: &dyn SecureRandom) -> Result<[u8; N], RandomError> {
     let mut bytes = [0; N];

@@ -14,7 +14,7 @@ use super::{
     random::{RandomError, random},
     secret::Secret,
 };
-use crate::wire::{Body, Bytes, Header, Pair, StreamId, Username};
+use crate::wire::{Body, Bytes, Header, Pair, StreamId, Username, limits::TEXT_BYTES_MAX};
 
 pub use super::plain::{Plain, PlainError};
 
@@ -22,7 +22,7 @@ pub use super::plain::{Plain, PlainError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum SessionError {
     /// The text is over the limit.
-    #[error("a message's text has at most 16384 bytes")]
+    #[error("a message's text has at most {TEXT_BYTES_MAX} bytes")]
     TooLong,
     /// The stream has no counter left.
     #[error("this stream of messages is at its end")]

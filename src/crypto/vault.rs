@@ -1,6 +1,7 @@
 //! The vault: seals what its owner keeps at rest, on the own disk and at the server.
 
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 use super::{
     aead, kdf,
@@ -9,7 +10,6 @@ use super::{
     secret::Secret,
 };
 use crate::wire::{Bytes, Pair, Username};
-use zeroize::Zeroizing;
 
 /// The salt before each sealed record, in bytes.
 const SALT_BYTES: usize = 16;

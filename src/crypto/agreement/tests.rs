@@ -66,8 +66,9 @@ fn an_acceptance_sent_back_or_of_another_run_does_not_verify() {
 /// Whatever the server does to a field of the offer, alice does not accept the reply to it.
 #[test]
 fn a_change_to_any_field_of_the_offer_is_noticed() {
+    type Change = fn(&mut Offer, &Offer);
     let other = offer(&alice(), &alice_to_bob(), 1).unwrap().1;
-    let changes: [(&str, fn(&mut Offer, &Offer)); 5] = [
+    let changes: [(&str, Change); 5] = [
         ("identity", |offer, _| offer.identity = identity(3).public()),
         ("epoch", |offer, _| offer.epoch = 2),
         ("x25519", |offer, other| offer.x25519 = other.x25519),
@@ -85,7 +86,8 @@ fn a_change_to_any_field_of_the_offer_is_noticed() {
 
 #[test]
 fn a_change_to_any_field_of_the_reply_is_noticed() {
-    let changes: [(&str, fn(&mut Reply)); 5] = [
+    type Change = fn(&mut Reply);
+    let changes: [(&str, Change); 5] = [
         ("identity", |reply| reply.identity = identity(3).public()),
         ("x25519", |reply| reply.x25519.0[0] ^= 1),
         ("kem ciphertext", |reply| reply.kem_ciphertext.0[500] ^= 1),
@@ -103,7 +105,8 @@ fn a_change_to_any_field_of_the_reply_is_noticed() {
 
 #[test]
 fn a_change_to_any_field_of_the_confirmation_is_noticed() {
-    let changes: [(fn(&mut Confirm), AgreementError); 2] = [
+    type Change = fn(&mut Confirm);
+    let changes: [(Change, AgreementError); 2] = [
         (|confirm| confirm.nonce.0[0] ^= 1, AgreementError::Commitment),
         (|confirm| confirm.signature.0[0] ^= 1, AgreementError::Signature),
     ];

@@ -84,7 +84,8 @@ impl FromStr for KeyFile {
     fn from_str(text: &str) -> Result<Self, KeyFileFormatError> {
         let mut lines = Lines { rest: text.lines(), line: 0 };
         lines.first_line(text.len())?;
-        let username = lines.field("username", |text| text.parse().map_err(FormatProblem::Username))?;
+        let username: Username =
+            lines.field("username", |text| text.parse().map_err(FormatProblem::Username))?;
         lines.field("kdf", |text| if text == KDF { Ok(()) } else { Err(FormatProblem::Kdf) })?;
         // Each half of the cost is judged on its own line, the other being beyond reproach.
         let memory_kib = lines.field("memory-kib", |text| {
@@ -102,7 +103,6 @@ impl FromStr for KeyFile {
         let salt: Bytes<16> = lines.field("salt", bytes)?;
         let sealed: Bytes<SEALED_BYTES> = lines.field("sealed", bytes)?;
         lines.end()?;
-        let username: Username = username;
         Ok(Self { username, cost: KdfCost { memory_kib, passes }, salt, sealed })
     }
 }
