@@ -24,8 +24,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(crate) fn new(file: &str, text: &str) -> Self {
-        let of_tests = file.split('/').any(|part| matches!(part, "tests" | "tests.rs" | "testing.rs"));
+    fn new(file: &str, text: &str, of_tests: bool) -> Self {
         let shown = if of_tests { "" } else { text.split("#[cfg(test)]\nmod tests {").next().unwrap() };
         let (code, strings) = without_comments_and_strings(shown);
         let mut paths = Vec::new();
@@ -73,9 +72,38 @@ pub(crate) fn sources() -> Vec<Source> {
     assert!(files.len() > 10, "the sources were not found");
     let read = |file: &PathBuf| {
         let name = file.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
-        Source::new(&name, &fs::read_to_string(file).unwrap())
+        (name, fs::read_to_string(file).unwrap())
     };
-    files.iter().map(read).collect()
+    let files: Vec<(String, String)> = files.iter().map(read).collect();
+    let test_modules: Vec<String> = files.iter().flat_map(|(file, text)| test_modules(file, text)).collect();
+    let of_tests = |file: &str| {
+        let module = file.trim_end_matches(".rs");
+        test_modules.iter().any(|tests| {
+            module.strip_prefix(tests.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    };
+    files.iter().map(|(file, text)| Source::new(file, text, of_tests(file))).collect()
+}
+
+/// The modules in files of their own that this file declares for its tests only, as paths without `.rs`.
+fn test_modules(file: &str, text: &str) -> Vec<String> {
+    let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
+    let stem = name.trim_end_matches(".rs");
+    let mut found = Vec::new();
+    for after in text.split("#[cfg(test)]").skip(1) {
+        let Some(end) = after.find([';', '{']).filter(|end| after[*end..].starts_with(';')) else { continue };
+        let declaration = &after[..end];
+        let Some((_, module)) = declaration.rsplit_once("mod ") else { continue };
+        // A path of its own starts where this file is; without one it is below this file's module.
+        let path = declaration.split_once("path = \"").and_then(|(_, rest)| rest.split_once(".rs\""));
+        let parts = match path {
+            Some((path, _)) => vec![folder, path],
+            None if matches!(stem, "mod" | "lib" | "main") => vec![folder, module.trim()],
+            None => vec![folder, stem, module.trim()],
+        };
+        found.push(parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/"));
+    }
+    found
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -222,7 +250,7 @@ mod tests {
     use super::*;
 
     fn names(text: &str, path: &str) -> bool {
-        Source::new("server/room.rs", text).paths.iter().any(|found| found == path)
+        Source::new("server/room.rs", text, false).paths.iter().any(|found| found == path)
     }
 
     #[test]
@@ -254,11 +282,21 @@ mod tests {
     }
 
     #[test]
+    fn files_that_only_tests_compile_are_known() {
+        let text = "#[cfg(test)]\nmod tests;\n#[cfg(test)]\nmod more {}\nmod other;\n#[cfg(test)]\nuse a::b;";
+        assert_eq!(test_modules("server/mod.rs", text), ["server/tests"]);
+        assert_eq!(test_modules("server/room.rs", text), ["server/room/tests"]);
+        assert_eq!(test_modules("lib.rs", text), ["tests"]);
+        let text = "#[cfg(test)]\n#[path = \"room_tests.rs\"]\nmod tests;";
+        assert_eq!(test_modules("server/room.rs", text), ["server/room_tests"]);
+    }
+
+    #[test]
     fn labels_and_macros_are_seen() {
         let text =
             "const A: &str = \"securechat/1 a\"; const B: &[u8] = b\"securechat/1 a\"; // \"securechat/1 b\"";
-        assert_eq!(Source::new("crypto/label.rs", text).labels, ["securechat/1 a", "securechat/1 a"]);
-        let prints = |text: &str| Source::new("crypto/label.rs", text).calls("println!");
+        assert_eq!(Source::new("crypto/label.rs", text, false).labels, ["securechat/1 a", "securechat/1 a"]);
+        let prints = |text: &str| Source::new("crypto/label.rs", text, false).calls("println!");
         assert!(prints("fn f() { println!(\"x\") }"));
         assert!(prints("fn f() { std::println!(\"x\") }"));
         assert!(!prints("fn f() { eprintln!(\"x\") } // println!"));

@@ -229,10 +229,16 @@ fn more_than_the_bound_closes_the_link() {
     assert!(!server_end.is_closed());
     server_end.queue(&one);
     assert!(server_end.is_closed());
-    server_end.flush();
+    assert!(matches!(server_end.flush_by(soon()), Err(TransportError::Closed)));
     wait_for_end(&server_end);
     wait_for_end(&client_end);
-    assert!(matches!(server_end.flush_by(soon()), Err(TransportError::Closed)));
+    // The same by a flush that does not wait.
+    let (server_end, client_end) = server.pair();
+    for _ in 0..=QUEUED_BYTES_MAX / one.len() {
+        server_end.queue(&one);
+    }
+    server_end.flush();
+    wait_for_end(&client_end);
 }
 
 #[test]
