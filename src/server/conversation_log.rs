@@ -325,7 +325,7 @@ fn place(pair: &Pair, sender: &Username) -> Option<Sender> {
 
 /// The name of a pair's log. It ends in `.txt`, and what is set aside in `.torn`: a user called
 /// `bob.txt` has `alice+bob.txt.txt`, so none is another's.
-pub(super) fn file_name(pair: &Pair) -> String {
+fn file_name(pair: &Pair) -> String {
     format!("{pair}.txt")
 }
 

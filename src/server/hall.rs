@@ -15,7 +15,7 @@ use super::{
     keyring::{Kept, Keyring, NewKey},
     logs::Logs,
     outgoing::Touched,
-    registry::{Effects, Facts, Registry, Start, Verdict},
+    registry::{Effects, Facts, Registry, Verdict},
     rendezvous::{Acceptance, Decision, Members, Rendezvous, Settled},
 };
 use crate::wire::{Outcome, Pair};
