@@ -161,7 +161,7 @@ impl Writer {
         self.push('\\');
         let begins_escape = next.is_some_and(|next| {
             matches!(next, 'n' | 'r' | 't' | 'u' | '\\')
-                || !self.passes(next, None) && !(next == '\n' && self.keeps_line_breaks)
+                || !(self.passes(next, None) || next == '\n' && self.keeps_line_breaks)
         });
         if begins_escape {
             self.push('\\');

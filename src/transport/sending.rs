@@ -162,7 +162,13 @@ impl Shared {
     }
 
     pub(super) fn flush_by(self: &Arc<Self>, deadline: Instant) -> Result<(), TransportError> {
-        let target = self.outbox.lock().queued;
+        let (target, overflowed) = {
+            let outbox = self.outbox.lock();
+            (outbox.queued, outbox.overflowed)
+        };
+        if overflowed {
+            self.hang_up();
+        }
         while let Some(mut writer) = self.wait_for_writer(target, deadline)? {
             match self.send_batch(&mut writer, Some(deadline)) {
                 // What others queued since is sent as by their own flush.

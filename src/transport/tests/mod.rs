@@ -1,0 +1,4 @@
+//! Both ends of real connections over loopback.
+
+mod links;
+mod strangers;
