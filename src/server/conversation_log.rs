@@ -157,9 +157,15 @@ impl Log {
         Ok(number)
     }
 
-    /// Entries from number `from`: at most `count`, and no more than `bytes_max` bytes of lines, but at
-    /// least one if there is one.
-    pub(super) fn read(&self, from: u64, count: u32, bytes_max: usize) -> Result<Page, LogError> {
+    /// Entries from number `from`: at most `count`, and no more than `bytes_max` bytes of lines, each
+    /// counted with `bytes_extra` more; but at least one if there is one.
+    pub(super) fn read(
+        &self,
+        from: u64,
+        count: u32,
+        bytes_max: usize,
+        bytes_extra: usize,
+    ) -> Result<Page, LogError> {
         // Lines once written never change: what is here under the lock is enough to read without it.
         let (file, last, span) = {
             let Some(open) = self.open(false)? else { return Ok(Page { entries: Vec::new(), last: 0 }) };
@@ -173,7 +179,7 @@ impl Log {
             if number < from {
                 continue;
             }
-            bytes += line.len();
+            bytes += line.len() + bytes_extra;
             if !entries.is_empty() && bytes > bytes_max {
                 break;
             }
@@ -319,7 +325,7 @@ fn place(pair: &Pair, sender: &Username) -> Option<Sender> {
 
 /// The name of a pair's log. It ends in `.txt`, and what is set aside in `.torn`: a user called
 /// `bob.txt` has `alice+bob.txt.txt`, so none is another's.
-pub(super) fn file_name(pair: &Pair) -> String {
+fn file_name(pair: &Pair) -> String {
     format!("{pair}.txt")
 }
 

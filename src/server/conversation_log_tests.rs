@@ -53,13 +53,13 @@ fn both_sides_are_numbered_in_one_order_and_read_back() {
     for log in [&fixture.log, &fixture.again()] {
         assert_eq!(log.last().unwrap(), 600);
         for from in [1, 64, 65, 66, 300, 599] {
-            let page = log.read(from, 20, usize::MAX).unwrap();
+            let page = log.read(from, 20, usize::MAX, 0).unwrap();
             let numbers: Vec<u64> = page.entries.iter().map(|entry| entry.number).collect();
             assert_eq!(numbers, (from..=600).take(20).collect::<Vec<_>>());
             assert!(page.entries.windows(2).all(|two| two[0].time <= two[1].time));
         }
-        assert!(log.read(601, 20, usize::MAX).unwrap().entries.is_empty());
-        assert!(log.read(0, 20, usize::MAX).unwrap().entries.is_empty());
+        assert!(log.read(601, 20, usize::MAX, 0).unwrap().entries.is_empty());
+        assert!(log.read(0, 20, usize::MAX, 0).unwrap().entries.is_empty());
     }
 }
 
@@ -69,11 +69,11 @@ fn a_page_ends_at_its_size_but_has_at_least_one_entry() {
     for counter in 0..10 {
         fixture.send("alice", 1, counter);
     }
-    assert_eq!(fixture.log.read(2, 500, 0).unwrap().entries.len(), 1);
+    assert_eq!(fixture.log.read(2, 500, 0, 0).unwrap().entries.len(), 1);
     let line = fs::read(fixture.path()).unwrap().iter().position(|byte| *byte == b'\n').unwrap();
-    assert_eq!(fixture.log.read(2, 500, line * 3).unwrap().entries.len(), 3);
-    assert_eq!(fixture.log.read(2, 4, usize::MAX).unwrap().entries.len(), 4);
-    assert_eq!(fixture.log.read(2, 4, usize::MAX).unwrap().last, 10);
+    assert_eq!(fixture.log.read(2, 500, line * 3, 0).unwrap().entries.len(), 3);
+    assert_eq!(fixture.log.read(2, 4, usize::MAX, 0).unwrap().entries.len(), 4);
+    assert_eq!(fixture.log.read(2, 4, usize::MAX, 0).unwrap().last, 10);
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_damaged_line_is_named_and_refuses_only_that_conversation() {
             let refused = log.append(&name("alice"), &body(1, 5, 1), |_| ());
             assert!(matches!(refused, Err(LogError::Damaged { line, .. }) if line == at), "{new}");
         }
-        assert!(matches!(log.read(1, 1, 10), Err(LogError::Damaged { .. })));
+        assert!(matches!(log.read(1, 1, 10, 0), Err(LogError::Damaged { .. })));
     }
     let without_second: Vec<&str> =
         good.split_inclusive('\n').enumerate().filter(|(n, _)| *n != 1).map(|(_, l)| l).collect();
@@ -163,7 +163,7 @@ fn what_is_delivered_is_the_line_that_was_written() {
     let fixture = Fixture::new();
     let mut delivered = None;
     fixture.log.append(&name("bob"), &body(1, 0, 7), |entry| delivered = Some(entry)).unwrap();
-    let read = fixture.again().read(1, 1, usize::MAX).unwrap();
+    let read = fixture.again().read(1, 1, usize::MAX, 0).unwrap();
     assert_eq!(read.entries, [delivered.unwrap()]);
 }
 

@@ -10,7 +10,7 @@ use std::{
 use parking_lot::Mutex;
 use tracing::warn;
 
-use super::conversation_log::{Log, file_name, mend};
+use super::conversation_log::{Log, mend};
 use crate::{
     store::{self, Action, StoreError},
     wire::Pair,
@@ -90,11 +90,6 @@ impl Logs {
         table.logs.insert(pair.clone(), (Arc::clone(&log), now));
         log
     }
-
-    /// Whether a pair has a log at all, without opening it.
-    pub(super) fn path(&self, pair: &Pair) -> PathBuf {
-        self.folder.join(file_name(pair))
-    }
 }
 
 #[cfg(test)]
@@ -106,8 +101,8 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let (logs, found) = Logs::open(data.path(), 2).unwrap();
         assert_eq!(found, Found::default());
-        let whole = logs.path(&"alice+bob".parse().unwrap());
-        let torn = logs.path(&"carol+dave".parse().unwrap());
+        let whole = logs.folder.join("alice+bob.txt");
+        let torn = logs.folder.join("carol+dave.txt");
         fs::write(&whole, "a\n").unwrap();
         fs::write(&torn, "a\nhalf").unwrap();
         let (_, found) = Logs::open(data.path(), 2).unwrap();

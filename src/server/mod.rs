@@ -1,10 +1,257 @@
 //! The server: accounts, presence, the meeting of two people, and the storage of what it cannot read.
-#![allow(dead_code)]
+//!
+//! In reading order:
+//!
+//! - `accounts`, `keyring` (over `json_file`): the two dictionaries;
+//! - `log_line`, `conversation_log`, `logs`, `commit`: the conversations, and when they are stored;
+//! - `registry`, `rendezvous`, `hall`: who is where, two answers and one outcome, and what joins them;
+//! - `outgoing`, `requests`, `connection`, `listener`: one client, and all of them;
+//! - here: start and stop.
+//!
+//! Locks: each guards one part's memory, none is held across IO or a wait but a log's own (its file)
+//! and a connection's gate (its append). Where two are held they are taken in this order: gate, log,
+//! registry, rendezvous, a link's outbox.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded, select};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    iterator::Signals,
+};
+use tracing::{info, warn};
+
 mod accounts;
+mod commit;
+mod connection;
 mod conversation_log;
+mod error;
+mod hall;
+mod identity;
 mod json_file;
 mod keyring;
 pub mod limits;
+mod listener;
 mod log_line;
 mod logs;
 mod outgoing;
+mod registry;
+mod rendezvous;
+mod requests;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use error::ServerError;
+
+use accounts::{ACCOUNTS_FILE, Accounts};
+use commit::Committer;
+use conversation_log::LogError;
+use hall::Hall;
+use keyring::{KEYS_FILE, Keyring};
+use listener::Door;
+use logs::{LOGS_FOLDER, Logs};
+use registry::{Effects, Registry};
+use rendezvous::Rendezvous;
+
+use crate::{
+    store::{self, FolderLock},
+    transport::{self, Acceptor, Fingerprint, Stragglers},
+};
+
+/// The port that is listened on unless told.
+pub const PORT_DEFAULT: u16 = 4117;
+
+/// What a server is told.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// Where to listen; `None` is [`PORT_DEFAULT`] of every interface, port 0 any free port.
+    pub listen: Option<SocketAddr>,
+    /// The folder with everything the server keeps; made if it is not there.
+    pub data: PathBuf,
+    /// A certificate's file and its key's, both PEM; `None` is the server's own, made at its first start.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Connections at once, logged in or not.
+    pub max_clients: usize,
+    /// From the accepted connection to the answered login.
+    pub login_timeout: Duration,
+    /// From the start of a run to both people's answers.
+    pub answer_timeout: Duration,
+    /// How long a client may leave what it is sent unread before it is disconnected.
+    pub write_timeout: Duration,
+}
+
+impl ServerConfig {
+    /// The defaults, with this data folder.
+    #[must_use]
+    pub fn new(data: PathBuf) -> Self {
+        Self {
+            listen: None,
+            data,
+            tls: None,
+            max_clients: limits::CLIENTS_MAX,
+            login_timeout: limits::LOGIN_TIMEOUT,
+            answer_timeout: limits::ANSWER_TIMEOUT,
+            write_timeout: limits::WRITE_TIMEOUT,
+        }
+    }
+}
+
+/// What a server says of itself once it accepts connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announcement {
+    /// Where it listens, with the port it got.
+    pub address: SocketAddr,
+    /// The fingerprint of its key, for clients to compare and pin.
+    pub fingerprint: Fingerprint,
+}
+
+/// Runs a server until SIGTERM or SIGINT. `announce` is called once, when connections are accepted.
+///
+/// On a signal the clients are told, what was accepted is stored, and this returns `Ok` within
+/// [`limits::STOP_TIMEOUT`]. Nothing else of the process is touched.
+///
+/// # Errors
+/// As the variants of [`ServerError`] say; [`ServerError::DiskFailed`] when the server stopped itself.
+pub fn run(config: ServerConfig, announce: &mut dyn FnMut(Announcement)) -> Result<(), ServerError> {
+    // Before anything is opened: a signal while starting is not lost.
+    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(ServerError::system("signals"))?;
+    let (signalled, signal) = bounded(1);
+    let handle = signals.handle();
+    let watcher = spawn("signals", move || {
+        for signal in signals.forever() {
+            let _ = signalled.try_send(signal);
+        }
+    })?;
+    let result = Server::start(config).and_then(|server| {
+        announce(server.announcement());
+        let failed = select! {
+            recv(signal) -> _ => None,
+            recv(server.failure) -> reason => reason.ok(),
+        };
+        server.stop();
+        failed.map_or(Ok(()), |reason| Err(reason.into()))
+    });
+    handle.close();
+    let _ = watcher.join();
+    result
+}
+
+/// A running server.
+struct Server {
+    hall: Arc<Hall>,
+    door: Arc<Door>,
+    listening: JoinHandle<()>,
+    settler: JoinHandle<()>,
+    /// Gets the reason when the disk refuses.
+    failure: Receiver<LogError>,
+    address: SocketAddr,
+    fingerprint: Fingerprint,
+    /// Last: the folder is free when everything above has ended.
+    _lock: FolderLock,
+}
+
+impl Server {
+    /// Opens everything and accepts connections.
+    fn start(config: ServerConfig) -> Result<Self, ServerError> {
+        let data = config.data.clone();
+        store::create_folder(&data)?;
+        let lock =
+            store::lock_folder(&data)?.ok_or_else(|| ServerError::DataInUse { folder: data.clone() })?;
+        store::clear_unfinished(&data)?;
+        let identity = identity::load(&data, config.tls.as_ref())?;
+        let fingerprint = identity.fingerprint();
+        let stragglers =
+            Stragglers::start_with(config.write_timeout).map_err(ServerError::system("a thread"))?;
+        let acceptor = Acceptor::new(&identity, &stragglers)?;
+        let (failed, failure) = bounded(1);
+        let hall = Arc::new(open_hall(config, failed)?);
+        let listen = hall.config.listen;
+        let listener = transport::listen(listen, PORT_DEFAULT)
+            .map_err(|source| ServerError::listen(listen, PORT_DEFAULT, source))?;
+        let address = listener.local_addr().map_err(ServerError::system("the local address"))?;
+        let settler = hall.start_settler().map_err(ServerError::system("a thread"))?;
+        let door = Arc::new(Door::default());
+        let listening = listening(listener, &door, acceptor, &hall)?;
+        info!(%address, "accepting connections");
+        Ok(Self { hall, door, listening, settler, failure, address, fingerprint, _lock: lock })
+    }
+
+    fn announcement(&self) -> Announcement {
+        Announcement { address: self.address, fingerprint: self.fingerprint }
+    }
+
+    /// Tells the clients, stores what was accepted, and ends every thread that ends in time.
+    fn stop(self) {
+        let deadline = Instant::now() + limits::STOP_TIMEOUT;
+        info!("stopping");
+        self.door.shut(self.address);
+        let _ = self.listening.join();
+        // What was acknowledged so far is said before the farewell, and what comes after it is stored too.
+        let drained = self.hall.committer.drain(limits::STOP_TIMEOUT / 4);
+        let mut effects = Effects::default();
+        self.hall.registry.stop(&mut effects);
+        effects.touched.flush();
+        let gone = self.door.empty(deadline - limits::STOP_TIMEOUT / 4);
+        let stored = self.hall.committer.drain(limits::STOP_TIMEOUT / 8);
+        self.hall.rendezvous.stop();
+        let _ = self.settler.join();
+        info!(drained, gone, stored, "stopped");
+    }
+}
+
+/// Reads everything the server keeps.
+fn open_hall(config: ServerConfig, failed: Sender<LogError>) -> Result<Hall, ServerError> {
+    let data = config.data.clone();
+    check_companions(&data)?;
+    let accounts = Accounts::load(&data)?;
+    let keyring = Keyring::load(&data)?;
+    let (logs, found) = Logs::open(&data, limits::OPEN_LOGS_MAX)?;
+    if found.torn > 0 {
+        warn!(logs = found.torn, "logs ended in a torn line: a crash, or a full disk");
+    }
+    info!(
+        accounts = accounts.count(),
+        pairs = keyring.count(),
+        conversations = found.logs,
+        "opened {data:?}"
+    );
+    let (committer, _ends_with_the_last_handle) =
+        Committer::start(failed).map_err(ServerError::system("a thread"))?;
+    let rendezvous = Arc::new(Rendezvous::default());
+    let registry = Registry::new(Arc::clone(&rendezvous), config.answer_timeout);
+    Ok(Hall { config, accounts, keyring, logs, registry, rendezvous, committer })
+}
+
+/// A file that is gone while another is there that only comes after it: never taken for a first start.
+fn check_companions(data: &Path) -> Result<(), ServerError> {
+    let (accounts, keys) = (data.join(ACCOUNTS_FILE), data.join(KEYS_FILE));
+    if Logs::any(data) && !keys.exists() {
+        return Err(ServerError::Missing { missing: keys, there: data.join(LOGS_FOLDER) });
+    }
+    if keys.exists() && !accounts.exists() {
+        return Err(ServerError::Missing { missing: accounts, there: keys });
+    }
+    Ok(())
+}
+
+fn listening(
+    listener: TcpListener,
+    door: &Arc<Door>,
+    acceptor: Acceptor,
+    hall: &Arc<Hall>,
+) -> Result<JoinHandle<()>, ServerError> {
+    let (door, hall) = (Arc::clone(door), Arc::clone(hall));
+    spawn("listener", move || door.accept(&listener, &acceptor, &hall))
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, ServerError> {
+    thread::Builder::new().name(name.to_owned()).spawn(work).map_err(ServerError::system("a thread"))
+}

@@ -1,0 +1,77 @@
+//! The server's certificate and key as files: its own, made at the first start, or given ones.
+
+use std::path::{Path, PathBuf};
+
+use super::ServerError;
+use crate::{
+    store::{self, Action, StoreError},
+    transport::ServerIdentity,
+};
+
+/// The server's own certificate in the data folder, PEM.
+const CERTIFICATE_FILE: &str = "tls-cert.pem";
+
+/// Its private key, PEM: whoever has it can stand in for the server.
+const KEY_FILE: &str = "tls-key.pem";
+
+/// Reads the identity; makes it when none is given and there is none yet.
+pub(super) fn load(data: &Path, given: Option<&(PathBuf, PathBuf)>) -> Result<ServerIdentity, ServerError> {
+    let (certificate, key) = match given {
+        Some((certificate, key)) => (certificate.clone(), key.clone()),
+        None => (data.join(CERTIFICATE_FILE), data.join(KEY_FILE)),
+    };
+    // The key is written first: a certificate without one was lost, a key without one was never shown to anybody.
+    if given.is_none() && !certificate.exists() {
+        let made = ServerIdentity::generate().map_err(|source| ServerError::Certificate {
+            certificate: certificate.clone(),
+            key: key.clone(),
+            source,
+        })?;
+        store::replace(&key, made.key.as_bytes())?;
+        store::replace(&certificate, made.certificate.as_bytes())?;
+    }
+    let texts = (text(&certificate)?, text(&key)?);
+    ServerIdentity::from_pem(&texts.0, &texts.1).map_err(|source| ServerError::Certificate {
+        certificate,
+        key,
+        source,
+    })
+}
+
+fn text(path: &Path) -> Result<zeroize::Zeroizing<String>, StoreError> {
+    let missing = || StoreError::at(Action::Read, path)(std::io::ErrorKind::NotFound.into());
+    let bytes = store::read(path)?.ok_or_else(missing)?;
+    // What is not text is not PEM either; the reader of it says so.
+    Ok(zeroize::Zeroizing::new(String::from_utf8(bytes).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_own_identity_is_made_once_and_kept() {
+        let data = tempfile::tempdir().unwrap();
+        let one = load(data.path(), None).unwrap().fingerprint();
+        assert_eq!(load(data.path(), None).unwrap().fingerprint(), one);
+        std::fs::remove_file(data.path().join(KEY_FILE)).unwrap();
+        assert!(
+            matches!(load(data.path(), None), Err(ServerError::Store(_))),
+            "never a second key in silence"
+        );
+    }
+
+    #[test]
+    fn given_files_that_do_not_belong_together_are_refused() {
+        let data = tempfile::tempdir().unwrap();
+        let (one, other) = (data.path().join("one"), data.path().join("other"));
+        for folder in [&one, &other] {
+            std::fs::create_dir(folder).unwrap();
+            load(folder, None).unwrap();
+        }
+        let given = (one.join(CERTIFICATE_FILE), other.join(KEY_FILE));
+        assert!(matches!(load(data.path(), Some(&given)), Err(ServerError::Certificate { .. })));
+        let missing = (one.join("none"), other.join(KEY_FILE));
+        assert!(matches!(load(data.path(), Some(&missing)), Err(ServerError::Store(_))));
+    }
+}

@@ -1,0 +1,241 @@
+//! What a logged-in client asks, carried out: each request once, in the order it came.
+
+use std::sync::Arc;
+
+use tracing::{error, warn};
+
+use super::{
+    accounts::AccountError,
+    commit::Durable,
+    conversation_log::LogError,
+    hall::Hall,
+    outgoing::{self, Outgoing},
+    registry::{Caller, Effects, Gate, Refusal},
+    rendezvous::Acceptance,
+};
+use crate::{
+    crypto::{hash::body_hash, login, login::Exporter},
+    wire::{
+        Body, Bytes, Entry, ErrorCode, Event, OwnCopy, Pair, Request, Username,
+        limits::{FRAME_BYTES_MAX, READ_ENTRIES_MAX, SEALED_KEY_BYTES_MAX},
+    },
+};
+
+/// What an entry's JSON has besides what its line in the log has, in bytes: names of the fields, quotes, commas.
+const ENTRY_JSON_BYTES: usize = 64;
+
+/// What an answer to `read` has besides its entries, in bytes; generously.
+const ENTRIES_JSON_BYTES: usize = 256;
+
+/// Whether the connection goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    /// To the next request.
+    Next,
+    /// It ends here.
+    End,
+}
+
+/// One logged-in connection.
+pub(super) struct Desk {
+    pub(super) hall: Arc<Hall>,
+    pub(super) caller: Caller,
+    pub(super) outgoing: Outgoing,
+    pub(super) gate: Arc<Gate>,
+    pub(super) exporter: Exporter,
+    /// What was queued for this connection's own client since it was last written to, in bytes.
+    pub(super) answered: usize,
+}
+
+impl Desk {
+    /// Carries a request out. What others are to be told is queued, and written by the caller.
+    pub(super) fn handle(&mut self, request: Request, effects: &mut Effects) -> Flow {
+        let hall = Arc::clone(&self.hall);
+        let registry = &hall.registry;
+        let caller = &self.caller;
+        match request {
+            Request::Register { .. } | Request::Login { .. } => self.refuse(None, ErrorCode::BadRequest),
+            Request::ChangePassword { login_key, signature } => self.change_password(login_key, &signature),
+            Request::Who {} => {
+                let (connected, total) = registry.who();
+                self.answer(&Event::Who { connected, total })
+            }
+            Request::Invite { peer, new_key } => {
+                if let Err(code) = self.check_peer(&peer) {
+                    return self.refuse(Some(peer), code);
+                }
+                let done = registry.invite(caller, &peer, new_key, effects);
+                self.done(peer, done)
+            }
+            Request::Withdraw { peer } => {
+                let done = registry.withdraw(caller, &peer, effects);
+                self.done(peer, done)
+            }
+            Request::Agree { peer, run, step } => {
+                let done = registry.relay(caller, &peer, run, step, effects);
+                self.done(peer, done)
+            }
+            Request::Accept { peer, run, acceptance, copy } => {
+                if copy.as_ref().is_some_and(|copy| !is_a_sealed_key(copy)) {
+                    return self.refuse(Some(peer), ErrorCode::BadRequest);
+                }
+                let done = registry.accept(caller, &peer, run, Acceptance { proof: acceptance, copy });
+                self.done(peer, done)
+            }
+            Request::Refuse { peer, run } => {
+                let done = registry.refuse(caller, &peer, run);
+                self.done(peer, done)
+            }
+            Request::Send { peer, body } => self.send(peer, &body, effects),
+            Request::Read { peer, from, count } => self.read(peer, from, count),
+            Request::Key { peer, epoch } => {
+                let pair = Pair::new(&caller.name, &peer).ok();
+                let kept = pair.and_then(|pair| hall.keyring.copy(&pair, &caller.name, epoch));
+                self.answer(&Event::Key { peer, epoch, kept })
+            }
+            Request::Leave { peer } => {
+                let done = registry.leave(caller, &peer, effects);
+                self.done(peer, done)
+            }
+        }
+    }
+
+    fn answer(&mut self, event: &Event) -> Flow {
+        self.answered += self.outgoing.say(event);
+        Flow::Next
+    }
+
+    fn refuse(&mut self, peer: Option<Username>, code: ErrorCode) -> Flow {
+        self.answer(&Event::Error { code, peer })
+    }
+
+    /// What the registry said, as the client hears it. What went well is told by events of its own.
+    fn done(&mut self, peer: Username, done: Result<(), Refusal>) -> Flow {
+        match done {
+            Ok(()) => Flow::Next,
+            Err(Refusal::Gone) => Flow::End,
+            Err(Refusal::Because(code)) => self.refuse(Some(peer), code),
+        }
+    }
+
+    fn check_peer(&self, peer: &Username) -> Result<(), ErrorCode> {
+        if *peer == self.caller.name {
+            Err(ErrorCode::Yourself)
+        } else if !self.hall.accounts.exists(peer) {
+            Err(ErrorCode::UnknownUser)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn change_password(&mut self, new: Bytes<32>, signature: &Bytes<64>) -> Flow {
+        let name = &self.caller.name;
+        let hall = Arc::clone(&self.hall);
+        let gate = Arc::clone(&self.gate);
+        let Some(_passing) = gate.enter() else { return Flow::End };
+        let old = hall.accounts.login_key(name);
+        let old = old.filter(|old| login::verify_change(old, name, &new, &self.exporter, signature));
+        let Some(old) = old else { return self.refuse(None, ErrorCode::WrongUsernameOrPassword) };
+        match hall.accounts.change_key(name, old, new) {
+            Ok(()) => self.answer(&Event::PasswordChanged {}),
+            Err(AccountError::Taken | AccountError::OtherKey) => {
+                self.refuse(None, ErrorCode::WrongUsernameOrPassword)
+            }
+            Err(AccountError::Store(reason)) => {
+                error!(%reason, cause = %reason.source, "a login key could not be stored");
+                self.refuse(None, ErrorCode::Storage)
+            }
+        }
+    }
+
+    /// Stores a message and hands it to the peer. Its acknowledgement comes from the committer.
+    fn send(&mut self, peer: Username, body: &Body, effects: &mut Effects) -> Flow {
+        let header = *body.header();
+        let (stream, counter) = (header.stream, header.counter);
+        let hall = Arc::clone(&self.hall);
+        let pair = match self.may_send(&peer, header.epoch) {
+            Ok(pair) => pair,
+            Err(code) => return self.answer(&Event::NotStored { peer, stream, counter, code }),
+        };
+        let log = hall.logs.get(&pair);
+        let deliver = |entry: Entry| {
+            let event = Event::Message { peer: self.caller.name.clone(), entry };
+            if let Some(frame) = outgoing::frame(&event) {
+                hall.registry.deliver(&self.caller, &peer, &frame, effects);
+            }
+        };
+        // Held only for the append: an acknowledgement may wait for the disk, a newer login must not.
+        let appended = match self.gate.enter() {
+            Some(_passing) => log.append(&self.caller.name, body, deliver),
+            None => return Flow::End,
+        };
+        match appended {
+            Ok(number) => {
+                let hash = body_hash(body);
+                let event = Event::Stored { peer, stream, counter, number, hash };
+                if let Some(frame) = outgoing::frame(&event) {
+                    hall.committer.acknowledge(log as Arc<dyn Durable>, &self.outgoing, frame);
+                }
+                Flow::Next
+            }
+            Err(reason) => {
+                let code = code_of(&reason, &pair);
+                self.answer(&Event::NotStored { peer, stream, counter, code })
+            }
+        }
+    }
+
+    /// Whoever has agreed on a key may send under it, also to someone who just left: it is in the log.
+    fn may_send(&self, peer: &Username, epoch: u32) -> Result<Pair, ErrorCode> {
+        let pair = Pair::new(&self.caller.name, peer).map_err(|_| ErrorCode::Yourself)?;
+        match self.hall.keyring.has_epoch(&pair, epoch) {
+            Some(true) => Ok(pair),
+            Some(false) => Err(ErrorCode::UnknownEpoch),
+            None => Err(ErrorCode::NoKey),
+        }
+    }
+
+    fn read(&mut self, peer: Username, from: u64, count: u32) -> Flow {
+        if let Err(code) = self.check_peer(&peer) {
+            return self.refuse(Some(peer), code);
+        }
+        let Ok(pair) = Pair::new(&self.caller.name, &peer) else {
+            return self.refuse(Some(peer), ErrorCode::Yourself);
+        };
+        let count = count.min(READ_ENTRIES_MAX);
+        let log = self.hall.logs.get(&pair);
+        match log.read(from, count, FRAME_BYTES_MAX - ENTRIES_JSON_BYTES, ENTRY_JSON_BYTES) {
+            Ok(page) => self.answer(&Event::Entries { peer, entries: page.entries, last: page.last }),
+            Err(reason) => {
+                let code = code_of(&reason, &pair);
+                self.refuse(Some(peer), code)
+            }
+        }
+    }
+}
+
+/// Whether it can be a copy of a key at all. Whose, and of which, only its owner can tell.
+fn is_a_sealed_key(copy: &OwnCopy) -> bool {
+    (1..=SEALED_KEY_BYTES_MAX).contains(&copy.sealed.0.len())
+}
+
+/// What the client hears of a log's refusal; the rest is for the server's own log.
+fn code_of(reason: &LogError, pair: &Pair) -> ErrorCode {
+    match reason {
+        LogError::OutOfOrder => ErrorCode::OutOfOrder,
+        LogError::Different => ErrorCode::Different,
+        LogError::NotAMember => ErrorCode::BadRequest,
+        LogError::Damaged { .. } => {
+            warn!(%pair, %reason, "refused");
+            ErrorCode::Storage
+        }
+        LogError::Store(cause) => {
+            error!(%pair, %reason, cause = %cause.source, "a conversation's log failed");
+            ErrorCode::Storage
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "requests_tests.rs"]
+mod tests;
