@@ -16,10 +16,12 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::{
-    client::{ClientConfig, DEFAULT_PORT, ServerAddress},
+    client::{ClientConfig, ServerAddress},
     crypto::key_file::KdfCost,
     server::{ServerConfig, limits},
+    status,
     transport::Fingerprint,
+    wire::DEFAULT_PORT,
 };
 
 /// Private conversations between people, on a server they run themselves.
@@ -233,8 +235,8 @@ impl CliError {
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         match self {
-            Self::Config { .. } | Self::ConfigRead { .. } => 78,
-            _ => 64,
+            Self::Config { .. } | Self::ConfigRead { .. } => status::CONFIG,
+            _ => status::USAGE,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! The modules, in reading order:
 //!
 //! - [`wire`]: names, frames, the messages of both directions;
+//! - [`status`]: the exit statuses;
 //! - [`printable`]: text from others, made safe to show;
 //! - [`crypto`]: key files, identities, the agreement, sealed messages;
 //! - [`transport`]: TCP, TLS and deadlines;
@@ -18,6 +19,7 @@ pub mod client;
 pub mod crypto;
 pub mod printable;
 pub mod server;
+pub mod status;
 pub mod store;
 pub mod transport;
 pub mod wire;

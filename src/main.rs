@@ -9,6 +9,7 @@ use securechat::{
     cli::{self, CliError, LogFormat, LogLevel, Task},
     client,
     server::{self, ServerConfig},
+    status,
 };
 
 fn main() -> ExitCode {
@@ -22,7 +23,7 @@ fn main() -> ExitCode {
         Ok(Task::Man(folder)) => written(cli::write_man_pages(&folder)),
         Err(CliError::Usage(usage)) => {
             let _ = usage.print();
-            if usage.use_stderr() { ExitCode::from(64) } else { ExitCode::SUCCESS }
+            if usage.use_stderr() { ExitCode::from(status::USAGE) } else { ExitCode::SUCCESS }
         }
         Err(error) => last_words(&error, error.hint(), error.exit_status()),
     }
@@ -31,14 +32,14 @@ fn main() -> ExitCode {
 fn run_server(config: ServerConfig, level: LogLevel, format: LogFormat) -> ExitCode {
     start_log(level, format);
     let ended = server::run(config, &mut |announcement: server::Announcement| {
-        let text = cli::announcement(announcement.local, &announcement.server_key);
+        let text = cli::announcement(announcement.address, &announcement.fingerprint);
         let mut out = io::stdout().lock();
         // A server whose output nobody reads serves all the same.
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     });
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => last_words(&error, error.hint().as_deref(), error.exit_status()),
+        Err(error) => last_words(&error, error.hint(), error.exit_status()),
     }
 }
 
@@ -65,7 +66,7 @@ fn start_log(level: LogLevel, format: LogFormat) {
 fn written(result: io::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => last_words(&error, None, client::status::IO),
+        Err(error) => last_words(&error, None, status::IO),
     }
 }
 

@@ -4,8 +4,7 @@ use std::{fmt, net::Ipv6Addr, str::FromStr};
 
 use thiserror::Error;
 
-/// The port a securechat server listens on unless told otherwise.
-pub const DEFAULT_PORT: u16 = 4117;
+use crate::wire::DEFAULT_PORT;
 
 /// A host, by name or address, and a port.
 #[derive(Debug, Clone, PartialEq, Eq)]

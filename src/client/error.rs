@@ -5,6 +5,7 @@ use thiserror::Error;
 use super::{address::ServerAddress, home::HomeError};
 use crate::{
     crypto::{key_file::KeyFileError, random::RandomError},
+    status,
     store::StoreError,
     transport::{Fingerprint, TransportError},
 };
@@ -86,30 +87,6 @@ impl From<StoreError> for ClientError {
     fn from(source: StoreError) -> Self {
         Self::Home(HomeError::Store(source))
     }
-}
-
-/// The exit statuses, in the sysexits manner.
-pub mod status {
-    /// A file of this machine is damaged.
-    pub const DATA: u8 = 65;
-    /// A file that is needed is not there.
-    pub const NO_INPUT: u8 = 66;
-    /// The host is not known.
-    pub const NO_HOST: u8 = 68;
-    /// The server cannot be reached, is none, or ended the connection.
-    pub const UNAVAILABLE: u8 = 69;
-    /// A mistake in this program.
-    pub const SOFTWARE: u8 = 70;
-    /// The machine refused something.
-    pub const OS: u8 = 71;
-    /// A file could not be read or written.
-    pub const IO: u8 = 74;
-    /// The connection was lost: trying again may help.
-    pub const TEMPORARY: u8 = 75;
-    /// The other side speaks something else.
-    pub const PROTOCOL: u8 = 76;
-    /// The server's key changed, or a login was refused.
-    pub const NO_PERMISSION: u8 = 77;
 }
 
 impl ClientError {

@@ -28,8 +28,8 @@ mod talk;
 pub mod terminal;
 mod words;
 
-pub use address::{AddressError, DEFAULT_PORT, ServerAddress};
-pub use error::{ClientError, status};
+pub use address::{AddressError, ServerAddress};
+pub use error::ClientError;
 pub use home::HomeError;
 
 /// What the client is to do, as the command line says.

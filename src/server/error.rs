@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::{conversation_log::LogError, json_file::JsonFileError};
 use crate::{
+    status,
     store::StoreError,
     transport::{IdentityError, TransportError},
 };
@@ -92,6 +93,19 @@ pub enum ServerError {
 }
 
 impl ServerError {
+    /// The exit status.
+    #[must_use]
+    pub fn exit_status(&self) -> u8 {
+        match self {
+            Self::PortTaken { .. } | Self::Listen { .. } | Self::DataInUse { .. } => status::UNAVAILABLE,
+            Self::PortNotAllowed { .. } => status::NO_PERMISSION,
+            Self::Damaged { .. } | Self::Certificate { .. } => status::DATA,
+            Self::Missing { .. } => status::NO_INPUT,
+            Self::Store(_) | Self::DiskFailed { .. } => status::IO,
+            Self::Tls(_) | Self::System { .. } => status::OS,
+        }
+    }
+
     /// What the person can do next.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {

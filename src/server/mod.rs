@@ -64,15 +64,13 @@ use rendezvous::Rendezvous;
 use crate::{
     store::{self, FolderLock},
     transport::{self, Acceptor, Fingerprint, Stragglers},
+    wire::DEFAULT_PORT,
 };
-
-/// The port that is listened on unless told.
-pub const PORT_DEFAULT: u16 = 4117;
 
 /// What a server is told.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
-    /// Where to listen; `None` is [`PORT_DEFAULT`] of every interface, port 0 any free port.
+    /// Where to listen; `None` is [`DEFAULT_PORT`] of every interface, port 0 any free port.
     pub listen: Option<SocketAddr>,
     /// The folder with everything the server keeps; made if it is not there.
     pub data: PathBuf,
@@ -174,8 +172,8 @@ impl Server {
         let (failed, failure) = bounded(1);
         let hall = Arc::new(open_hall(config, failed)?);
         let listen = hall.config.listen;
-        let listener = transport::listen(listen, PORT_DEFAULT)
-            .map_err(|source| ServerError::listen(listen, PORT_DEFAULT, source))?;
+        let listener = transport::listen(listen, DEFAULT_PORT)
+            .map_err(|source| ServerError::listen(listen, DEFAULT_PORT, source))?;
         let address = listener.local_addr().map_err(ServerError::system("the local address"))?;
         let settler = hall.start_settler().map_err(ServerError::system("a thread"))?;
         let door = Arc::new(Door::default());

@@ -198,7 +198,9 @@ impl Registry {
                     Ok(())
                 }
                 // Both asked at the same moment: the peer's came first, and this is it.
-                Place::Talking { peer: with, rekey: Some(part) } if with == peer && part.is_responder() => Ok(()),
+                Place::Talking { peer: with, rekey: Some(part) } if with == peer && part.is_responder() => {
+                    Ok(())
+                }
                 Place::Talking { peer: with, .. } if with == peer => because(ErrorCode::Busy),
                 _ => because(ErrorCode::NotOpen),
             };

@@ -19,5 +19,8 @@ pub use message::{
 };
 pub use name::{NameError, Pair, Username};
 
+/// The port a server listens on unless told otherwise.
+pub const DEFAULT_PORT: u16 = 4117;
+
 /// The version of the protocol this program speaks. Another one is an error, not a negotiation.
 pub const PROTOCOL_VERSION: u32 = 1;
