@@ -121,8 +121,10 @@ pub(super) struct Meeting {
     stage: Stage,
     notices: Vec<String>,
     wrong_codes: u8,
-    /// This client sent a Reply, so the server could know its code: a run that dies now is counted.
+    /// This client sent a Reply, so the server could know its code: a run that dies now is counted,
     replied: bool,
+    /// unless its person has answered.
+    answered: bool,
 }
 
 impl Meeting {
@@ -148,6 +150,7 @@ impl Meeting {
             notices: Vec::new(),
             wrong_codes: 0,
             replied: false,
+            answered: false,
         };
         meeting.judge_kept(start.kept, known);
         let progress = match start.role {
@@ -366,7 +369,7 @@ impl Meeting {
 
     /// Whether a death of this run is to be counted: this side replied, and its person has not answered.
     pub(super) fn died_unanswered(&self) -> bool {
-        self.replied && !self.has_accepted()
+        self.replied && !self.answered
     }
 
     fn proposal(&self) -> Option<&Proposal> {
@@ -374,6 +377,13 @@ impl Meeting {
             Stage::Asking(proposal) | Stage::Accepted(proposal, _) => Some(proposal),
             _ => None,
         }
+    }
+
+    /// The person refused, or was wrong too often: nothing more is asked while the server is told.
+    pub(super) fn refuse(&mut self) -> Request {
+        self.stage = Stage::Over;
+        self.answered = true;
+        Request::Refuse { peer: self.peer.clone(), run: self.run }
     }
 
     /// What the person typed at the question.
@@ -414,6 +424,7 @@ impl Meeting {
         } else {
             None
         };
+        self.answered = true;
         let request = self.acceptance(&proposal, copy);
         self.stage = Stage::Accepted(proposal, verified);
         Some(request)

@@ -110,6 +110,9 @@ impl App<'_> {
             return self.connection.send(&refuse);
         }
         self.rekey_asked = false;
+        if start.new_key && !mine {
+            self.desk.notice(&words::rekey_wanted(&peer));
+        }
         let pins = self.pins.peer(&peer);
         let begun = Meeting::begin(start, &self.known(&pins, &peer));
         let (meeting, progress) = match begun {
@@ -206,10 +209,14 @@ impl App<'_> {
                 }
                 Ok(())
             }
-            Answer::Refuse => self.connection.send(&Request::Refuse { peer, run }),
+            Answer::Refuse => {
+                let refusal = current.refuse();
+                self.connection.send(&refusal)
+            }
             Answer::TooManyWrongCodes => {
+                let refusal = current.refuse();
                 self.desk.warn(words::TOO_MANY_WRONG_CODES);
-                self.connection.send(&Request::Refuse { peer, run })
+                self.connection.send(&refusal)
             }
             Answer::Accept { verified } => self.accept(&peer, run, verified),
         }

@@ -62,7 +62,8 @@ pub(super) fn with_hint(what: &str, hint: Option<&str>) -> String {
 pub(super) fn new_server(address: &ServerAddress, shown: &Fingerprint) -> String {
     format!(
         "This machine has not met the server {address} before. Its key is\n  {shown}\n\
-         The server printed the same line at its start: compare them, or type what its operator gave you."
+         The server printed the same line at its start: compare them,\n\
+         or type the fingerprint that its operator gave you."
     )
 }
 
@@ -86,8 +87,8 @@ pub(super) fn name_taken(name: &Username) -> String {
 
 pub(super) fn account_created(path: &Path) -> String {
     format!(
-        "Account created\nYour key file is {}\nKeep a copy of it in a safe place: without it nobody, not even the \
-         server's operator, can restore the account",
+        "Account created\nYour key file is {}\nKeep a copy of it in a safe place: without it nobody, not even\n\
+         the server's operator, can restore the account",
         path.display()
     )
 }
@@ -301,7 +302,7 @@ pub(super) fn key_block(block: &KeyBlock<'_>) -> String {
     if !matches!(standing, Standing::Verified { .. }) {
         lines.push(format!("  your code: {own_code}"));
         lines.push(format!(
-            "  read it to {peer} by telephone or face to face, and type the code that {peer} reads to you"
+            "  read it to {peer}, by telephone or face to face, and type the code\n  that {peer} reads to you"
         ));
     }
     lines.join("\n")
@@ -317,6 +318,10 @@ pub(super) fn conversation_open(peer: &Username) -> String {
 
 pub(super) fn rekeyed(peer: &Username, epoch: u32) -> String {
     format!("The conversation with {peer} goes on under key number {epoch}")
+}
+
+pub(super) fn rekey_wanted(peer: &Username) -> String {
+    format!("{peer} wants to agree on a new key; until both accept it, the old one is used")
 }
 
 pub(super) fn rekey_asked(peer: &Username) -> String {
