@@ -288,11 +288,12 @@ impl Screen {
     /// Has the editor draw what waits, and once more: that tells that the drawing before is out. One that was started
     /// and did not draw yet may still be about to change the terminal's mode, so it is waited for too.
     fn wait_for_drawing(&self, state: &mut MutexGuard<'_, State>) {
-        let drawings = match state {
-            state if !state.begun => 0,
-            state if state.drawings == 0 || !state.waiting.is_empty() => 2,
-            state if state.drew => 1,
-            _ => 0,
+        let drawings = if !state.begun {
+            0
+        } else if state.drawings == 0 || !state.waiting.is_empty() {
+            2
+        } else {
+            u64::from(state.drew)
         };
         let deadline = Instant::now() + LAST_DRAWING;
         for _ in 0..drawings {
