@@ -207,6 +207,17 @@ fn a_paste_of_several_lines_is_one_line() {
 }
 
 #[test]
+fn sixteen_kibibytes_are_pasted_whole() {
+    let mut person = Person::sits_down();
+    person.is_told("listen|");
+    person.pty.sees_line_typed(">");
+    let text = "漢字é ".repeat(16 * 1024 / 9);
+    person.pty.types(&format!("\x1b[200~{text}\x1b[201~\r"));
+    person.tells(&format!("line {text:?}"));
+    person.closes();
+}
+
+#[test]
 fn the_first_questions_stand_before_the_answer_and_later_ones_above_the_line() {
     let mut person = Person::sits_down();
     person.is_told("ask|Username: ");
