@@ -53,6 +53,7 @@ impl LineEditor {
         let reader =
             Reader { screen: Arc::clone(&screen), deliver: deliver.clone(), mode: mode.clone(), editor };
         thread::Builder::new().name("input".to_owned()).spawn(move || reader.run(&asked))?;
+        mode.between_lines();
         Ok(Self { screen, wanted, deliver, mode, errors_are_terminal })
     }
 
@@ -98,9 +99,8 @@ impl Drop for LineEditor {
     /// The input thread may stay in the middle of a line; the process ends, or never asks again.
     fn drop(&mut self) {
         self.deliver.stop();
-        if self.screen.close() {
-            self.mode.restore();
-        }
+        self.screen.close();
+        self.mode.restore();
     }
 }
 
@@ -128,11 +128,19 @@ impl Reader {
     }
 
     fn line(&mut self, prompt: &str, remember: bool) -> Option<Input> {
+        if !self.screen.line_begins() {
+            return None;
+        }
         let input = self.read_line(prompt, remember);
+        if self.screen.is_closed() {
+            // The editor put back the mode it had found, after the terminal's own had been put back.
+            self.mode.restore();
+            return None;
+        }
         match (self.screen.line_ended(), input) {
             (Some(Wanted::Secret), Input::Line(_)) => self.secret(),
             (Some(_), input) => {
-                self.screen.secret_ended();
+                self.screen.secret_ended(|| {});
                 Some(input)
             }
             (None, input) => Some(input),
@@ -162,11 +170,11 @@ impl Reader {
     }
 
     fn secret(&mut self) -> Option<Input> {
-        self.mode.hide();
-        self.screen.secret_begins();
+        if !self.screen.secret_begins(|| self.mode.hide()) {
+            return None;
+        }
         let answer = secret::read();
-        self.mode.restore();
-        self.screen.secret_ended();
+        self.screen.secret_ended(|| self.mode.between_lines());
         // A new editor drops what was typed ahead of the question: it may be the secret, typed early, and would become
         // a visible line.
         let history = std::mem::take(self.editor.history_mut());

@@ -1,7 +1,7 @@
 //! The person's side of the client: lines in, lines out, and nothing that knows what they mean.
 //!
-//! Two ways of doing it behind one handle. [`line_editor`] when a person sits at a terminal: editing, history, and what
-//! arrives appears above the line being typed. [`plain`] everywhere else: the same questions on standard output, one
+//! Two ways of doing it behind one handle. `line_editor` when a person sits at a terminal: editing, history, and what
+//! arrives appears above the line being typed. `plain` everywhere else: the same questions on standard output, one
 //! answer a line, so that a script can hold the conversation.
 //!
 //! Lines are pulled: one is read only when [`Terminal::ask`], [`Terminal::ask_secret`] or [`Terminal::listen`] asked for

@@ -1,7 +1,7 @@
 //! The terminal's mode, as it was found: put back at the end whatever a thread was doing in it.
 
 #[cfg(unix)]
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 
 /// The mode standard input was found in; nothing when it is no terminal.
 ///
@@ -14,37 +14,44 @@ pub(super) struct SavedMode {
 }
 
 impl SavedMode {
-    #[cfg(unix)]
     pub(super) fn of_standard_input() -> Self {
-        Self { found: tcgetattr(rustix::stdio::stdin()).ok() }
+        Self {
+            #[cfg(unix)]
+            found: tcgetattr(rustix::stdio::stdin()).ok(),
+        }
     }
 
-    /// As it was found. Errors are ignored: a terminal that is gone needs no mode.
-    #[cfg(unix)]
+    /// As it was found. Errors are ignored, as in the others: a terminal that is gone needs no mode.
     pub(super) fn restore(&self) {
+        #[cfg(unix)]
         if let Some(found) = &self.found {
             let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, found);
         }
     }
 
-    /// As it was found, but what is typed is not shown.
-    #[cfg(unix)]
+    /// For the time between two lines of the editor: keys are kept for the next one and not shown, or they would share
+    /// a line with what is shown. Ctrl-C is a signal.
+    pub(super) fn between_lines(&self) {
+        #[cfg(unix)]
+        self.set(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON);
+    }
+
+    /// For a hidden line: nothing is shown, and Ctrl-C and Ctrl-D are keys like any other. Set before its question is
+    /// shown, so that no key is too early for it.
     pub(super) fn hide(&self) {
+        #[cfg(unix)]
+        self.set(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG);
+    }
+
+    /// As it was found, without these, and with each key on its own.
+    #[cfg(unix)]
+    fn set(&self, without: LocalModes) {
         if let Some(found) = &self.found {
-            let mut hidden = found.clone();
-            hidden.local_modes &= !LocalModes::ECHO;
-            let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &hidden);
+            let mut mode = found.clone();
+            mode.local_modes -= without;
+            mode.special_codes[SpecialCodeIndex::VMIN] = 1;
+            mode.special_codes[SpecialCodeIndex::VTIME] = 0;
+            let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &mode);
         }
     }
-
-    #[cfg(not(unix))]
-    pub(super) fn of_standard_input() -> Self {
-        Self {}
-    }
-
-    #[cfg(not(unix))]
-    pub(super) fn restore(&self) {}
-
-    #[cfg(not(unix))]
-    pub(super) fn hide(&self) {}
 }

@@ -45,7 +45,9 @@ struct State {
     waiting: String,
     /// The bell of the editor there is now.
     bell: Option<Sender<()>>,
-    /// How often the editor drew its prompt.
+    /// The editor was started for the line that is asked for.
+    begun: bool,
+    /// How often it drew its prompt for it.
     drawings: u64,
     /// The last of them drew text as well.
     drew: bool,
@@ -85,6 +87,7 @@ impl Screen {
             stage: Stage::Idle,
             waiting: String::new(),
             bell: None,
+            begun: false,
             drawings: 0,
             drew: false,
             question: None,
@@ -143,6 +146,7 @@ impl Screen {
                 let prompt = inline.unwrap_or(LISTENING).to_owned();
                 let remember = state.conversational || question.is_none();
                 state.question = question.map(str::to_owned);
+                (state.begun, state.drawings, state.drew) = (false, 0, false);
                 state.stage = Stage::Editing;
                 Some(Wanted::Line { prompt, remember })
             }
@@ -194,26 +198,37 @@ impl Screen {
         state.question = question.map(str::to_owned);
     }
 
-    /// What is typed is hidden from now on: the question can be shown.
-    pub(super) fn secret_begins(&self) {
+    /// Whether to read the hidden line: not once closed. `hide` sets the terminal's mode, before the question is shown.
+    pub(super) fn secret_begins(&self, hide: impl FnOnce()) -> bool {
         let mut state = self.state.lock();
-        if state.stage == (Stage::Secret { shown: false }) {
-            let question = state.question.clone().unwrap_or_default();
-            self.write(&mut state, &question);
-            state.stage = Stage::Secret { shown: true };
+        if state.stage != (Stage::Secret { shown: false }) {
+            return false;
         }
+        hide();
+        let question = state.question.clone().unwrap_or_default();
+        self.write(&mut state, &question);
+        state.stage = Stage::Secret { shown: true };
+        true
     }
 
-    /// The hidden line came or will not come; its end was not shown.
-    pub(super) fn secret_ended(&self) {
+    /// The hidden line came or will not come; its end was not shown. `unhide` sets the mode for what follows, if anything.
+    pub(super) fn secret_ended(&self, unhide: impl FnOnce()) {
         let mut state = self.state.lock();
         if let Stage::Secret { shown } = state.stage {
             if shown {
                 self.write(&mut state, "\n");
+                unhide();
             }
             state.question = None;
             state.stage = Stage::Idle;
         }
+    }
+
+    /// Whether to start the editor: not once closed.
+    pub(super) fn line_begins(&self) -> bool {
+        let mut state = self.state.lock();
+        state.begun = state.stage == Stage::Editing;
+        state.begun
     }
 
     /// The editor ended: what it did not draw is written now. `Some`: the line is not delivered, this is read instead.
@@ -234,6 +249,11 @@ impl Screen {
         None
     }
 
+    /// Whether nothing is asked or shown any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.state.lock().stage == Stage::Closed
+    }
+
     /// Whether the editor may be running.
     pub(super) fn is_editing(&self) -> bool {
         self.state.lock().stage == Stage::Editing
@@ -248,30 +268,32 @@ impl Screen {
         std::mem::take(&mut state.waiting)
     }
 
-    /// Waits until everything shown is out, and shows nothing more. Whether a line was asked for.
-    pub(super) fn close(&self) -> bool {
+    /// Waits until everything shown is out, and shows nothing more.
+    pub(super) fn close(&self) {
         let mut state = self.state.lock();
         if state.stage == Stage::Editing {
             self.wait_for_drawing(&mut state);
         }
         let waiting = std::mem::take(&mut state.waiting);
         self.write(&mut state, &waiting);
-        let (asked, end) = match state.stage {
-            Stage::Idle | Stage::Closed => (false, ""),
-            Stage::Secret { shown } => (true, if shown { "\n" } else { "" }),
-            Stage::Editing => (true, LEAVE_EDITOR),
+        let end = match state.stage {
+            Stage::Idle | Stage::Closed | Stage::Secret { shown: false } => "",
+            Stage::Secret { shown: true } => "\n",
+            Stage::Editing => LEAVE_EDITOR,
         };
         self.write(&mut state, end);
         state.stage = Stage::Closed;
-        asked
     }
 
-    /// Has the editor draw what waits, and once more: that tells that the drawing before is out.
+    /// Has the editor draw what waits, and once more: that tells that the drawing before is out. One that was started
+    /// and did not draw yet may still be about to change the terminal's mode, so it is waited for too.
     fn wait_for_drawing(&self, state: &mut MutexGuard<'_, State>) {
-        let drawings = match (state.waiting.is_empty(), state.drew) {
-            (true, false) => return,
-            (true, true) => 1,
-            (false, _) => 2,
+        let drawings = if !state.begun {
+            0
+        } else if state.drawings == 0 || !state.waiting.is_empty() {
+            2
+        } else {
+            u64::from(state.drew)
         };
         let deadline = Instant::now() + LAST_DRAWING;
         for _ in 0..drawings {

@@ -2,24 +2,36 @@
 
 use std::io::{self, ErrorKind};
 
-use rpassword::ConfigBuilder;
+use rpassword::{Config, ConfigBuilder};
 
 use super::Input;
 
-/// Reads a line from the terminal device without showing it. The caller shows the question and ends its line.
+/// Reads a line from the terminal, whose mode the caller has set ([`super::mode::SavedMode::hide`]) and puts back. The
+/// caller shows the question and ends its line, too.
 ///
 /// `None` after Ctrl-C: it was raised as a signal, and the signal's thread delivers the end.
 pub(super) fn read() -> Option<Input> {
-    match rpassword::read_password_with_config(ConfigBuilder::new().output_discard().build()) {
+    match config().and_then(rpassword::read_password_with_config) {
         Ok(secret) => Some(Input::Line(secret)),
-        Err(error) => after(error),
+        Err(error) => match error.kind() {
+            ErrorKind::Interrupted => None,
+            ErrorKind::UnexpectedEof => Some(Input::End),
+            _ => Some(Input::Failed(error)),
+        },
     }
 }
 
-fn after(error: io::Error) -> Option<Input> {
-    match error.kind() {
-        ErrorKind::Interrupted => None,
-        ErrorKind::UnexpectedEof => Some(Input::End),
-        _ => Some(Input::Failed(error)),
-    }
+/// Given a reader, rpassword leaves the terminal's mode alone: one owner of it can put it back at any moment. A reader
+/// of its own, because standard input's would take more than the line.
+#[cfg(unix)]
+fn config() -> io::Result<Config> {
+    use std::{fs::File, os::fd::AsFd};
+
+    let terminal = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    Ok(ConfigBuilder::new().input_reader(terminal).output_discard().build())
+}
+
+#[cfg(not(unix))]
+fn config() -> io::Result<Config> {
+    Ok(ConfigBuilder::new().output_discard().build())
 }

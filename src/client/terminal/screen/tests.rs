@@ -86,9 +86,9 @@ fn a_secret_is_shown_again_below_what_is_shown() {
     let (screen, sheet, _rung) = screen();
     assert_eq!(screen.ask_secret("Password: "), Some(Wanted::Secret));
     screen.show("early\n");
-    screen.secret_begins();
+    assert!(screen.secret_begins(|| {}));
     screen.show("late\n");
-    screen.secret_ended();
+    screen.secret_ended(|| {});
     assert_eq!(sheet.text(), "early\nPassword: \r\x1b[Klate\nPassword: \n");
 }
 
@@ -101,8 +101,8 @@ fn a_secret_waits_for_the_visible_line_and_another_question_takes_it_back() {
     assert_eq!(screen.ask_secret("Password: "), None);
     assert_eq!(screen.drawing(), "Password: (press Enter first)\n");
     assert_eq!(screen.line_ended(), Some(Wanted::Secret));
-    screen.secret_begins();
-    screen.secret_ended();
+    assert!(screen.secret_begins(|| {}));
+    screen.secret_ended(|| {});
     screen.ask(None);
     screen.ask_secret("Password: ");
     assert_eq!(screen.ask(Some("Who? ")), None);
@@ -113,6 +113,8 @@ fn a_secret_waits_for_the_visible_line_and_another_question_takes_it_back() {
 fn closing_waits_for_the_editor_to_draw_what_was_shown() {
     let (screen, sheet, rung) = screen();
     screen.ask(None);
+    assert!(screen.line_begins());
+    assert_eq!(screen.drawing(), "");
     screen.show("last words\n");
     let editor = Arc::clone(&screen);
     let drawer = thread::spawn(move || {
@@ -122,9 +124,24 @@ fn closing_waits_for_the_editor_to_draw_what_was_shown() {
         assert_eq!(editor.drawing(), "");
         drawn
     });
-    assert!(screen.close());
+    screen.close();
     assert_eq!(drawer.join().unwrap(), "last words\n");
     assert_eq!(sheet.text(), LEAVE_EDITOR);
+}
+
+#[test]
+fn nothing_begins_once_it_is_closed() {
+    let (first, sheet, _rung) = screen();
+    first.ask(None);
+    first.show("last words\n");
+    first.close();
+    assert!(!first.line_begins());
+    assert_eq!(sheet.text(), format!("last words\n{LEAVE_EDITOR}"));
+    let (second, sheet, _rung) = screen();
+    second.ask_secret("Password: ");
+    second.close();
+    assert!(!second.secret_begins(|| panic!("closed")));
+    assert_eq!(sheet.text(), "");
 }
 
 #[test]

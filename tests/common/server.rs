@@ -1,0 +1,154 @@
+//! A server of the test's own.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, ExitStatus, Stdio},
+};
+
+use super::{securechat, signal, transcript::Transcript, wait_for};
+
+/// A server on a free port of the loopback interface, with folders of its own for its data and for its users' homes;
+/// killed on drop, and the folders with it.
+pub struct TestServer {
+    folder: tempfile::TempDir,
+    extra: Vec<String>,
+    running: Option<Running>,
+    port: u16,
+    key: String,
+}
+
+struct Running {
+    child: Child,
+    output: Transcript,
+    errors: Transcript,
+}
+
+impl TestServer {
+    /// Starts a server and waits until it listens.
+    pub fn starts() -> Self {
+        Self::starts_with(&[])
+    }
+
+    /// The same, with more arguments on its command line; they are used again when it restarts.
+    pub fn starts_with(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let extra = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let mut server = Self { folder, extra, running: None, port: 0, key: String::new() };
+        server.restarts();
+        server
+    }
+
+    /// Starts it again on its data and its port, after it was stopped or killed.
+    pub fn restarts(&mut self) {
+        assert!(self.running.is_none(), "the server still runs");
+        let mut command = securechat();
+        command
+            .arg("server")
+            .args(["--listen", &self.host()])
+            .arg("--data")
+            .arg(self.data())
+            .args(&self.extra);
+        command.current_dir(self.folder.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the server starts");
+        let output = Transcript::of(child.stdout.take().expect("its output"));
+        let errors = Transcript::of(child.stderr.take().expect("its errors"));
+        let running = Running { child, output, errors };
+        let listening = running.says("listening on ");
+        let port = listening.rsplit(':').next().and_then(|port| port.parse().ok());
+        self.port = port.unwrap_or_else(|| panic!("no port in {listening:?}"));
+        let key = running.says("server key ");
+        assert!(self.key.is_empty() || self.key == key, "the server's key changed: {} to {key}", self.key);
+        self.key = key;
+        self.running = Some(running);
+    }
+
+    /// Asks it to end (SIGTERM), and waits until it did.
+    pub fn stops(&mut self) -> ExitStatus {
+        let mut running = self.running.take().expect("a running server");
+        signal(&running.child, "TERM");
+        wait_for(&mut running.child)
+            .unwrap_or_else(|| panic!("the server did not stop; its errors:\n{}", running.errors.text()))
+    }
+
+    /// Ends it without a warning, as a power cut does.
+    pub fn is_killed(&mut self) {
+        drop(self.running.take().expect("a running server"));
+    }
+
+    /// Stops it for a while (SIGSTOP) and lets it go on (SIGCONT).
+    pub fn is_frozen(&self, frozen: bool) {
+        let running = self.running.as_ref().expect("a running server");
+        signal(&running.child, if frozen { "STOP" } else { "CONT" });
+    }
+
+    /// Its address, for `--host`.
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The fingerprint of its key, for `--server-key`.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The text of a file in its data folder.
+    pub fn data_file(&self, name: impl AsRef<Path>) -> String {
+        let path = self.data().join(name);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// The folder that a user's client keeps its files in.
+    pub fn home_of(&self, name: &str) -> PathBuf {
+        self.folder.path().join("homes").join(name)
+    }
+
+    /// What it said on standard output since it was started the last time.
+    pub fn output(&self) -> String {
+        self.running.as_ref().map(|running| running.output.text()).unwrap_or_default()
+    }
+
+    /// What it said on standard error since it was started the last time.
+    pub fn errors(&self) -> String {
+        self.running.as_ref().map(|running| running.errors.text()).unwrap_or_default()
+    }
+
+    /// The number of its process.
+    pub fn process(&self) -> u32 {
+        self.running.as_ref().expect("a running server").child.id()
+    }
+}
+
+impl Running {
+    /// The rest of the line that begins with these words.
+    fn says(&self, words: &str) -> String {
+        let found = self.output.find(0, &[words]);
+        let line = found.and_then(|(_, from)| Some((from, self.output.find(from, &["\n"])?.1)));
+        let Some((from, to)) = line else {
+            panic!(
+                "no {words:?} from the server:\n{}\nits errors:\n{}",
+                self.output.text(),
+                self.errors.text()
+            );
+        };
+        self.output.between(from, to).trim().to_owned()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

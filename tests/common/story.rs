@@ -1,0 +1,113 @@
+//! What people do again and again, in the words of the way through.
+
+use std::process::Command;
+
+use super::{client::TestClient, pty::Pty, securechat, server::TestServer};
+
+/// Each person's password; with a blank and letters outside ASCII, as people's are.
+pub fn password_of(name: &str) -> String {
+    format!("correct pferd bäckerei {name}")
+}
+
+impl TestServer {
+    /// The command of this person's client; key files cost as little as is allowed.
+    pub fn client_command(&self, name: &str) -> Command {
+        let mut command = securechat();
+        command.arg("client").args(["--host", &self.host()]).arg("--home").arg(self.home_of(name));
+        command.args(["--server-key", self.key()]);
+        command.env("SECURECHAT_KEY_FILE_MEMORY_MIB", "19").env("SECURECHAT_KEY_FILE_PASSES", "2");
+        command
+    }
+
+    /// Starts this person's client, which asks its first question.
+    pub fn client(&self, name: &str) -> TestClient {
+        TestClient::starts(name, self.client_command(name))
+    }
+
+    /// Starts this person's client on a terminal.
+    pub fn client_on_a_terminal(&self, name: &str) -> Pty {
+        Pty::spawn(self.client_command(name))
+    }
+
+    /// A new account: the person is in the lobby.
+    pub fn registers(&self, name: &str) -> TestClient {
+        let mut client = self.client(name);
+        client.sees("Do you already have an account? (yes/no) ");
+        client.types("no");
+        client.sees("Username: ");
+        client.types(name);
+        client.sees("Password: ");
+        client.types(&password_of(name));
+        client.sees("Account created");
+        client.is_in_the_lobby();
+        client
+    }
+
+    /// Somebody who has an account and their key file: the person is in the lobby.
+    pub fn logs_in(&self, name: &str) -> TestClient {
+        let mut client = self.client(name);
+        client.sees("Do you already have an account? (yes/no) ");
+        client.types("yes");
+        client.sees("Username: ");
+        client.types(name);
+        client.sees("Password: ");
+        client.types(&password_of(name));
+        client.is_in_the_lobby();
+        client
+    }
+}
+
+impl TestClient {
+    /// Waits for the lobby's question.
+    pub fn is_in_the_lobby(&mut self) {
+        self.sees("Who do you want to start a conversation with? ");
+    }
+
+    /// Waits for the block of the key and the question below it: this person's code, or nothing for a verified contact.
+    pub fn is_asked_about_the_key(&mut self) -> Option<String> {
+        let code = match self.sees_any(&["your code: ", "Accept this key? "]) {
+            "your code: " => {
+                let code = self.reads_line();
+                self.sees("Accept this key? ");
+                Some(code)
+            }
+            _ => None,
+        };
+        if let Some(code) = &code {
+            assert!(code.len() == 6 && code.bytes().all(|digit| digit.is_ascii_digit()), "a code: {code:?}");
+        }
+        code
+    }
+
+    /// Waits for the conversation with this person to be open.
+    pub fn talks_with(&mut self, peer: &str) {
+        self.sees(&format!("Conversation with {peer} is open. Type a message, or exit to leave."));
+    }
+}
+
+/// The first names the second, who is told.
+pub fn invite(first: &mut TestClient, second: &mut TestClient) {
+    first.types(second.name());
+    second.sees(&format!("{} wants to start a conversation with you", first.name()));
+}
+
+/// Both name each other, the first first, and both are asked about the key: their codes.
+pub fn reach_the_key(first: &mut TestClient, second: &mut TestClient) -> (Option<String>, Option<String>) {
+    invite(first, second);
+    second.types(first.name());
+    (first.is_asked_about_the_key(), second.is_asked_about_the_key())
+}
+
+/// From the lobby to an open conversation, both answering yes: their codes, where they were shown.
+pub fn open_conversation(
+    first: &mut TestClient,
+    second: &mut TestClient,
+) -> (Option<String>, Option<String>) {
+    let codes = reach_the_key(first, second);
+    first.types("yes");
+    first.sees(&format!("Waiting for {} to answer...", second.name()));
+    second.types("yes");
+    first.talks_with(second.name());
+    second.talks_with(first.name());
+    codes
+}
