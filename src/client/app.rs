@@ -1,7 +1,7 @@
 //! The loop: one person, one connection, one closed enum of events, taken in order.
 //!
-//! This file holds the states and what typed lines mean in each. What the agreement brings is in
-//! `run`, what a conversation brings in `talk`.
+//! This file holds the states and what moves between them. What typed lines mean is in `typed`, what
+//! the agreement brings in `run`, what a conversation brings in `talk`.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -12,7 +12,6 @@ use crossbeam_channel::{RecvTimeoutError, never, select};
 
 use super::{
     account::LoggedIn,
-    command::{Line, Verify},
     connection::Connection,
     conversation::Conversation,
     desk::Desk,
@@ -83,7 +82,7 @@ pub(super) struct App<'a> {
     /// What the server said while an answer was being waited for.
     deferred: VecDeque<wire::Event>,
     /// Lines that came when nothing was asked: they answer what is asked next.
-    held: VecDeque<String>,
+    pub(super) held: VecDeque<String>,
     input_ended: bool,
     pins_changed_at: Option<Instant>,
     /// When to say that the other has not answered yet.
@@ -244,124 +243,6 @@ impl<'a> App<'a> {
             self.save_pins()?;
         }
         Ok(Flow::Continue)
-    }
-
-    // What typed lines mean.
-
-    fn on_line(&mut self, typed: &str) -> Result<Flow, ClientError> {
-        match Line::read(typed) {
-            Line::Text(text) => return self.on_text(&text),
-            Line::Quit => return Ok(Flow::End),
-            Line::Help => self.desk.show(words::HELP),
-            Line::Who => self.connection.send(&Request::Who {})?,
-            Line::History(count) => self.show_history(count)?,
-            Line::Verify(what) => self.verify(&what)?,
-            Line::Rekey => self.ask_rekey()?,
-            Line::Passwd => match self.place {
-                Place::Lobby => return self.change_password(),
-                _ => self.desk.show(words::LOBBY_ONLY),
-            },
-            Line::Unknown(line) => {
-                let line = crate::printable::Printable::line(&line).to_string();
-                self.desk.show(&words::unknown_command(&line));
-            }
-        }
-        Ok(Flow::Continue)
-    }
-
-    fn on_text(&mut self, text: &str) -> Result<Flow, ClientError> {
-        match &self.place {
-            Place::Lobby => return self.on_name(text),
-            Place::Meeting(run) if run.is_asking() => self.on_answer(text)?,
-            Place::Talking(_, Some(run)) if run.is_asking() => self.on_answer(text)?,
-            Place::Meeting(run) => {
-                let peer = run.peer.clone();
-                self.on_waiting_text(&peer, text)?;
-            }
-            Place::Waiting(peer) | Place::Inviting(peer) => {
-                let peer = peer.clone();
-                self.on_waiting_text(&peer, text)?;
-            }
-            Place::Talking(peer, _) => {
-                let peer = peer.clone();
-                if text.trim() == "exit" {
-                    self.connection.send(&Request::Leave { peer })?;
-                } else {
-                    self.send_text(&peer, text)?;
-                }
-            }
-        }
-        Ok(Flow::Continue)
-    }
-
-    /// A line in the lobby: a name, or `exit`.
-    fn on_name(&mut self, text: &str) -> Result<Flow, ClientError> {
-        match text.trim() {
-            "exit" => return Ok(Flow::End),
-            "" => return Ok(Flow::Continue),
-            _ => {}
-        }
-        if self.desk.take_stale_draft() {
-            let line = crate::printable::Printable::line(text).to_string();
-            self.desk.show(&words::draft_not_sent(&line));
-            return Ok(Flow::Continue);
-        }
-        match Username::from_typed(text) {
-            Err(error) => self.desk.show(&error.to_string()),
-            Ok(name) if name == self.me => self.desk.show(words::YOURSELF),
-            Ok(name) => {
-                self.broken_runs.named(&name);
-                self.connection.send(&Request::Invite { peer: name.clone(), new_key: false })?;
-                self.place = Place::Inviting(name);
-            }
-        }
-        Ok(Flow::Continue)
-    }
-
-    /// A line while the other side has the word: it can be taken back; a script's line is kept.
-    fn on_waiting_text(&mut self, peer: &Username, text: &str) -> Result<(), ClientError> {
-        if matches!(text.trim().to_lowercase().as_str(), "no" | "n" | "exit") {
-            return self.connection.send(&Request::Withdraw { peer: peer.clone() });
-        }
-        if self.desk.is_interactive() {
-            self.desk.show(&words::not_sent_while_waiting(peer));
-        } else {
-            self.held.push_back(text.to_owned());
-        }
-        Ok(())
-    }
-
-    fn verify(&mut self, what: &Verify) -> Result<(), ClientError> {
-        let talking = match &self.place {
-            Place::Talking(peer, _) => Some(peer.clone()),
-            Place::Meeting(run) => Some(run.peer.clone()),
-            _ => None,
-        };
-        let peer = match what {
-            Verify::Peer(name) => name.clone(),
-            Verify::Current | Verify::Code(_) => match talking {
-                Some(peer) => peer,
-                None => {
-                    self.desk.show(words::OPEN_CONVERSATION_ONLY);
-                    return Ok(());
-                }
-            },
-        };
-        if let Verify::Code(code) = what {
-            return self.verify_by_code(&peer, code);
-        }
-        let pins = self.pins.peer(&peer);
-        let Some(identity) = &pins.identity else {
-            self.desk.show(&words::nothing_known(&peer));
-            return Ok(());
-        };
-        let standing = pins.standing(&identity.key);
-        let own = self.keys.identity.public();
-        self.desk.show(&words::verify_status(&peer, &identity.key, &own, standing));
-        if let Some(conversation) = self.talks.get(&peer) {
-            self.desk.show(&words::verify_with_codes(&peer, conversation.codes().0));
-        }
-        Ok(())
     }
 
     // What the server says.

@@ -26,6 +26,7 @@ mod pins;
 mod run;
 mod talk;
 pub mod terminal;
+mod typed;
 mod words;
 
 pub use address::{AddressError, ServerAddress};

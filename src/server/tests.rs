@@ -1,1 +1,1 @@
-
+//! The whole server, over real links.
