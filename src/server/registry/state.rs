@@ -184,7 +184,7 @@ impl State {
         }
     }
 
-    /// Both are in a run from now on, which they are told by [`Registry::announce`].
+    /// Both are in a run from now on, which they are told by [`super::Registry::announce`].
     pub(super) fn begin(
         &mut self,
         initiator: &Username,
