@@ -280,7 +280,7 @@ impl<'a> App<'a> {
                 self.place = Place::Waiting(peer);
             }
             wire::Event::InvitationEnded { peer } => self.on_invitation_ended(&peer),
-            wire::Event::Started { peer, run, role, new_key, kept, .. } => {
+            wire::Event::Started { peer, run, role, new_key, kept } => {
                 let start = super::meeting::Start { peer, run, role, new_key, kept };
                 self.on_started(start)?;
             }
