@@ -48,7 +48,8 @@ impl App<'_> {
         Ok(())
     }
 
-    fn name_unconfirmed(&mut self, peer: &Username) {
+    /// Forgets a conversation; what it still waited for is named.
+    pub(super) fn name_unconfirmed(&mut self, peer: &Username) {
         let Some(before) = self.talks.remove(peer) else { return };
         for text in before.unconfirmed() {
             self.desk.warn(&words::fate_unknown(&text));
@@ -295,11 +296,14 @@ impl App<'_> {
         }
         self.say_waiting_at = None;
         self.rekey_asked = false;
-        self.place = Place::Lobby;
+        let before = std::mem::replace(&mut self.place, Place::Lobby);
         if *by == self.me {
             self.desk.notice(words::YOU_LEFT);
         } else {
             self.desk.notice(&words::left_by(peer, lost));
+        }
+        if let Place::Talking(_, Some(run)) = before {
+            self.count_if(run.died_unanswered(), peer);
         }
     }
 
