@@ -274,7 +274,7 @@ fn the_first_number_is_declined(bob: &mut TestClient, line: &Line, alice: &Impos
     heard!(line.hears_step(), Agreement::Decline(Decline::Epoch { highest_used: 1 }) => ());
     line.hears_refusal();
     line.says_outcome("alice", run, Outcome::Refused { by: "bob".parse().unwrap() });
-    bob.is_in_the_lobby();
+    bob.sees("You refused the key");
 }
 
 #[test]
