@@ -274,7 +274,9 @@ impl Meeting {
     }
 
     fn take_offer(&mut self, offer: &Offer, known: &Known<'_>) -> Progress {
-        if let Err(refused) = known.pins.check_proposed(offer.epoch) {
+        // A machine without memory still has the kept key that opened: its number is used as well.
+        let kept_epoch = self.kept.as_ref().map_or(0, |(key, _)| key.epoch());
+        if let Err(refused) = known.pins.check_proposed(offer.epoch, kept_epoch) {
             let decline = Decline::Epoch { highest_used: refused.highest_used };
             let why = words::epoch_declined(&self.peer, offer.epoch, refused.highest_used);
             return Progress::Fail(Some(Agreement::Decline(decline)), why);
@@ -436,6 +438,7 @@ impl Meeting {
     /// before it sends the request that this returns. `None` when the epoch carries another key already.
     pub(super) fn accept(&mut self, verified: bool, keys: &Unlocked, pins: &mut PeerPins) -> Option<Request> {
         let Stage::Asking(proposal) = std::mem::replace(&mut self.stage, Stage::Over) else { return None };
+        self.answered = true;
         let copy = if proposal.new_key {
             if !pins.mark_used(proposal.agreed.key().epoch(), proposal.pinned(keys)) {
                 return None;
@@ -444,7 +447,6 @@ impl Meeting {
         } else {
             None
         };
-        self.answered = true;
         let request = self.acceptance(&proposal, copy);
         self.stage = Stage::Accepted(proposal, verified);
         Some(request)

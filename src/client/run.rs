@@ -265,9 +265,11 @@ impl App<'_> {
             }
         };
         let (within, again) = (meeting.new_key, meeting.reopens_quietly());
+        let unanswered = meeting.died_unanswered();
         let Some(concluded) = meeting.conclude(&acceptance, &self.keys, self.pins.peer_mut(peer)) else {
             self.desk.warn(&words::acceptance_invalid(peer));
-            self.talks.remove(peer);
+            self.count_if(unanswered, peer);
+            self.retire(peer);
             self.place = Place::Lobby;
             return self.connection.send(&Request::Leave { peer: peer.clone() });
         };
@@ -295,8 +297,13 @@ impl App<'_> {
             Outcome::NotStored {} => words::key_not_stored(peer),
         };
         self.desk.notice(&text);
-        let mine = matches!(outcome, Outcome::Refused { by } | Outcome::Withdrawn { by } if *by == self.me);
-        if !mine && meeting.died_unanswered() {
+        self.count_if(meeting.died_unanswered(), peer);
+    }
+
+    /// Shows and counts a run that died after this client's reply and before its person answered. Whether
+    /// they answered is this client's to know: the server may say that they refused.
+    pub(super) fn count_if(&mut self, died_unanswered: bool, peer: &Username) {
+        if died_unanswered {
             let count = self.broken_runs.count(peer);
             self.desk.warn(&words::run_died(peer, count, BROKEN_RUNS_MAX));
         }

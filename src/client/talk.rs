@@ -32,9 +32,8 @@ impl App<'_> {
         let pins = self.pins.peer(peer);
         let conversation = Conversation::new(self.me.clone(), peer.clone(), concluded, &pins)
             .map_err(|_| ClientError::Protocol("no stream could be begun"))?;
-        // What an earlier conversation still waits for keeps waiting: its confirmations name their stream.
-        let earlier = self.talks.insert(peer.clone(), conversation);
-        self.retired.extend(earlier.filter(|earlier| !earlier.is_settled()));
+        self.retire(peer);
+        self.talks.insert(peer.clone(), conversation);
         self.place = Place::Talking(peer.clone(), None);
         let shown = match self.log_end(peer)? {
             Some(last) => self.read_log(peer, &pins, last)?,
@@ -49,6 +48,12 @@ impl App<'_> {
         self.remember_chains(peer);
         self.desk.notice(&words::conversation_open(peer));
         Ok(())
+    }
+
+    /// Forgets a conversation, but for what it still waits for: its confirmations name their stream.
+    pub(super) fn retire(&mut self, peer: &Username) {
+        let earlier = self.talks.remove(peer);
+        self.retired.extend(earlier.filter(|earlier| !earlier.is_settled()));
     }
 
     /// After a lost connection: shows what was missed, and goes on where it was.
@@ -349,7 +354,7 @@ impl App<'_> {
         }
         self.say_waiting_at = None;
         self.rekey_asked = false;
-        self.place = Place::Lobby;
+        let before = std::mem::replace(&mut self.place, Place::Lobby);
         if *by == self.me {
             self.desk.notice(words::YOU_LEFT);
         } else {
@@ -357,6 +362,9 @@ impl App<'_> {
                 self.may_reopen(peer);
             }
             self.desk.notice(&words::left_by(peer, lost));
+        }
+        if let Place::Talking(_, Some(run)) = before {
+            self.count_if(run.died_unanswered(), peer);
         }
     }
 
