@@ -226,6 +226,8 @@ impl Registry {
             && on == peer
         {
             state.stop_waiting(&caller.name, peer, effects);
+            // The answer: until it comes, the client cannot know whether the run began first.
+            state.say(&caller.name, &Event::InvitationEnded { peer: peer.clone() }, effects);
             state.to_lobby(&caller.name, effects);
             return Ok(());
         }

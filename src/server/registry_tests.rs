@@ -174,6 +174,7 @@ fn a_waiting_invitation_ends_with_either_of_the_two() {
     }
     carol.withdraws("bob");
     assert_eq!(bob.sees(), Event::InvitationEnded { peer: name("carol") });
+    assert_eq!(carol.sees(), Event::InvitationEnded { peer: name("bob") });
     dave.disconnects();
     assert_eq!(bob.sees(), Event::InvitationEnded { peer: name("dave") });
     bob.disconnects();
@@ -193,6 +194,7 @@ fn who_waits_is_busy_until_they_take_it_back() {
     assert_eq!(carol.sees(), Event::Invited { peer: name("dave") });
     bob.sees();
     carol.withdraws("bob");
+    assert_eq!(carol.sees(), Event::InvitationEnded { peer: name("bob") });
     assert_eq!(carol.sees_a_start().1, Role::Responder);
     assert_eq!(dave.sees_a_start().1, Role::Initiator);
 }

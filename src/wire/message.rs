@@ -49,6 +49,7 @@ pub enum Request {
         new_key: bool,
     },
     /// Takes back an invitation that waits, or leaves the run with that peer before its outcome.
+    /// Answer: `invitation_ended`, or `outcome`.
     Withdraw {
         /// Whom it concerns.
         peer: Username,
@@ -140,9 +141,9 @@ pub enum Event {
         /// Who is busy.
         peer: Username,
     },
-    /// An invitation that waited is gone: the inviter took it back or left.
+    /// An invitation that waited is gone: the inviter took it back or left. Both are told.
     InvitationEnded {
-        /// Whose.
+        /// The other one of the two.
         peer: Username,
     },
     /// A run of the agreement begins; the initiator sends the first step.
