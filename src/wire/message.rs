@@ -141,9 +141,9 @@ pub enum Event {
         /// Who is busy.
         peer: Username,
     },
-    /// An invitation that waited is gone: the inviter took it back (both are told) or left.
+    /// An invitation that waited is gone: the inviter took it back or left. Both are told.
     InvitationEnded {
-        /// The other of the two.
+        /// The other one of the two.
         peer: Username,
     },
     /// A run of the agreement begins; the initiator sends the first step.

@@ -226,7 +226,6 @@ impl Line {
 
     /// Says that a run begins.
     pub fn starts(&self, peer: &str, run: u64, role: Role, kept: Option<KeptKey>) {
-        let last = self.archive.lock().log.len() as u64;
         let peer = peer.parse().unwrap();
         self.says(&Event::Started { peer, run, role, new_key: false, kept });
     }
