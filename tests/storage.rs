@@ -7,6 +7,8 @@
 mod common;
 #[path = "storage/log_file.rs"]
 mod log_file;
+#[path = "storage/traced.rs"]
+mod traced;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -77,11 +79,9 @@ fn the_log_is_one_line_a_message_in_the_documented_form() {
     let mut answers = Noise::new();
     let mut sent = Vec::new();
     for steps in [0, 1, 2, 64, 65, 0, 1] {
-        for (sender, peer, noise) in [(&mut alice, &bob.name().clone(), &mut noise)] {
-            sent.push((sender.name().clone(), noise.body(steps)));
-            sender.sends(peer, &sent.last().unwrap().1);
-            sender.hears_it_is_stored();
-        }
+        sent.push((alice.name().clone(), noise.body(steps)));
+        alice.sends(bob.name(), &sent.last().unwrap().1);
+        alice.hears_it_is_stored();
         sent.push((bob.name().clone(), answers.body(steps)));
         bob.sends(alice.name(), &sent.last().unwrap().1);
         bob.hears_it_is_stored();
@@ -388,8 +388,9 @@ fn fifty_times_killed_what_was_confirmed_is_in_the_log_once() {
                 talker.hears(event);
             }
         }
-        check_log(&server, &talkers);
+        // A kill in the middle of a write leaves a part of a line, which the start sets aside.
         server.restarts();
+        check_log(&server, &talkers);
     }
     let lines = check_log(&server, &talkers);
     let sent: usize = talkers.iter().map(|talker| talker.confirmed.len()).sum();

@@ -12,6 +12,7 @@ use super::{securechat, signal, transcript::Transcript, wait_for};
 /// killed on drop, and the folders with it.
 pub struct TestServer {
     folder: tempfile::TempDir,
+    wrapper: Vec<String>,
     extra: Vec<String>,
     running: Option<Running>,
     port: u16,
@@ -32,9 +33,15 @@ impl TestServer {
 
     /// The same, with more arguments on its command line; they are used again when it restarts.
     pub fn starts_with(arguments: &[&str]) -> Self {
+        Self::starts_under(&[], arguments)
+    }
+
+    /// The same, by another program that becomes it, as `strace -D` does: the wrapper's name and arguments.
+    pub fn starts_under(wrapper: &[&str], arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let extra = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let mut server = Self { folder, extra, running: None, port: 0, key: String::new() };
+        let owned = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        let (wrapper, extra) = (owned(wrapper), owned(arguments));
+        let mut server = Self { folder, wrapper, extra, running: None, port: 0, key: String::new() };
         server.restarts();
         server
     }
@@ -66,6 +73,20 @@ impl TestServer {
     fn command(&self, listen: &str) -> Command {
         let mut command = securechat();
         command.args(["server", "--listen", listen, "--data"]).arg(self.data()).args(&self.extra);
+        let mut command = match &self.wrapper[..] {
+            [] => command,
+            [program, arguments @ ..] => {
+                let mut wrapped = Command::new(program);
+                wrapped.args(arguments).arg(command.get_program()).args(command.get_args());
+                for (name, value) in command.get_envs() {
+                    match value {
+                        Some(value) => wrapped.env(name, value),
+                        None => wrapped.env_remove(name),
+                    };
+                }
+                wrapped
+            }
+        };
         command.current_dir(self.folder.path());
         command
     }
