@@ -66,9 +66,6 @@ pub enum ClientError {
     /// Too many wrong passwords.
     #[error("too many failed attempts; the server closed the connection")]
     TooManyAttempts,
-    /// The server has no room.
-    #[error("the server has all the connections it allows")]
-    Full,
     /// This machine's files.
     #[error(transparent)]
     Home(#[from] HomeError),
@@ -108,7 +105,7 @@ impl ClientError {
             }
             Self::Version { theirs, ours, .. } if theirs > ours => "install a newer securechat here".into(),
             Self::Version { .. } => "ask the operator to install a newer securechat there".into(),
-            Self::Lost(_) | Self::Stopping | Self::Full => "start the client again in a while".into(),
+            Self::Lost(_) | Self::Stopping => "start the client again in a while".into(),
             Self::TakenOver => "if that was not you, change the password with /passwd at once".into(),
             Self::TooManyAttempts => "check the name and which key file belongs to it, then start again".into(),
             Self::Home(HomeError::KeyFile { .. }) => "put a copy of the key file in its place".into(),
@@ -136,7 +133,7 @@ impl ClientError {
             }
             | Self::Version { .. }
             | Self::Protocol(_) => status::PROTOCOL,
-            Self::Connect { .. } | Self::Stopping | Self::Full => status::UNAVAILABLE,
+            Self::Connect { .. } | Self::Stopping => status::UNAVAILABLE,
             Self::ServerKeyChanged { .. }
             | Self::ServerKeyNotConfirmed
             | Self::TooManyAttempts

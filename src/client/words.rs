@@ -197,7 +197,6 @@ pub(super) fn refusal(code: ErrorCode, peer: Option<&Username>) -> String {
         ErrorCode::UnknownEpoch => "the server has no record of the key it was sealed with".into(),
         ErrorCode::Storage => SERVER_COULD_NOT_STORE.into(),
         ErrorCode::BadRequest => "the server did not understand".into(),
-        ErrorCode::Full => "the server has all the connections it allows".into(),
         ErrorCode::WrongUsernameOrPassword => WRONG_LOGIN.into(),
         ErrorCode::NameTaken => "the name is taken".into(),
         ErrorCode::TooManyAttempts => "too many failed attempts".into(),

@@ -17,6 +17,7 @@ use tracing::{debug, warn};
 
 use super::{
     connection,
+    error::Chain,
     hall::Hall,
     limits::{ACCEPT_PAUSE, STACK_BYTES},
 };
@@ -82,7 +83,7 @@ impl Door {
             let link = match connection::shake_hands(&acceptor, stream, deadline) {
                 Ok(link) => link,
                 Err(reason) => {
-                    debug!(connection = number, %reason, "no secure channel");
+                    debug!(connection = number, reason = %Chain(&reason), "no secure channel");
                     return;
                 }
             };

@@ -49,6 +49,7 @@ pub enum Request {
         new_key: bool,
     },
     /// Takes back an invitation that waits, or leaves the run with that peer before its outcome.
+    /// Answer: `invitation_ended`, or `outcome`.
     Withdraw {
         /// Whom it concerns.
         peer: Username,
@@ -140,9 +141,9 @@ pub enum Event {
         /// Who is busy.
         peer: Username,
     },
-    /// An invitation that waited is gone: the inviter took it back or left.
+    /// An invitation that waited is gone: the inviter took it back (both are told) or left.
     InvitationEnded {
-        /// Whose.
+        /// The other of the two.
         peer: Username,
     },
     /// A run of the agreement begins; the initiator sends the first step.
@@ -281,8 +282,6 @@ pub enum ErrorCode {
     Storage,
     /// A request that this protocol does not have, or not at this point.
     BadRequest,
-    /// The server has all the connections it allows.
-    Full,
 }
 
 /// A member's part in a run of the agreement.

@@ -1,8 +1,8 @@
 //! The beginning and the end of a run, as its members are told of them.
 
-use super::{Effects, Place, Registry, Start, State};
+use super::{Effects, Registry, Start, place::Place, state::State};
 use crate::{
-    server::rendezvous::Members,
+    server::rendezvous::{Decision, Members},
     wire::{Bytes, ErrorCode, Event, KeptKey, Outcome, Role, Username},
 };
 
@@ -70,7 +70,7 @@ impl Registry {
     /// A run that cannot begin, because its facts could not be read: it ends before it was told.
     pub(in crate::server) fn abandon(&self, start: &Start) {
         let state = self.state.lock();
-        let decision = crate::server::rendezvous::Decision::TimedOut;
+        let decision = Decision::TimedOut;
         // Whatever ended it before says the same to its members: it never began.
         let _ = state.rendezvous.end(start.run, decision);
     }
