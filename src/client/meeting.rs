@@ -42,8 +42,6 @@ pub(super) struct Start {
     pub(super) role: Role,
     pub(super) new_key: bool,
     pub(super) kept: Option<KeptKey>,
-    /// The number of the log's last entry.
-    pub(super) last: u64,
 }
 
 /// What follows from a step.
@@ -109,8 +107,6 @@ pub(super) struct Meeting {
     pub(super) run: u64,
     /// Within an open conversation (`/rekey`).
     pub(super) new_key: bool,
-    /// The number of the log's last entry when the run began.
-    pub(super) last: u64,
     members: Members,
     role: Role,
     pair: Pair,
@@ -140,7 +136,6 @@ impl Meeting {
             peer: start.peer,
             run: start.run,
             new_key: start.new_key,
-            last: start.last,
             members,
             role: start.role,
             pair,
@@ -355,6 +350,16 @@ impl Meeting {
             own_code: proposal.agreed.own_code(),
             notices: &self.notices,
         }))
+    }
+
+    /// Whether this run goes on with the kept key of that epoch, and there is nothing to warn of.
+    pub(super) fn goes_on_quietly_with(&self, epoch: u32) -> bool {
+        self.notices.is_empty()
+            && self.proposal().is_some_and(|proposal| {
+                !proposal.new_key
+                    && proposal.agreed.key().epoch() == epoch
+                    && proposal.standing.plain_yes_is_enough()
+            })
     }
 
     /// Whether the person is being asked.

@@ -69,6 +69,13 @@ impl App<'_> {
         }
     }
 
+    fn run_reopens(&self) -> bool {
+        match &self.place {
+            Place::Meeting(run) => self.reopens(run),
+            _ => false,
+        }
+    }
+
     /// Ends the run on this side: back to the conversation it was in, or to the lobby.
     fn drop_run(&mut self) -> Option<Box<Meeting>> {
         self.say_waiting_at = None;
@@ -169,6 +176,9 @@ impl App<'_> {
             Progress::Wait(step) => send(self, step),
             Progress::Ask(step) => {
                 send(self, step)?;
+                if self.run_reopens() {
+                    return self.accept(&peer, run, false);
+                }
                 if let Some(block) = block {
                     self.desk.show_as(super::terminal::Emphasis::Notice, &block);
                 }
@@ -256,7 +266,7 @@ impl App<'_> {
                 return Ok(());
             }
         };
-        let (last, within) = (meeting.last, meeting.new_key);
+        let within = meeting.new_key;
         let Some(concluded) = meeting.conclude(&acceptance, &self.keys, self.pins.peer_mut(peer)) else {
             self.desk.warn(&words::acceptance_invalid(peer));
             self.talks.remove(peer);
@@ -267,11 +277,7 @@ impl App<'_> {
         self.kept_key_declined.remove(peer);
         self.epoch_floors.remove(peer);
         self.broken_runs.named(peer);
-        if within {
-            self.continue_under(peer, concluded)
-        } else {
-            self.open_conversation(peer, concluded, last)
-        }
+        if within { self.continue_under(peer, concluded) } else { self.open_conversation(peer, concluded) }
     }
 
     fn say_outcome(&mut self, peer: &Username, meeting: &Meeting, outcome: &Outcome) {

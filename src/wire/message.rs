@@ -158,8 +158,6 @@ pub enum Event {
         new_key: bool,
         /// The pair's newest kept key, this member's copy.
         kept: Option<KeptKey>,
-        /// The number of the last entry of the pair's log; 0 when empty.
-        last: u64,
     },
     /// One step of the agreement, from the other member.
     Agree {
