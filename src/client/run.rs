@@ -59,6 +59,7 @@ impl App<'_> {
             pins,
             epoch_floor: self.epoch_floors.get(peer).copied().unwrap_or(0),
             kept_key_declined: self.kept_key_declined.contains(peer),
+            reopening: self.reopening_epoch(peer),
         }
     }
 
@@ -70,10 +71,7 @@ impl App<'_> {
     }
 
     fn run_reopens(&self) -> bool {
-        match &self.place {
-            Place::Meeting(run) => self.reopens(run),
-            _ => false,
-        }
+        matches!(&self.place, Place::Meeting(run) if run.reopens_quietly())
     }
 
     /// Ends the run on this side: back to the conversation it was in, or to the lobby.
@@ -266,7 +264,7 @@ impl App<'_> {
                 return Ok(());
             }
         };
-        let within = meeting.new_key;
+        let (within, again) = (meeting.new_key, meeting.reopens_quietly());
         let Some(concluded) = meeting.conclude(&acceptance, &self.keys, self.pins.peer_mut(peer)) else {
             self.desk.warn(&words::acceptance_invalid(peer));
             self.talks.remove(peer);
@@ -277,7 +275,11 @@ impl App<'_> {
         self.kept_key_declined.remove(peer);
         self.epoch_floors.remove(peer);
         self.broken_runs.named(peer);
-        if within { self.continue_under(peer, concluded) } else { self.open_conversation(peer, concluded) }
+        match (within, again) {
+            (true, _) => self.continue_under(peer, concluded),
+            (false, true) => self.reopen_conversation(peer),
+            (false, false) => self.open_conversation(peer, concluded),
+        }
     }
 
     fn say_outcome(&mut self, peer: &Username, meeting: &Meeting, outcome: &Outcome) {

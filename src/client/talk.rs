@@ -28,11 +28,6 @@ impl App<'_> {
         peer: &Username,
         concluded: Concluded,
     ) -> Result<(), ClientError> {
-        if self.is_reopening(peer)
-            && self.talks.get(peer).is_some_and(|talk| talk.epoch() == concluded.key.epoch())
-        {
-            return self.reopen_conversation(peer);
-        }
         self.reopening = None;
         let pins = self.pins.peer(peer);
         let conversation = Conversation::new(self.me.clone(), peer.clone(), concluded, &pins)
@@ -57,7 +52,7 @@ impl App<'_> {
     }
 
     /// After a lost connection: shows what was missed, and goes on where it was.
-    fn reopen_conversation(&mut self, peer: &Username) -> Result<(), ClientError> {
+    pub(super) fn reopen_conversation(&mut self, peer: &Username) -> Result<(), ClientError> {
         self.reopening = None;
         self.place = Place::Talking(peer.clone(), None);
         let last = self.log_end(peer)?.unwrap_or(0);
