@@ -269,8 +269,8 @@ fn a_server_asked_to_stop_tells_its_clients_and_has_everything_stored() {
     let took = asked.elapsed();
     assert!(status.success(), "{status}");
     assert!(took < STOP_TIME, "it took {took:?}");
-    for client in [&alice, &bob] {
-        client.is_warned("the connection to the server was lost");
+    for client in [&mut alice, &mut bob] {
+        client.sees("the connection to the server was lost");
     }
 
     let lines = lines_of(&server, "conversations/carol+dave.txt");
