@@ -53,6 +53,11 @@ pub(super) enum Place {
     Talking(Username, Option<Box<Meeting>>),
 }
 
+/// Whether this takes back an invitation, or an acceptance that the other has not answered.
+fn is_a_no(text: &str) -> bool {
+    matches!(text.trim().to_lowercase().as_str(), "no" | "n")
+}
+
 /// Whether to go on.
 pub(super) enum Flow {
     Continue,
@@ -282,6 +287,9 @@ impl<'a> App<'a> {
                 let peer = peer.clone();
                 self.on_waiting_text(&peer, text)?;
             }
+            Place::Talking(peer, Some(run)) if run.has_accepted() && is_a_no(text) => {
+                self.connection.send(&Request::Withdraw { peer: peer.clone() })?;
+            }
             Place::Talking(peer, _) => {
                 let peer = peer.clone();
                 if text.trim() == "exit" {
@@ -320,7 +328,7 @@ impl<'a> App<'a> {
 
     /// A line while the other side has the word: it can be taken back; a script's line is kept.
     fn on_waiting_text(&mut self, peer: &Username, text: &str) -> Result<(), ClientError> {
-        if matches!(text.trim().to_lowercase().as_str(), "no" | "n" | "exit") {
+        if is_a_no(text) || text.trim().eq_ignore_ascii_case("exit") {
             return self.connection.send(&Request::Withdraw { peer: peer.clone() });
         }
         if self.desk.is_interactive() {
