@@ -30,7 +30,13 @@ fn main() -> ExitCode {
 }
 
 fn run_server(config: ServerConfig, level: LogLevel, format: LogFormat) -> ExitCode {
-    start_log(level, format);
+    let level = match level {
+        LogLevel::Error => tracing::Level::ERROR,
+        LogLevel::Warn => tracing::Level::WARN,
+        LogLevel::Info => tracing::Level::INFO,
+        LogLevel::Debug => tracing::Level::DEBUG,
+    };
+    server::log::start(level, format == LogFormat::Json);
     let ended = server::run(config, &mut |announcement: server::Announcement| {
         let text = cli::announcement(announcement.address, &announcement.fingerprint);
         let mut out = io::stdout().lock();
@@ -40,26 +46,6 @@ fn run_server(config: ServerConfig, level: LogLevel, format: LogFormat) -> ExitC
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => last_words(&error, error.hint(), error.exit_status()),
-    }
-}
-
-fn start_log(level: LogLevel, format: LogFormat) {
-    let level = match level {
-        LogLevel::Error => tracing::Level::ERROR,
-        LogLevel::Warn => tracing::Level::WARN,
-        LogLevel::Info => tracing::Level::INFO,
-        LogLevel::Debug => tracing::Level::DEBUG,
-    };
-    let log = tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_ansi(false)
-        .with_target(false)
-        // A log that cannot be written must not end a thread: the subscriber would panic over it.
-        .log_internal_errors(false)
-        .with_max_level(level);
-    match format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
     }
 }
 

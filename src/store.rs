@@ -213,11 +213,14 @@ pub fn open(path: &Path) -> Result<Option<File>, StoreError> {
     }
 }
 
-/// Opens a file for reading and writing, making it if it is not there; its name is then on the disk too.
+/// Opens a file for reading and writing, making it if it is not there. A name made here is on the disk.
 ///
 /// # Errors
 /// [`StoreError`] when it cannot be opened or made.
 pub fn open_or_create(path: &Path) -> Result<File, StoreError> {
+    if let Some(file) = open(path)? {
+        return Ok(file);
+    }
     let file = options().create(true).open(path).map_err(StoreError::at(Action::Open, path))?;
     sync_folder(parent(path))?;
     Ok(file)

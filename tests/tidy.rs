@@ -14,17 +14,18 @@ use std::{collections::BTreeMap, fs, path::Path};
 use source::{Source, sources};
 
 /// Which modules of the crate each may name, besides itself. Dependencies point one way.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("wire", &[]),
     ("printable", &[]),
     ("crypto", &["wire", "printable"]),
     ("transport", &["wire", "printable", "crypto"]),
+    ("status", &[]),
     ("store", &["wire", "printable", "crypto"]),
-    ("server", &["wire", "printable", "crypto", "transport", "store"]),
-    ("client", &["wire", "printable", "crypto", "transport", "store"]),
-    ("cli", &["wire", "printable", "crypto", "transport", "store", "server", "client"]),
-    ("main", &["wire", "printable", "crypto", "transport", "store", "server", "client", "cli"]),
-    ("lib", &["wire", "printable", "crypto", "transport", "store", "server", "client", "cli"]),
+    ("server", &["wire", "printable", "crypto", "transport", "store", "status"]),
+    ("client", &["wire", "printable", "crypto", "transport", "store", "status"]),
+    ("cli", &["wire", "printable", "crypto", "transport", "store", "status", "server", "client"]),
+    ("main", &["wire", "printable", "crypto", "transport", "store", "status", "server", "client", "cli"]),
+    ("lib", &["wire", "printable", "crypto", "transport", "store", "status", "server", "client", "cli"]),
 ];
 
 /// Which module alone may name a dependency.

@@ -1,7 +1,7 @@
 //! The loop: one person, one connection, one closed enum of events, taken in order.
 //!
-//! This file holds the states and what typed lines mean in each. What the agreement brings is in
-//! `run`, what a conversation brings in `talk`.
+//! This file holds the states and what moves between them. What typed lines mean is in `typed`, what
+//! the agreement brings in `run`, what a conversation brings in `talk`.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -11,16 +11,18 @@ use std::{
 use crossbeam_channel::{RecvTimeoutError, never, select};
 
 use super::{
+    ClientConfig,
     account::LoggedIn,
-    command::{Line, Verify},
     connection::Connection,
     conversation::Conversation,
     desk::Desk,
+    door::Door,
     error::ClientError,
     event::Event,
     home::ServerFolder,
     meeting::Meeting,
     pins::{PeerPins, Pins},
+    reconnect::Reopening,
     run::BrokenRuns,
     terminal::Input,
     words,
@@ -53,11 +55,6 @@ pub(super) enum Place {
     Talking(Username, Option<Box<Meeting>>),
 }
 
-/// Whether this takes back an invitation, or an acceptance that the other has not answered.
-fn is_a_no(text: &str) -> bool {
-    matches!(text.trim().to_lowercase().as_str(), "no" | "n")
-}
-
 /// Whether to go on.
 pub(super) enum Flow {
     Continue,
@@ -77,7 +74,9 @@ enum Wanted {
 pub(super) struct App<'a> {
     pub(super) desk: &'a mut Desk,
     pub(super) folder: &'a ServerFolder,
+    pub(super) door: Door<'a>,
     pub(super) key_file_cost: KdfCost,
+    pub(super) retry_for: Duration,
     pub(super) me: Username,
     pub(super) keys: Unlocked,
     pub(super) connection: Connection,
@@ -85,11 +84,15 @@ pub(super) struct App<'a> {
     pub(super) place: Place,
     /// The open conversation, and closed ones whose last messages are not confirmed yet.
     pub(super) talks: BTreeMap<Username, Conversation>,
+    /// Conversations replaced by newer ones of the same pair before their last messages were confirmed.
+    pub(super) retired: Vec<Conversation>,
+    /// The conversation that a lost connection has closed.
+    pub(super) reopening: Option<Reopening>,
     /// What the server said while an answer was being waited for.
-    deferred: VecDeque<wire::Event>,
+    pub(super) deferred: VecDeque<wire::Event>,
     /// Lines that came when nothing was asked: they answer what is asked next.
-    held: VecDeque<String>,
-    input_ended: bool,
+    pub(super) held: VecDeque<String>,
+    pub(super) input_ended: bool,
     pins_changed_at: Option<Instant>,
     /// When to say that the other has not answered yet.
     pub(super) say_waiting_at: Option<Instant>,
@@ -103,9 +106,10 @@ pub(super) struct App<'a> {
 impl<'a> App<'a> {
     /// Takes over from the account stage.
     pub(super) fn new(
+        config: &ClientConfig,
         desk: &'a mut Desk,
         folder: &'a ServerFolder,
-        key_file_cost: KdfCost,
+        door: Door<'a>,
         logged_in: LoggedIn,
     ) -> Result<Self, ClientError> {
         let LoggedIn { name: me, keys, connection } = logged_in;
@@ -114,13 +118,17 @@ impl<'a> App<'a> {
         Ok(Self {
             desk,
             folder,
-            key_file_cost,
+            door,
+            key_file_cost: config.key_file_cost,
+            retry_for: config.retry_for,
             me,
             keys,
             connection,
             pins,
             place: Place::Lobby,
             talks: BTreeMap::new(),
+            retired: Vec::new(),
+            reopening: None,
             deferred: VecDeque::new(),
             held: VecDeque::new(),
             input_ended: false,
@@ -136,7 +144,14 @@ impl<'a> App<'a> {
     /// Runs until the person leaves or the connection ends.
     pub(super) fn run(mut self) -> Result<(), ClientError> {
         let ended = loop {
-            match self.turn() {
+            let turned = match self.turn() {
+                Err(error) if matches!(error, ClientError::Lost(_) | ClientError::Stopping) => {
+                    self.reconnect(error)
+                }
+                turned => turned,
+            };
+            match turned {
+                Ok(Flow::Continue) if self.input_ended => break self.log_out(),
                 Ok(Flow::Continue) => {}
                 Ok(Flow::End) => break self.log_out(),
                 Err(error) => break Err(error),
@@ -146,7 +161,7 @@ impl<'a> App<'a> {
         if !matches!(ended, Err(ClientError::TakenOver)) {
             self.save_pins()?;
         }
-        for text in self.talks.values().flat_map(Conversation::unconfirmed) {
+        for text in self.retired.iter().chain(self.talks.values()).flat_map(Conversation::unconfirmed) {
             self.desk.warn(&words::fate_unknown(&text));
         }
         ended
@@ -251,127 +266,6 @@ impl<'a> App<'a> {
         Ok(Flow::Continue)
     }
 
-    // What typed lines mean.
-
-    fn on_line(&mut self, typed: &str) -> Result<Flow, ClientError> {
-        match Line::read(typed) {
-            Line::Text(text) => return self.on_text(&text),
-            Line::Quit => return Ok(Flow::End),
-            Line::Help => self.desk.show(words::HELP),
-            Line::Who => self.connection.send(&Request::Who {})?,
-            Line::History(count) => self.show_history(count)?,
-            Line::Verify(what) => self.verify(&what)?,
-            Line::Rekey => self.ask_rekey()?,
-            Line::Passwd => match self.place {
-                Place::Lobby => return self.change_password(),
-                _ => self.desk.show(words::LOBBY_ONLY),
-            },
-            Line::Unknown(line) => {
-                let line = crate::printable::Printable::line(&line).to_string();
-                self.desk.show(&words::unknown_command(&line));
-            }
-        }
-        Ok(Flow::Continue)
-    }
-
-    fn on_text(&mut self, text: &str) -> Result<Flow, ClientError> {
-        match &self.place {
-            Place::Lobby => return self.on_name(text),
-            Place::Meeting(run) if run.is_asking() => self.on_answer(text)?,
-            Place::Talking(_, Some(run)) if run.is_asking() => self.on_answer(text)?,
-            Place::Meeting(run) => {
-                let peer = run.peer.clone();
-                self.on_waiting_text(&peer, text)?;
-            }
-            Place::Waiting(peer) | Place::Inviting(peer) => {
-                let peer = peer.clone();
-                self.on_waiting_text(&peer, text)?;
-            }
-            Place::Talking(peer, Some(run)) if run.has_accepted() && is_a_no(text) => {
-                self.connection.send(&Request::Withdraw { peer: peer.clone() })?;
-            }
-            Place::Talking(peer, _) => {
-                let peer = peer.clone();
-                if text.trim() == "exit" {
-                    self.connection.send(&Request::Leave { peer })?;
-                } else {
-                    self.send_text(&peer, text)?;
-                }
-            }
-        }
-        Ok(Flow::Continue)
-    }
-
-    /// A line in the lobby: a name, or `exit`.
-    fn on_name(&mut self, text: &str) -> Result<Flow, ClientError> {
-        match text.trim() {
-            "exit" => return Ok(Flow::End),
-            "" => return Ok(Flow::Continue),
-            _ => {}
-        }
-        if self.desk.take_stale_draft() {
-            let line = crate::printable::Printable::line(text).to_string();
-            self.desk.show(&words::draft_not_sent(&line));
-            return Ok(Flow::Continue);
-        }
-        match Username::from_typed(text) {
-            Err(error) => self.desk.show(&error.to_string()),
-            Ok(name) if name == self.me => self.desk.show(words::YOURSELF),
-            Ok(name) => {
-                self.broken_runs.named(&name);
-                self.connection.send(&Request::Invite { peer: name.clone(), new_key: false })?;
-                self.place = Place::Inviting(name);
-            }
-        }
-        Ok(Flow::Continue)
-    }
-
-    /// A line while the other side has the word: it can be taken back; a script's line is kept.
-    fn on_waiting_text(&mut self, peer: &Username, text: &str) -> Result<(), ClientError> {
-        if is_a_no(text) || text.trim().eq_ignore_ascii_case("exit") {
-            return self.connection.send(&Request::Withdraw { peer: peer.clone() });
-        }
-        if self.desk.is_interactive() {
-            self.desk.show(&words::not_sent_while_waiting(peer));
-        } else {
-            self.held.push_back(text.to_owned());
-        }
-        Ok(())
-    }
-
-    fn verify(&mut self, what: &Verify) -> Result<(), ClientError> {
-        let talking = match &self.place {
-            Place::Talking(peer, _) => Some(peer.clone()),
-            Place::Meeting(run) => Some(run.peer.clone()),
-            _ => None,
-        };
-        let peer = match what {
-            Verify::Peer(name) => name.clone(),
-            Verify::Current | Verify::Code(_) => match talking {
-                Some(peer) => peer,
-                None => {
-                    self.desk.show(words::OPEN_CONVERSATION_ONLY);
-                    return Ok(());
-                }
-            },
-        };
-        if let Verify::Code(code) = what {
-            return self.verify_by_code(&peer, code);
-        }
-        let pins = self.pins.peer(&peer);
-        let Some(identity) = &pins.identity else {
-            self.desk.show(&words::nothing_known(&peer));
-            return Ok(());
-        };
-        let standing = pins.standing(&identity.key);
-        let own = self.keys.identity.public();
-        self.desk.show(&words::verify_status(&peer, &identity.key, &own, standing));
-        if let Some(conversation) = self.talks.get(&peer) {
-            self.desk.show(&words::verify_with_codes(&peer, conversation.codes().0));
-        }
-        Ok(())
-    }
-
     // What the server says.
 
     fn on_server(&mut self, event: wire::Event) -> Result<(), ClientError> {
@@ -381,13 +275,17 @@ impl<'a> App<'a> {
                 let text = if busy { words::invited_while_busy(&peer) } else { words::invited(&peer) };
                 self.desk.notice(&text);
             }
+            // Only the answer to an invitation: at any other time it would hide a run, or pass for an act
+            // of this person.
             wire::Event::Waiting { peer } => {
-                self.desk.show(&words::peer_is_busy(&peer));
-                self.place = Place::Waiting(peer);
+                if matches!(&self.place, Place::Inviting(named) if *named == peer) {
+                    self.desk.show(&words::peer_is_busy(&peer));
+                    self.place = Place::Waiting(peer);
+                }
             }
             wire::Event::InvitationEnded { peer } => self.on_invitation_ended(&peer),
-            wire::Event::Started { peer, run, role, new_key, kept, last } => {
-                let start = super::meeting::Start { peer, run, role, new_key, kept, last };
+            wire::Event::Started { peer, run, role, new_key, kept } => {
+                let start = super::meeting::Start { peer, run, role, new_key, kept };
                 self.on_started(start)?;
             }
             wire::Event::Agree { peer, run, step } => self.on_step(&peer, run, step)?,
@@ -435,6 +333,10 @@ impl<'a> App<'a> {
         };
         if concerns_invitation {
             self.place = Place::Lobby;
+            if let Some(peer) = peer.as_ref().filter(|peer| self.is_reopening(peer)) {
+                self.desk.notice(&words::reopens_later(peer));
+                return Ok(());
+            }
         } else if code == ErrorCode::NotOpen {
             // It ended on its own before the request arrived, and that was or will be said.
             return Ok(());
@@ -523,6 +425,11 @@ impl<'a> App<'a> {
 
     /// Whether the end of a conversation, or a confirmation, is still to come.
     fn is_unfinished(&self) -> bool {
-        matches!(self.place, Place::Talking(..)) || self.talks.values().any(|talk| !talk.is_settled())
+        matches!(self.place, Place::Talking(..)) || !self.all_settled()
+    }
+
+    /// Whether everything sent is confirmed or refused.
+    pub(super) fn all_settled(&self) -> bool {
+        self.retired.iter().chain(self.talks.values()).all(Conversation::is_settled)
     }
 }

@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use super::{address::ServerAddress, error::ClientError};
 use crate::{
     transport::{Link, TransportError},
-    wire::{self, ErrorCode, FrameError, Frames, PROTOCOL_VERSION, Request, limits},
+    wire::{self, FrameError, Frames, PROTOCOL_VERSION, Request, limits},
 };
 
 /// How long the server may take to answer what needs no person.
@@ -43,7 +43,6 @@ impl Connection {
                 theirs: version,
                 ours: PROTOCOL_VERSION,
             }),
-            wire::Event::Error { code: ErrorCode::Full, .. } => Err(ClientError::Full),
             _ => Err(ClientError::Protocol("it did not greet")),
         }
     }

@@ -94,7 +94,7 @@ impl Desk {
 
     /// Whether the line that just came was begun before the question that it seems to answer.
     pub(super) fn take_stale_draft(&mut self) -> bool {
-        false
+        self.terminal.take_stale_draft()
     }
 
     /// Writes to standard error.

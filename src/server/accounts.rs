@@ -272,6 +272,20 @@ mod tests {
     }
 
     #[test]
+    fn the_key_that_stands_for_unknown_names_lets_nobody_in() {
+        // By the secret of RFC 8032, section 7.1, test 1, over this name and an exporter of zeros.
+        let signature =
+            "zi0ZuOIIIVrwHgrEXTzkGCoc4RiLiYexe0ykjnnd37FodzCEBqv3bwws4Y8ZpCn2fOaoA8VxFLkkEJIIbQRjAw==";
+        let signature = Bytes::try_from(signature).unwrap();
+        assert!(login::verify_login(&NOBODYS_KEY, &name("nobody"), &[0; 32], &signature));
+        let folder = tempfile::tempdir().unwrap();
+        let accounts = Accounts::load(folder.path()).unwrap();
+        assert!(!accounts.verify_login(&name("nobody"), &[0; 32], &signature));
+        accounts.register(&name("nobody"), NOBODYS_KEY).unwrap();
+        assert!(accounts.verify_login(&name("nobody"), &[0; 32], &signature));
+    }
+
+    #[test]
     fn a_damaged_file_is_never_taken_for_an_empty_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(ACCOUNTS_FILE);

@@ -18,6 +18,7 @@ use tracing::error;
 
 use super::{
     conversation_log::{Log, LogError},
+    error::Chain,
     limits::COMMITS_WAITING_MAX,
     outgoing::{Outgoing, Touched},
 };
@@ -57,7 +58,7 @@ impl Committer {
         let thread = thread::Builder::new().name("committer".to_owned());
         let thread = thread.spawn(move || {
             if let Err(reason) = run(&waiting) {
-                error!(%reason, "the disk did not take what was written: stopping");
+                error!(reason = %Chain(&reason), "the disk did not take what was written: stopping");
                 let _ = failed.send(reason);
             }
         })?;

@@ -16,6 +16,7 @@ use tracing::{debug, error, info};
 
 use super::{
     accounts::AccountError,
+    error::Chain,
     hall::Hall,
     limits::{ANSWERS_BYTES_MAX, WRONG_LOGIN_DELAY_MAX, WRONG_LOGIN_DELAY_MIN, WRONG_LOGINS_MAX},
     outgoing::{Outgoing, Outlet},
@@ -80,12 +81,12 @@ pub(super) fn serve(hall: &Arc<Hall>, link: &Link, number: u64, login_deadline: 
         Ok(guest) => {
             info!(connection = number, name = %guest.caller.name, "logged in");
             let end = visit.requests(&mut frames, &guest);
-            info!(connection = number, name = %guest.caller.name, reason = %end, "left");
+            info!(connection = number, name = %guest.caller.name, reason = %Chain(&end), "left");
             drop(guest);
             end
         }
         Err(end) => {
-            debug!(connection = number, reason = %end, "ended before login");
+            debug!(connection = number, reason = %Chain(&end), "ended before login");
             end
         }
     };
@@ -177,7 +178,7 @@ impl Visit<'_> {
             }
             Err(AccountError::Taken | AccountError::OtherKey) => Err(ErrorCode::NameTaken),
             Err(AccountError::Store(reason)) => {
-                error!(%reason, cause = %reason.source, "an account could not be stored");
+                error!(reason = %Chain(&*reason), "an account could not be stored");
                 Err(ErrorCode::Storage)
             }
         }

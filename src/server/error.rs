@@ -1,8 +1,8 @@
 //! Why the server does not start, or stopped: in words for the person who runs it.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{error::Error, fmt, io, net::SocketAddr, path::PathBuf};
 
-use thiserror::Error;
+use thiserror::Error as ThisError;
 
 use super::{conversation_log::LogError, json_file::JsonFileError};
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Why the server does not start, or stopped. The system's own reason, where there is one, is the `source()`.
-#[derive(Debug, Error)]
+#[derive(Debug, ThisError)]
 pub enum ServerError {
     /// Something else listens there.
     #[error("{address} is taken by another program")]
@@ -67,7 +67,7 @@ pub enum ServerError {
     #[error("stopped: the disk did not take what was written")]
     DiskFailed {
         /// Which file, and why.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The certificate or its key is of no use.
     #[error("the certificate {certificate:?} cannot be used with the key {key:?}")]
@@ -148,6 +148,21 @@ impl ServerError {
     }
 }
 
+/// An error with its causes, for one line of the log.
+pub(super) struct Chain<'a>(pub(super) &'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(out, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
 impl From<JsonFileError> for ServerError {
     fn from(error: JsonFileError) -> Self {
         match error {
@@ -161,7 +176,7 @@ impl From<JsonFileError> for ServerError {
 
 impl From<LogError> for ServerError {
     fn from(error: LogError) -> Self {
-        let source: Box<dyn std::error::Error + Send + Sync> = match error {
+        let source: Box<dyn Error + Send + Sync> = match error {
             LogError::Store(error) => Box::new(error),
             other => Box::new(other),
         };

@@ -12,6 +12,7 @@ use super::{
     accounts::Accounts,
     commit::Committer,
     conversation_log::LogError,
+    error::Chain,
     keyring::{Kept, Keyring, NewKey},
     logs::Logs,
     outgoing::Touched,
@@ -39,7 +40,7 @@ impl Hall {
             match self.facts(&start.members) {
                 Ok(facts) => self.registry.announce(&start, facts, &mut effects),
                 Err(reason) => {
-                    error!(%reason, "a conversation cannot begin");
+                    error!(reason = %Chain(&reason), "a conversation cannot begin");
                     self.registry.abandon(&start);
                 }
             }
@@ -51,10 +52,11 @@ impl Hall {
     fn facts(&self, members: &Members) -> Result<Facts, LogError> {
         let [initiator, responder] = members.both();
         let pair = Pair::new(initiator, responder).map_err(|_| LogError::NotAMember)?;
+        // A conversation whose log cannot be read does not begin.
+        self.logs.get(&pair).last()?;
         Ok(Facts {
             initiator_kept: self.keyring.newest(&pair, initiator),
             responder_kept: self.keyring.newest(&pair, responder),
-            last: self.logs.get(&pair).last()?,
         })
     }
 
@@ -73,7 +75,7 @@ impl Hall {
         let keys: Vec<NewKey> = batch.iter().filter_map(|settled| new_key(settled).ok().flatten()).collect();
         let stored = if keys.is_empty() { Ok(Vec::new()) } else { self.keyring.store(&keys) };
         if let Err(reason) = &stored {
-            error!(%reason, cause = %reason.source, "new keys could not be stored");
+            error!(reason = %Chain(reason), "new keys could not be stored");
         }
         let mut stored = stored.map(Vec::into_iter);
         let mut effects = Effects::default();

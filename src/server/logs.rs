@@ -10,7 +10,7 @@ use std::{
 use parking_lot::Mutex;
 use tracing::warn;
 
-use super::conversation_log::{Log, mend};
+use super::{conversation_log::Log, log_file::mend};
 use crate::{
     store::{self, Action, StoreError},
     wire::Pair,
@@ -48,6 +48,8 @@ impl Logs {
     pub(super) fn open(data: &Path, open_max: usize) -> Result<(Self, Found), StoreError> {
         let folder = data.join(LOGS_FOLDER);
         store::create_folder(&folder)?;
+        // A server that was killed may have made a log whose name is not on the disk yet.
+        store::sync_folder(&folder)?;
         let mut found = Found::default();
         for file in fs::read_dir(&folder).map_err(StoreError::at(Action::Read, &folder))? {
             let path = file.map_err(StoreError::at(Action::Read, &folder))?.path();

@@ -3,7 +3,7 @@
 //! In reading order:
 //!
 //! - `accounts`, `keyring` (over `json_file`): the two dictionaries;
-//! - `log_line`, `conversation_log`, `logs`, `commit`: the conversations, and when they are stored;
+//! - `log_line`, `log_file`, `conversation_log`, `logs`, `commit`: the conversations, and when they are stored;
 //! - `registry`, `rendezvous`, `hall`: who is where, two answers and one outcome, and what joins them;
 //! - `outgoing`, `requests`, `connection`, `listener`: one client, and all of them;
 //! - here: start and stop.
@@ -38,6 +38,8 @@ mod json_file;
 mod keyring;
 pub mod limits;
 mod listener;
+pub mod log;
+mod log_file;
 mod log_line;
 mod logs;
 mod outgoing;

@@ -6,12 +6,12 @@
 //! needs, when the lock is free again: see [`Effects`].
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use super::{
     outgoing::{Outgoing, Touched},
@@ -19,11 +19,15 @@ use super::{
 };
 use crate::wire::{Agreement, ErrorCode, Event, Username, limits::WHO_NAMES_MAX};
 
+mod gate;
 mod place;
 mod runs;
+mod state;
 
-use place::{Part, Place};
+pub(super) use gate::Gate;
+use place::Place;
 pub(super) use runs::{Facts, Verdict};
+use state::{Session, State, because};
 
 /// A logged-in connection, as it names itself in every call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,58 +63,10 @@ pub(super) struct Start {
     pub(super) new_key: bool,
 }
 
-/// Held while a connection stores something. Closed, nothing more of that connection is stored.
-#[derive(Debug, Default)]
-pub(super) struct Gate(Mutex<Passage>);
-
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Passage {
-    #[default]
-    Open,
-    Closed,
-}
-
-/// The right to store, while it is held.
-pub(super) struct Passing<'a> {
-    _open: MutexGuard<'a, Passage>,
-}
-
-impl Gate {
-    /// The right to store; `None` once closed.
-    pub(super) fn enter(&self) -> Option<Passing<'_>> {
-        let open = self.0.lock();
-        (*open == Passage::Open).then_some(Passing { _open: open })
-    }
-
-    /// Waits for what is being stored, and lets nothing more through.
-    fn close(&self) {
-        *self.0.lock() = Passage::Closed;
-    }
-}
-
 /// Everyone who is logged in.
 #[derive(Debug)]
 pub(super) struct Registry {
     state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    sessions: BTreeMap<Username, Session>,
-    /// Who waits for whom: the invited name's inviters, first come first. Invariant: exactly those
-    /// whose place is [`Place::Waiting`] on that name; no queue is empty.
-    waiting: HashMap<Username, VecDeque<Username>>,
-    rendezvous: Arc<Rendezvous>,
-    answer_timeout: Duration,
-    last_run: u64,
-    stopping: bool,
-}
-
-#[derive(Debug)]
-struct Session {
-    outgoing: Outgoing,
-    gate: Arc<Gate>,
-    place: Place,
 }
 
 impl Registry {
@@ -226,9 +182,8 @@ impl Registry {
             && on == peer
         {
             state.stop_waiting(&caller.name, peer, effects);
-            // The answer: until it comes, the client cannot know whether the run began first.
             state.say(&caller.name, &Event::InvitationEnded { peer: peer.clone() }, effects);
-            state.to_lobby(&caller.name, effects);
+            state.back_to_lobby(&caller.name, effects);
             return Ok(());
         }
         let part = session.place.part().filter(|part| part.peer == *peer);
@@ -325,168 +280,6 @@ impl Registry {
             session.outgoing.say(&Event::Stopping {});
             effects.touched.add(&session.outgoing);
         }
-    }
-}
-
-fn because<T>(code: ErrorCode) -> Result<T, Refusal> {
-    Err(Refusal::Because(code))
-}
-
-impl State {
-    /// The caller's session, if it is the account's current one.
-    fn current(&self, caller: &Caller) -> Result<&Session, Refusal> {
-        let session = self.sessions.get(&caller.name);
-        session.filter(|session| session.outgoing.connection == caller.connection).ok_or(Refusal::Gone)
-    }
-
-    /// The caller's part in that run with that peer.
-    fn part(&self, caller: &Caller, peer: &Username, run: u64) -> Result<&Part, Refusal> {
-        let part = self.current(caller)?.place.part();
-        let part = part.filter(|part| part.run == run && part.peer == *peer && part.told);
-        part.ok_or(Refusal::Because(ErrorCode::NotOpen))
-    }
-
-    /// Queues an event for a connected user.
-    fn say(&self, name: &Username, event: &Event, effects: &mut Effects) {
-        if let Some(session) = self.sessions.get(name) {
-            session.outgoing.say(event);
-            effects.touched.add(&session.outgoing);
-        }
-    }
-
-    /// The invitation of someone in the lobby.
-    fn invite(&mut self, name: &Username, peer: &Username, effects: &mut Effects) -> Result<(), Refusal> {
-        let Some(other) = self.sessions.get(peer) else { return because(ErrorCode::NotConnected) };
-        match &other.place {
-            Place::Waiting { on } if on == name => {
-                self.stop_waiting_quietly(peer, name);
-                self.begin(peer, name, false, effects);
-            }
-            Place::Lobby => {
-                self.say(peer, &Event::Invited { peer: name.clone() }, effects);
-                self.begin(name, peer, false, effects);
-            }
-            Place::Waiting { .. } | Place::Meeting { .. } | Place::Talking { .. } => {
-                self.set_place(name, Place::Waiting { on: peer.clone() });
-                self.waiting.entry(peer.clone()).or_default().push_back(name.clone());
-                self.say(name, &Event::Waiting { peer: peer.clone() }, effects);
-                self.say(peer, &Event::Invited { peer: name.clone() }, effects);
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes a user out, and tells everyone whom it concerns. Presence changes at once; a run's
-    /// outcome follows from the settler.
-    fn remove(&mut self, name: &Username, effects: &mut Effects) -> Option<Session> {
-        let session = self.sessions.remove(name)?;
-        match &session.place {
-            Place::Lobby => {}
-            Place::Waiting { on } => self.stop_waiting(name, on, effects),
-            Place::Meeting { part, .. } => self.lose(part.run, name),
-            Place::Talking { peer, rekey } => {
-                self.close_for(peer, name, name, true, effects);
-                if let Some(part) = rekey {
-                    self.lose(part.run, name);
-                }
-                self.draw(peer, effects);
-            }
-        }
-        for inviter in self.waiting.remove(name).unwrap_or_default() {
-            let code = ErrorCode::NotConnected;
-            self.say(&inviter, &Event::Error { code, peer: Some(name.clone()) }, effects);
-            self.to_lobby(&inviter, effects);
-        }
-        Some(session)
-    }
-
-    fn lose(&self, run: u64, by: &Username) {
-        // A run that was decided before keeps its outcome.
-        let _ = self.rendezvous.end(run, Decision::Lost { by: by.clone() });
-    }
-
-    /// The invitation of `name` to `on` waits no longer, and `on` is told.
-    fn stop_waiting(&mut self, name: &Username, on: &Username, effects: &mut Effects) {
-        self.stop_waiting_quietly(name, on);
-        self.say(on, &Event::InvitationEnded { peer: name.clone() }, effects);
-    }
-
-    fn stop_waiting_quietly(&mut self, name: &Username, on: &Username) {
-        if let Some(queue) = self.waiting.get_mut(on) {
-            queue.retain(|inviter| inviter != name);
-            if queue.is_empty() {
-                self.waiting.remove(on);
-            }
-        }
-    }
-
-    /// The conversation of `name` with `peer` is over: `name` is told, and is in the lobby, or still in
-    /// the run that was going on within the conversation.
-    fn close_for(
-        &mut self,
-        name: &Username,
-        peer: &Username,
-        by: &Username,
-        lost: bool,
-        effects: &mut Effects,
-    ) {
-        let closed = Event::Closed { peer: peer.clone(), by: by.clone(), lost };
-        self.say(name, &closed, effects);
-        if let Some(session) = self.sessions.get_mut(name) {
-            session.place = match std::mem::replace(&mut session.place, Place::Lobby) {
-                Place::Talking { rekey: Some(part), .. } => Place::Meeting { part, closed: true },
-                _ => Place::Lobby,
-            };
-        }
-    }
-
-    fn end_part(&self, name: &Username, decision: Decision) {
-        if let Some(part) = self.sessions.get(name).and_then(|session| session.place.part()) {
-            let _ = self.rendezvous.end(part.run, decision);
-        }
-    }
-
-    fn set_place(&mut self, name: &Username, place: Place) {
-        if let Some(session) = self.sessions.get_mut(name) {
-            session.place = place;
-        }
-    }
-
-    /// Back in the lobby, where the first invitation that waits begins.
-    fn to_lobby(&mut self, name: &Username, effects: &mut Effects) {
-        self.set_place(name, Place::Lobby);
-        self.draw(name, effects);
-    }
-
-    /// Begins the first invitation that waits for someone who is in the lobby.
-    fn draw(&mut self, name: &Username, effects: &mut Effects) {
-        if !self.sessions.get(name).is_some_and(|session| matches!(session.place, Place::Lobby)) {
-            return;
-        }
-        if let Some(inviter) = self.waiting.get(name).and_then(|queue| queue.front()).cloned() {
-            self.stop_waiting_quietly(&inviter, name);
-            self.begin(&inviter, name, false, effects);
-        }
-    }
-
-    /// Both are in a run from now on, which they are told by [`Registry::announce`].
-    fn begin(&mut self, initiator: &Username, responder: &Username, new_key: bool, effects: &mut Effects) {
-        self.last_run += 1;
-        let run = self.last_run;
-        let members = Members { initiator: initiator.clone(), responder: responder.clone() };
-        self.rendezvous.begin(run, members.clone(), Instant::now() + self.answer_timeout);
-        for (name, part) in [
-            (initiator, Part::initiator(run, responder.clone())),
-            (responder, Part::responder(run, initiator.clone())),
-        ] {
-            if let Some(session) = self.sessions.get_mut(name) {
-                session.place = match std::mem::replace(&mut session.place, Place::Lobby) {
-                    Place::Talking { peer, .. } if new_key => Place::Talking { peer, rekey: Some(part) },
-                    _ => Place::Meeting { part, closed: false },
-                };
-            }
-        }
-        effects.starts.push(Start { run, members, new_key });
     }
 }
 

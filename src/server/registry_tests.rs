@@ -316,7 +316,8 @@ fn what_both_accepted_must_be_one_key_above_the_last() {
         assert_eq!(matches!(bob.sees_the_outcome(), Outcome::Agreed { .. }), agreed);
         if agreed {
             bob.leaves("alice");
-            (alice.sees(), bob.sees());
+            alice.sees();
+            bob.sees();
         } else {
             assert_eq!(outcome, Outcome::Mismatch {});
         }

@@ -304,6 +304,37 @@ mod tests {
         });
     }
 
+    /// The CPU time of a thread of this process, in clock ticks (proc(5), stat, fields 14 and 15).
+    #[cfg(target_os = "linux")]
+    fn ticks(thread: &str) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{thread}/stat")).unwrap();
+        let after_name = stat.rsplit_once(')').unwrap().1;
+        after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn waiting_for_two_people_costs_no_cpu() {
+        let rendezvous = Rendezvous::default();
+        rendezvous.begin(1, members(), Instant::now() + Duration::from_secs(600));
+        rendezvous.answer(1, &name("alice"), acceptance(1)).unwrap();
+        let (told, tell) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let link = std::fs::read_link("/proc/thread-self").unwrap();
+                told.send(link.to_str().unwrap().to_owned()).unwrap();
+                while rendezvous.wait().is_some() {}
+            });
+            let settler = tell.recv().unwrap();
+            let before = ticks(&settler);
+            std::thread::sleep(Duration::from_secs(1));
+            let spent = ticks(&settler) - before;
+            rendezvous.stop();
+            // A loop that asks again and again takes all of a second's hundred.
+            assert!(spent <= 5, "{spent} ticks in a second of waiting");
+        });
+    }
+
     #[derive(Debug, Clone)]
     enum Step {
         Accept(bool),

@@ -8,6 +8,7 @@ use super::{
     accounts::AccountError,
     commit::Durable,
     conversation_log::LogError,
+    error::Chain,
     hall::Hall,
     outgoing::{self, Outgoing},
     registry::{Caller, Effects, Gate, Refusal},
@@ -142,7 +143,7 @@ impl Desk {
                 self.refuse(None, ErrorCode::WrongUsernameOrPassword)
             }
             Err(AccountError::Store(reason)) => {
-                error!(%reason, cause = %reason.source, "a login key could not be stored");
+                error!(reason = %Chain(&*reason), "a login key could not be stored");
                 self.refuse(None, ErrorCode::Storage)
             }
         }
@@ -230,7 +231,7 @@ fn code_of(reason: &LogError, pair: &Pair) -> ErrorCode {
             ErrorCode::Storage
         }
         LogError::Store(cause) => {
-            error!(%pair, %reason, cause = %cause.source, "a conversation's log failed");
+            error!(%pair, reason = %Chain(cause), "a conversation's log failed");
             ErrorCode::Storage
         }
     }

@@ -12,8 +12,13 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rustyline::{
-    ColorMode, Config, Editor, ExternalPrinter, Helper, completion::Completer, error::ReadlineError,
-    highlight::Highlighter, hint::Hinter, history::MemHistory, validate::Validator,
+    ColorMode, Config, Editor, ExternalPrinter, Helper,
+    completion::Completer,
+    error::ReadlineError,
+    highlight::{CmdKind, Highlighter},
+    hint::Hinter,
+    history::MemHistory,
+    validate::Validator,
 };
 
 use super::{
@@ -77,6 +82,10 @@ impl LineEditor {
 
     pub(super) fn ask(&self, question: &str) {
         self.want(self.screen.ask(Some(question)));
+    }
+
+    pub(super) fn take_stale_draft(&self) -> bool {
+        self.screen.take_stale_draft()
     }
 
     pub(super) fn listen(&self) {
@@ -228,6 +237,17 @@ struct AboveThePrompt {
 }
 
 impl Highlighter for AboveThePrompt {
+    fn highlight<'l>(&self, line: &'l str, _pos: usize) -> Cow<'l, str> {
+        self.screen.draft_is(line);
+        Cow::Borrowed(line)
+    }
+
+    /// Called for every key, also where the line is not drawn anew.
+    fn highlight_char(&self, line: &str, _pos: usize, _kind: CmdKind) -> bool {
+        self.screen.draft_is(line);
+        false
+    }
+
     fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _default: bool) -> Cow<'b, str> {
         let above = self.screen.drawing();
         if above.is_empty() { Cow::Borrowed(prompt) } else { Cow::Owned(above + prompt) }

@@ -126,6 +126,15 @@ impl Terminal {
         }
     }
 
+    /// Whether the line that was delivered last was begun before the question changed that it seems to answer: it was
+    /// meant for something else. Asking takes the answer away. Plain lines are never begun early: they are pulled.
+    pub fn take_stale_draft(&mut self) -> bool {
+        match &self.kind {
+            Kind::Plain(_) => false,
+            Kind::Editor(editor) => editor.take_stale_draft(),
+        }
+    }
+
     /// Asks for one line with no question: in a conversation what is typed is sent.
     pub fn listen(&mut self) {
         match &mut self.kind {

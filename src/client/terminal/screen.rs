@@ -56,6 +56,10 @@ struct State {
     /// A hidden line is to be asked for after the visible one that is outstanding.
     secret_next: bool,
     conversational: bool,
+    /// Something stands in the line being typed.
+    draft: bool,
+    /// It stood there when the question changed.
+    draft_is_stale: bool,
     gone: bool,
 }
 
@@ -93,6 +97,8 @@ impl Screen {
             question: None,
             secret_next: false,
             conversational: false,
+            draft: false,
+            draft_is_stale: false,
             gone: false,
         };
         Self { state: Mutex::new(state), drawn: Condvar::new(), deliver }
@@ -147,11 +153,15 @@ impl Screen {
                 let remember = state.conversational || question.is_none();
                 state.question = question.map(str::to_owned);
                 (state.begun, state.drawings, state.drew) = (false, 0, false);
+                (state.draft, state.draft_is_stale) = (false, false);
                 state.stage = Stage::Editing;
                 Some(Wanted::Line { prompt, remember })
             }
             Stage::Editing => {
                 state.secret_next = false;
+                if changed {
+                    state.draft_is_stale = state.draft;
+                }
                 if let Some(question) = question.filter(|_| changed) {
                     self.put(state, &as_line(question));
                 }
@@ -252,6 +262,16 @@ impl Screen {
     /// Whether nothing is asked or shown any more.
     pub(super) fn is_closed(&self) -> bool {
         self.state.lock().stage == Stage::Closed
+    }
+
+    /// What stands in the line being typed.
+    pub(super) fn draft_is(&self, line: &str) {
+        self.state.lock().draft = !line.is_empty();
+    }
+
+    /// Whether the line that ended was begun before its question; told once.
+    pub(super) fn take_stale_draft(&self) -> bool {
+        std::mem::take(&mut self.state.lock().draft_is_stale)
     }
 
     /// Whether the editor may be running.

@@ -1,8 +1,8 @@
 //! The beginning and the end of a run, as its members are told of them.
 
-use super::{Effects, Place, Registry, Start, State};
+use super::{Effects, Registry, Start, place::Place, state::State};
 use crate::{
-    server::rendezvous::Members,
+    server::rendezvous::{Decision, Members},
     wire::{Bytes, ErrorCode, Event, KeptKey, Outcome, Role, Username},
 };
 
@@ -13,8 +13,6 @@ pub(in crate::server) struct Facts {
     pub(in crate::server) initiator_kept: Option<KeptKey>,
     /// The responder's.
     pub(in crate::server) responder_kept: Option<KeptKey>,
-    /// The number of the last entry of the pair's log.
-    pub(in crate::server) last: u64,
 }
 
 /// How a run ended, after everything that had to be stored was stored or not.
@@ -61,8 +59,8 @@ impl Registry {
             let Some(part) = session.place.part_mut() else { continue };
             part.told = true;
             let (peer, role) = (part.peer.clone(), part.role);
-            let (run, new_key, last) = (start.run, start.new_key, facts.last);
-            session.outgoing.say(&Event::Started { peer, run, role, new_key, kept, last });
+            let (run, new_key) = (start.run, start.new_key);
+            session.outgoing.say(&Event::Started { peer, run, role, new_key, kept });
             effects.touched.add(&session.outgoing);
         }
     }
@@ -70,7 +68,7 @@ impl Registry {
     /// A run that cannot begin, because its facts could not be read: it ends before it was told.
     pub(in crate::server) fn abandon(&self, start: &Start) {
         let state = self.state.lock();
-        let decision = crate::server::rendezvous::Decision::TimedOut;
+        let decision = Decision::TimedOut;
         // Whatever ended it before says the same to its members: it never began.
         let _ = state.rendezvous.end(start.run, decision);
     }

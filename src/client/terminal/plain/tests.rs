@@ -1,3 +1,5 @@
+//! Plain lines, over pipes and in memory.
+
 use std::{
     io::{PipeWriter, pipe},
     time::Duration,

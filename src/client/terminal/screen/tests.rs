@@ -1,3 +1,5 @@
+//! The screen, with the editor played by the tests.
+
 use std::{io, sync::Arc, thread};
 
 use crossbeam_channel::{Receiver, bounded};

@@ -1,0 +1,144 @@
+//! What a typed line means, wherever the person is.
+
+use super::{
+    app::{App, Flow, Place},
+    command::{Line, Verify},
+    error::ClientError,
+    words,
+};
+use crate::{
+    printable::Printable,
+    wire::{Request, Username},
+};
+
+/// Whether this takes back an invitation, or an acceptance that the other has not answered.
+fn is_a_no(text: &str) -> bool {
+    matches!(text.trim().to_lowercase().as_str(), "no" | "n")
+}
+
+impl App<'_> {
+    pub(super) fn on_line(&mut self, typed: &str) -> Result<Flow, ClientError> {
+        match Line::read(typed) {
+            Line::Text(text) => return self.on_text(&text),
+            Line::Quit => return Ok(Flow::End),
+            Line::Help => self.desk.show(words::HELP),
+            Line::Who => self.connection.send(&Request::Who {})?,
+            Line::History(count) => self.show_history(count)?,
+            Line::Verify(what) => self.verify(&what)?,
+            Line::Rekey => self.ask_rekey()?,
+            Line::Passwd => match self.place {
+                Place::Lobby => return self.change_password(),
+                _ => self.desk.show(words::LOBBY_ONLY),
+            },
+            Line::Unknown(line) => {
+                let line = Printable::line(&line).to_string();
+                self.desk.show(&words::unknown_command(&line));
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn on_text(&mut self, text: &str) -> Result<Flow, ClientError> {
+        // Begun before the question that it seems to answer: a message is no name, and no consent.
+        let stale = self.desk.take_stale_draft();
+        match &self.place {
+            Place::Lobby if stale && text.trim() != "exit" => {
+                self.desk.show(&words::draft_not_sent(Printable::line(text).as_str()));
+            }
+            Place::Lobby => return self.on_name(text),
+            Place::Talking(_, Some(run)) if run.is_asking() && !stale => self.on_answer(text)?,
+            Place::Meeting(run) if run.is_asking() => {
+                if stale {
+                    self.desk.show(words::DRAFT_NOT_TAKEN);
+                } else {
+                    self.on_answer(text)?;
+                }
+            }
+            Place::Meeting(run) => {
+                let peer = run.peer.clone();
+                self.on_waiting_text(&peer, text)?;
+            }
+            Place::Waiting(peer) | Place::Inviting(peer) => {
+                let peer = peer.clone();
+                self.on_waiting_text(&peer, text)?;
+            }
+            Place::Talking(peer, Some(run)) if run.has_accepted() && is_a_no(text) => {
+                self.connection.send(&Request::Withdraw { peer: peer.clone() })?;
+            }
+            Place::Talking(peer, _) => {
+                let peer = peer.clone();
+                if text.trim() == "exit" {
+                    self.connection.send(&Request::Leave { peer })?;
+                } else {
+                    self.send_text(&peer, text)?;
+                }
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// A line in the lobby: a name, or `exit`.
+    fn on_name(&mut self, text: &str) -> Result<Flow, ClientError> {
+        match text.trim() {
+            "exit" => return Ok(Flow::End),
+            "" => return Ok(Flow::Continue),
+            _ => {}
+        }
+        match Username::from_typed(text) {
+            Err(error) => self.desk.show(&error.to_string()),
+            Ok(name) if name == self.me => self.desk.show(words::YOURSELF),
+            Ok(name) => {
+                self.broken_runs.named(&name);
+                self.connection.send(&Request::Invite { peer: name.clone(), new_key: false })?;
+                self.place = Place::Inviting(name);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// A line while the other side has the word: it can be taken back; a script's line is kept.
+    fn on_waiting_text(&mut self, peer: &Username, text: &str) -> Result<(), ClientError> {
+        if is_a_no(text) || text.trim().eq_ignore_ascii_case("exit") {
+            return self.connection.send(&Request::Withdraw { peer: peer.clone() });
+        }
+        if self.desk.is_interactive() {
+            self.desk.show(&words::not_sent_while_waiting(peer));
+        } else {
+            self.held.push_back(text.to_owned());
+        }
+        Ok(())
+    }
+
+    fn verify(&mut self, what: &Verify) -> Result<(), ClientError> {
+        let talking = match &self.place {
+            Place::Talking(peer, _) => Some(peer.clone()),
+            Place::Meeting(run) => Some(run.peer.clone()),
+            _ => None,
+        };
+        let peer = match what {
+            Verify::Peer(name) => name.clone(),
+            Verify::Current | Verify::Code(_) => match talking {
+                Some(peer) => peer,
+                None => {
+                    self.desk.show(words::OPEN_CONVERSATION_ONLY);
+                    return Ok(());
+                }
+            },
+        };
+        if let Verify::Code(code) = what {
+            return self.verify_by_code(&peer, code);
+        }
+        let pins = self.pins.peer(&peer);
+        let Some(identity) = &pins.identity else {
+            self.desk.show(&words::nothing_known(&peer));
+            return Ok(());
+        };
+        let standing = pins.standing(&identity.key);
+        let own = self.keys.identity.public();
+        self.desk.show(&words::verify_status(&peer, &identity.key, &own, standing));
+        if let Some(conversation) = self.talks.get(&peer) {
+            self.desk.show(&words::verify_with_codes(&peer, conversation.codes().0));
+        }
+        Ok(())
+    }
+}
