@@ -114,6 +114,8 @@ pub(super) struct Meeting {
     pair: Pair,
     /// The kept key that the server shows, when it is one to go on with, and the peer's identity in it.
     kept: Option<(ConversationKey, Bytes<32>)>,
+    /// The epoch of a kept key that the server shows and that is not one to go on with.
+    unusable_epoch: u32,
     /// The peer's identity of the kept key that this run goes on with.
     kept_identity: Option<Bytes<32>>,
     stage: Stage,
@@ -144,6 +146,7 @@ impl Meeting {
             role: start.role,
             pair,
             kept: None,
+            unusable_epoch: 0,
             kept_identity: None,
             stage: Stage::Awaiting,
             notices: Vec::new(),
@@ -171,6 +174,7 @@ impl Meeting {
             }
             return;
         };
+        self.unusable_epoch = shown.epoch;
         if let Some(epoch) = proven.filter(|epoch| shown.epoch < *epoch) {
             self.notices.push(words::kept_key_rolled_back(peer, shown.epoch, epoch));
             return;
@@ -209,7 +213,9 @@ impl Meeting {
             }
             kept => {
                 let kept_epoch = kept.map_or(0, |(key, _)| key.epoch());
-                let floor = known.epoch_floor.min(known.pins.highest_used().saturating_add(EPOCH_STEP_MAX));
+                // What others say may raise the number, but not use the numbers up.
+                let said = known.epoch_floor.max(self.unusable_epoch);
+                let floor = said.min(known.pins.highest_used().saturating_add(EPOCH_STEP_MAX));
                 let highest = known.pins.highest_used().max(kept_epoch).max(floor);
                 let Some(epoch) = highest.checked_add(1) else {
                     return Progress::Fail(None, words::EPOCHS_EXHAUSTED.into());
