@@ -148,7 +148,7 @@ fn log_in(folder: &ServerFolder, door: &mut Door<'_>, desk: &mut Desk) -> Result
         Ok(key_files) => key_files,
         Err(error @ (HomeError::NoKeyFile { .. } | HomeError::KeyFile { .. })) => {
             let error = ClientError::Home(error);
-            desk.show(&words::with_hint(&error.to_string(), error.hint().as_deref()));
+            desk.show(&words::with_hint(&words::with_causes(&error), error.hint().as_deref()));
             return Ok(Try::Again);
         }
         Err(error) => return Err(error.into()),

@@ -275,9 +275,13 @@ impl<'a> App<'a> {
                 let text = if busy { words::invited_while_busy(&peer) } else { words::invited(&peer) };
                 self.desk.notice(&text);
             }
+            // Only the answer to an invitation: at any other time it would hide a run, or pass for an act
+            // of this person.
             wire::Event::Waiting { peer } => {
-                self.desk.show(&words::peer_is_busy(&peer));
-                self.place = Place::Waiting(peer);
+                if matches!(&self.place, Place::Inviting(named) if *named == peer) {
+                    self.desk.show(&words::peer_is_busy(&peer));
+                    self.place = Place::Waiting(peer);
+                }
             }
             wire::Event::InvitationEnded { peer } => self.on_invitation_ended(&peer),
             wire::Event::Started { peer, run, role, new_key, kept } => {

@@ -33,6 +33,8 @@ pub(super) struct Known<'a> {
     pub(super) epoch_floor: u32,
     /// The peer said that it knows another kept key than the server shows.
     pub(super) kept_key_declined: bool,
+    /// A lost connection closed the conversation with this peer a moment ago, under this epoch.
+    pub(super) reopening: Option<u32>,
 }
 
 /// How a run begins, as the server says.
@@ -121,6 +123,8 @@ pub(super) struct Meeting {
     replied: bool,
     /// unless its person has answered.
     answered: bool,
+    we_reopen: bool,
+    peer_reopens: bool,
 }
 
 impl Meeting {
@@ -146,6 +150,8 @@ impl Meeting {
             wrong_codes: 0,
             replied: false,
             answered: false,
+            we_reopen: false,
+            peer_reopens: false,
         };
         meeting.judge_kept(start.kept, known);
         let progress = match start.role {
@@ -192,7 +198,8 @@ impl Meeting {
         match self.kept.take() {
             Some((key, identity)) if !wants_new => {
                 self.kept_identity = Some(identity);
-                match resume::resume(&self.members, key, last_seen(known.pins)) {
+                let reopens = self.reopens(key.epoch(), known);
+                match resume::resume(&self.members, key, last_seen(known.pins), reopens) {
                     Ok((resuming, step)) => {
                         self.stage = Stage::Resuming(Box::new(resuming));
                         Progress::Wait(Some(Agreement::Resume(step)))
@@ -258,6 +265,7 @@ impl Meeting {
             },
             (Stage::Resuming(resuming), Agreement::ResumeReply(reply)) => {
                 self.compare_seen(reply.seen, known);
+                self.peer_reopens = reply.reopens;
                 let agreed = resuming.receive(&reply);
                 self.propose_kept(agreed, known)
             }
@@ -266,7 +274,9 @@ impl Meeting {
     }
 
     fn take_offer(&mut self, offer: &Offer, known: &Known<'_>) -> Progress {
-        if let Err(refused) = known.pins.check_proposed(offer.epoch) {
+        // A machine without memory still has the kept key that opened: its number is used as well.
+        let kept_epoch = self.kept.as_ref().map_or(0, |(key, _)| key.epoch());
+        if let Err(refused) = known.pins.check_proposed(offer.epoch, kept_epoch) {
             let decline = Decline::Epoch { highest_used: refused.highest_used };
             let why = words::epoch_declined(&self.peer, offer.epoch, refused.highest_used);
             return Progress::Fail(Some(Agreement::Decline(decline)), why);
@@ -292,7 +302,9 @@ impl Meeting {
         let matches = |key: &ConversationKey| key.epoch() == offer.epoch && key.key_id() == offer.key_id;
         let Some((key, identity)) = self.kept.take().filter(|(key, _)| matches(key)) else { return declined };
         self.kept_identity = Some(identity);
-        match resume::resume_reply(&self.members, key, offer, last_seen(known.pins)) {
+        self.peer_reopens = offer.reopens;
+        let reopens = self.reopens(key.epoch(), known);
+        match resume::resume_reply(&self.members, key, offer, last_seen(known.pins), reopens) {
             Ok((agreed, step)) => match self.propose_kept(agreed, known) {
                 Progress::Ask(_) => Progress::Ask(Some(Agreement::ResumeReply(step))),
                 other => other,
@@ -352,14 +364,19 @@ impl Meeting {
         }))
     }
 
-    /// Whether this run goes on with the kept key of that epoch, and there is nothing to warn of.
-    pub(super) fn goes_on_quietly_with(&self, epoch: u32) -> bool {
-        self.notices.is_empty()
-            && self.proposal().is_some_and(|proposal| {
-                !proposal.new_key
-                    && proposal.agreed.key().epoch() == epoch
-                    && proposal.standing.plain_yes_is_enough()
-            })
+    /// This side opens again what a lost connection closed: it says so, in what both prove.
+    fn reopens(&mut self, epoch: u32, known: &Known<'_>) -> bool {
+        self.we_reopen = known.reopening == Some(epoch);
+        self.we_reopen
+    }
+
+    /// Whether the programs answer for their people, who both accepted this key for this conversation a
+    /// moment ago: both say so, and there is nothing to warn of.
+    pub(super) fn reopens_quietly(&self) -> bool {
+        self.we_reopen
+            && self.peer_reopens
+            && self.notices.is_empty()
+            && self.proposal().is_some_and(|proposal| proposal.standing.plain_yes_is_enough())
     }
 
     /// Whether the person is being asked.
@@ -421,6 +438,7 @@ impl Meeting {
     /// before it sends the request that this returns. `None` when the epoch carries another key already.
     pub(super) fn accept(&mut self, verified: bool, keys: &Unlocked, pins: &mut PeerPins) -> Option<Request> {
         let Stage::Asking(proposal) = std::mem::replace(&mut self.stage, Stage::Over) else { return None };
+        self.answered = true;
         let copy = if proposal.new_key {
             if !pins.mark_used(proposal.agreed.key().epoch(), proposal.pinned(keys)) {
                 return None;
@@ -429,7 +447,6 @@ impl Meeting {
         } else {
             None
         };
-        self.answered = true;
         let request = self.acceptance(&proposal, copy);
         self.stage = Stage::Accepted(proposal, verified);
         Some(request)

@@ -122,11 +122,12 @@ impl PeerPins {
     }
 
     /// Whether a peer's new key may carry this number: above all used ones, and not absurdly so.
+    /// `kept_epoch` is that of the kept key which opened, 0 for none.
     ///
     /// # Errors
     /// [`EpochRefused`] with this side's highest, for the peer to go on from.
-    pub(super) fn check_proposed(&self, epoch: u32) -> Result<(), EpochRefused> {
-        let highest_used = self.highest_used();
+    pub(super) fn check_proposed(&self, epoch: u32, kept_epoch: u32) -> Result<(), EpochRefused> {
+        let highest_used = self.highest_used().max(kept_epoch);
         let allowed = highest_used.saturating_add(1)..=highest_used.saturating_add(EPOCH_STEP_MAX);
         if allowed.contains(&epoch) { Ok(()) } else { Err(EpochRefused { highest_used }) }
     }
@@ -237,9 +238,10 @@ mod tests {
         for (proposed, allowed) in
             [(0, false), (5, false), (6, true), (1005, true), (1006, false), (u32::MAX, false)]
         {
-            assert_eq!(peer.check_proposed(proposed).is_ok(), allowed, "{proposed}");
+            assert_eq!(peer.check_proposed(proposed, 0).is_ok(), allowed, "{proposed}");
         }
-        assert_eq!(peer.check_proposed(5), Err(EpochRefused { highest_used: 5 }));
+        assert_eq!(peer.check_proposed(5, 0), Err(EpochRefused { highest_used: 5 }));
+        assert_eq!(peer.check_proposed(6, 7), Err(EpochRefused { highest_used: 7 }));
     }
 
     #[test]

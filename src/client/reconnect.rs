@@ -3,8 +3,9 @@
 //! The person is told, and may go on typing in an open conversation: what they type is sealed and sent
 //! once the connection is back. What was sent and not confirmed is sent again as the same bytes, so
 //! the server can tell a repeat from a second message. The conversation is opened again through a run
-//! over the kept key (PROTOCOL.md, section 6), which both programs answer for their people: both
-//! accepted this very key for this very conversation a moment ago.
+//! over the kept key, which both programs answer for their people when both say that they go on: both
+//! accepted this very key for this very conversation a moment ago. A program that was started anew does
+//! not say so, and then both people are asked as ever.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,6 @@ use super::{
     command::Line,
     connection::Connection,
     error::ClientError,
-    meeting::Meeting,
     terminal::Input,
     words,
 };
@@ -49,14 +49,10 @@ impl App<'_> {
         });
     }
 
-    /// Whether this run only opens again what a lost connection had closed: the same peer, the same key,
-    /// soon after, and nothing to warn of.
-    pub(super) fn reopens(&self, run: &Meeting) -> bool {
-        self.reopening.as_ref().is_some_and(|reopening| {
-            reopening.peer == run.peer
-                && run.goes_on_quietly_with(reopening.epoch)
-                && Instant::now() < reopening.until
-        })
+    /// The epoch of the conversation with this peer that a loss closed, if that was a moment ago.
+    pub(super) fn reopening_epoch(&self, peer: &Username) -> Option<u32> {
+        let reopening = self.reopening.as_ref()?;
+        (reopening.peer == *peer && Instant::now() < reopening.until).then_some(reopening.epoch)
     }
 
     /// Whether it is this peer's conversation that is to be opened again.

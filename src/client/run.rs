@@ -59,6 +59,7 @@ impl App<'_> {
             pins,
             epoch_floor: self.epoch_floors.get(peer).copied().unwrap_or(0),
             kept_key_declined: self.kept_key_declined.contains(peer),
+            reopening: self.reopening_epoch(peer),
         }
     }
 
@@ -70,10 +71,7 @@ impl App<'_> {
     }
 
     fn run_reopens(&self) -> bool {
-        match &self.place {
-            Place::Meeting(run) => self.reopens(run),
-            _ => false,
-        }
+        matches!(&self.place, Place::Meeting(run) if run.reopens_quietly())
     }
 
     /// Ends the run on this side: back to the conversation it was in, or to the lobby.
@@ -266,10 +264,12 @@ impl App<'_> {
                 return Ok(());
             }
         };
-        let within = meeting.new_key;
+        let (within, again) = (meeting.new_key, meeting.reopens_quietly());
+        let unanswered = meeting.died_unanswered();
         let Some(concluded) = meeting.conclude(&acceptance, &self.keys, self.pins.peer_mut(peer)) else {
             self.desk.warn(&words::acceptance_invalid(peer));
-            self.talks.remove(peer);
+            self.count_if(unanswered, peer);
+            self.retire(peer);
             self.place = Place::Lobby;
             return self.connection.send(&Request::Leave { peer: peer.clone() });
         };
@@ -277,7 +277,11 @@ impl App<'_> {
         self.kept_key_declined.remove(peer);
         self.epoch_floors.remove(peer);
         self.broken_runs.named(peer);
-        if within { self.continue_under(peer, concluded) } else { self.open_conversation(peer, concluded) }
+        match (within, again) {
+            (true, _) => self.continue_under(peer, concluded),
+            (false, true) => self.reopen_conversation(peer),
+            (false, false) => self.open_conversation(peer, concluded),
+        }
     }
 
     fn say_outcome(&mut self, peer: &Username, meeting: &Meeting, outcome: &Outcome) {
@@ -293,8 +297,13 @@ impl App<'_> {
             Outcome::NotStored {} => words::key_not_stored(peer),
         };
         self.desk.notice(&text);
-        let mine = matches!(outcome, Outcome::Refused { by } | Outcome::Withdrawn { by } if *by == self.me);
-        if !mine && meeting.died_unanswered() {
+        self.count_if(meeting.died_unanswered(), peer);
+    }
+
+    /// Shows and counts a run that died after this client's reply and before its person answered. Whether
+    /// they answered is this client's to know: the server may say that they refused.
+    pub(super) fn count_if(&mut self, died_unanswered: bool, peer: &Username) {
+        if died_unanswered {
             let count = self.broken_runs.count(peer);
             self.desk.warn(&words::run_died(peer, count, BROKEN_RUNS_MAX));
         }

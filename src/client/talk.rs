@@ -28,18 +28,12 @@ impl App<'_> {
         peer: &Username,
         concluded: Concluded,
     ) -> Result<(), ClientError> {
-        if self.is_reopening(peer)
-            && self.talks.get(peer).is_some_and(|talk| talk.epoch() == concluded.key.epoch())
-        {
-            return self.reopen_conversation(peer);
-        }
         self.reopening = None;
         let pins = self.pins.peer(peer);
         let conversation = Conversation::new(self.me.clone(), peer.clone(), concluded, &pins)
             .map_err(|_| ClientError::Protocol("no stream could be begun"))?;
-        // What an earlier conversation still waits for keeps waiting: its confirmations name their stream.
-        let earlier = self.talks.insert(peer.clone(), conversation);
-        self.retired.extend(earlier.filter(|earlier| !earlier.is_settled()));
+        self.retire(peer);
+        self.talks.insert(peer.clone(), conversation);
         self.place = Place::Talking(peer.clone(), None);
         let shown = match self.log_end(peer)? {
             Some(last) => self.read_log(peer, &pins, last)?,
@@ -56,8 +50,14 @@ impl App<'_> {
         Ok(())
     }
 
+    /// Forgets a conversation, but for what it still waits for: its confirmations name their stream.
+    pub(super) fn retire(&mut self, peer: &Username) {
+        let earlier = self.talks.remove(peer);
+        self.retired.extend(earlier.filter(|earlier| !earlier.is_settled()));
+    }
+
     /// After a lost connection: shows what was missed, and goes on where it was.
-    fn reopen_conversation(&mut self, peer: &Username) -> Result<(), ClientError> {
+    pub(super) fn reopen_conversation(&mut self, peer: &Username) -> Result<(), ClientError> {
         self.reopening = None;
         self.place = Place::Talking(peer.clone(), None);
         let last = self.log_end(peer)?.unwrap_or(0);
@@ -354,7 +354,7 @@ impl App<'_> {
         }
         self.say_waiting_at = None;
         self.rekey_asked = false;
-        self.place = Place::Lobby;
+        let before = std::mem::replace(&mut self.place, Place::Lobby);
         if *by == self.me {
             self.desk.notice(words::YOU_LEFT);
         } else {
@@ -362,6 +362,9 @@ impl App<'_> {
                 self.may_reopen(peer);
             }
             self.desk.notice(&words::left_by(peer, lost));
+        }
+        if let Place::Talking(_, Some(run)) = before {
+            self.count_if(run.died_unanswered(), peer);
         }
     }
 

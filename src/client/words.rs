@@ -1,7 +1,7 @@
 //! Every sentence that the client says, in one place. The questions and the sentences of the way
 //! through are contracts: scripts wait for these words.
 
-use std::path::Path;
+use std::{error::Error, path::Path};
 
 mod key;
 mod log;
@@ -60,6 +60,14 @@ pub(super) const HELP: &str = "\
 /quit           leave and log out
 exit            leave the conversation; outside of one, log out
 //text          sends a message that begins with /";
+
+/// An error and what caused it, on one line: which line of a file, what the system said.
+pub(super) fn with_causes(error: &dyn Error) -> String {
+    std::iter::successors(Some(error), |&error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
 
 pub(super) fn with_hint(what: &str, hint: Option<&str>) -> String {
     hint.map_or_else(|| what.to_owned(), |hint| format!("{what}\nhint: {hint}"))

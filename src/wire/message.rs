@@ -141,9 +141,9 @@ pub enum Event {
         /// Who is busy.
         peer: Username,
     },
-    /// An invitation that waited is gone: the inviter took it back (both are told) or left.
+    /// An invitation that waited is gone: the inviter took it back or left. Both are told.
     InvitationEnded {
-        /// The other of the two.
+        /// The other one of the two.
         peer: Username,
     },
     /// A run of the agreement begins; the initiator sends the first step.
@@ -396,6 +396,8 @@ pub struct Resume {
     pub nonce: Bytes<32>,
     /// What the initiator last saw of the responder's messages.
     pub seen: Option<Seen>,
+    /// The initiator's program opens again what a lost connection had closed, and does not ask its person.
+    pub reopens: bool,
 }
 
 /// Kept key, step 2.
@@ -406,6 +408,8 @@ pub struct ResumeReply {
     pub nonce: Bytes<32>,
     /// What the responder last saw of the initiator's messages.
     pub seen: Option<Seen>,
+    /// The same of the responder's program.
+    pub reopens: bool,
 }
 
 /// A place in a sender's messages: which one, and its body's hash.
