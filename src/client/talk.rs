@@ -77,7 +77,7 @@ impl App<'_> {
             all.push(warning(words::log_shortened(peer, last, pins.highest_number)));
         }
         let seen_last = pins.highest_number.min(last);
-        let from = shown_from.min(seen_last + 1);
+        let from = shown_from.min(seen_last.saturating_add(1));
         let mut earlier = if from == 1 { Chains::from_the_start() } else { Chains::unknown() };
         for link in [pins.own, pins.theirs].into_iter().flatten().filter(|link| link.number < from) {
             if !self.is_as_remembered(peer, &link)? {
@@ -114,14 +114,17 @@ impl App<'_> {
         if let Some(conversation) = self.talks.get_mut(peer) {
             conversation.chains = Chains::unknown();
         }
-        for entry in self.read_range(peer, shown_from, last)? {
+        let page = self.read_range(peer, shown_from, last)?;
+        let mut whole = page.last().is_some_and(|entry| entry.number == last);
+        for entry in page {
             let shown = self.take(peer, &entry)?;
             keep(&mut all, shown, true);
         }
         let mut to = shown_from.saturating_sub(1);
-        while to > 0 && !self.unknown_sides(peer).is_empty() {
+        while whole && to > 0 && !self.unknown_sides(peer).is_empty() {
             let from = to.saturating_sub(PAGE_ENTRIES - 1).max(1);
             let page = self.read_range(peer, from, to)?;
+            whole = page.last().is_some_and(|entry| entry.number == to);
             for entry in page.iter().rev() {
                 let side = if entry.sender == self.me { Side::Own } else { Side::Theirs };
                 if self.unknown_sides(peer).contains(&side) {
@@ -129,6 +132,10 @@ impl App<'_> {
                 }
             }
             to = from - 1;
+        }
+        if !whole {
+            // Why was said; what was not read stays unknown.
+            return Ok(all);
         }
         let unknown = self.unknown_sides(peer);
         if let Some(conversation) = self.talks.get_mut(peer) {
@@ -172,8 +179,12 @@ impl App<'_> {
                     self.desk.warn(&words::log_numbering(peer, next, entry.number));
                     return Ok(entries);
                 }
-                next += 1;
                 entries.push(entry);
+                // Also where more came than was asked for, and at the end of all numbers.
+                if next == to {
+                    return Ok(entries);
+                }
+                next += 1;
             }
         }
         Ok(entries)
