@@ -147,6 +147,12 @@ pub struct Archive {
     pub keys: Vec<KeptKey>,
 }
 
+impl Archive {
+    fn last(&self) -> u64 {
+        self.log.last().map_or(0, |entry| entry.number)
+    }
+}
+
 /// The server's end of one client's connection.
 pub struct Line {
     link: Link,
@@ -226,7 +232,7 @@ impl Line {
 
     /// Says that a run begins.
     pub fn starts(&self, peer: &str, run: u64, role: Role, kept: Option<KeptKey>) {
-        let last = self.archive.lock().log.len() as u64;
+        let last = self.archive.lock().last();
         let peer = peer.parse().unwrap();
         self.says(&Event::Started { peer, run, role, new_key: false, kept, last });
     }
@@ -275,9 +281,8 @@ fn read_all(link: &Link, archive: &Mutex<Archive>, heard: &Sender<Request>) {
 fn from_archive(archive: &Archive, request: &Request) -> Option<Event> {
     match request {
         Request::Read { peer, from, count } => {
-            let from = usize::try_from(*from).unwrap_or(usize::MAX);
-            let page = archive.log.iter().skip(from.saturating_sub(1)).take(*count as usize);
-            let (entries, last) = (page.cloned().collect::<Vec<_>>(), archive.log.len() as u64);
+            let page = archive.log.iter().filter(|entry| entry.number >= *from).take(*count as usize);
+            let (entries, last) = (page.cloned().collect::<Vec<_>>(), archive.last());
             Some(if entries.is_empty() && last > 0 {
                 Event::Error { code: ErrorCode::Storage, peer: Some(peer.clone()) }
             } else {
