@@ -7,7 +7,7 @@
 use std::{
     fs,
     net::{SocketAddr, TcpListener},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     sync::Arc,
     time::Instant,
@@ -59,7 +59,12 @@ impl Liar {
 
     /// Takes this person's machine its memory of peers.
     pub fn forgets(&self, name: &str) {
-        forget(&self.folder.path().join(name), name);
+        forget(&self.home_of(name), name);
+    }
+
+    /// Where this person's client keeps its files for this server.
+    pub fn home_of(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name).join(format!("127.0.0.1~{}", self.address.port()))
     }
 
     /// The command of this person's client; key files cost as little as is allowed.
@@ -124,11 +129,9 @@ impl Liar {
     }
 }
 
-/// Removes what a client remembers of peers, in its home folder, and leaves the key file.
+/// Removes what a client remembers of peers from its folder for a server, and leaves the key file.
 pub fn forget(home: &Path, name: &str) {
-    let servers: Vec<_> = fs::read_dir(home).unwrap().map(|entry| entry.unwrap().path()).collect();
-    let [server] = servers.as_slice() else { panic!("one server in {home:?}: {servers:?}") };
-    fs::remove_file(server.join(format!("{name}.pins"))).unwrap();
+    fs::remove_file(home.join(format!("{name}.pins"))).unwrap();
 }
 
 fn accept_all(listener: &TcpListener, acceptor: &Acceptor, connections: &Sender<Link>) {
