@@ -359,6 +359,11 @@ impl Meeting {
         }))
     }
 
+    /// What the kept key and the peer's memory gave rise to, for a run that ends before the question.
+    pub(super) fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
     /// Whether the person is being asked.
     pub(super) fn is_asking(&self) -> bool {
         matches!(self.stage, Stage::Asking(_))
