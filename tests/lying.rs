@@ -10,13 +10,7 @@
 //! had the lie been believed.
 
 // A test that fails panics; an enum of the wire is taken apart where one variant is right.
-#![allow(
-    unreachable_pub,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
 #[path = "lying/impostor.rs"]

@@ -155,7 +155,8 @@ fn a_persons_own_words_shown_as_the_others_are_named() {
     scene.stored(&own, 1, body_hash(&own));
     scene.talk.delivers(&scene.line, 2, &own);
     scene.bob.sees("WARNING: the server shows number 2 as alice's, but it is sealed by bob");
-    let entry = Entry { number: 2, time: Utc::now(), sender: "bob".parse().unwrap(), body: scene.talk.seals("hers") };
+    let entry =
+        Entry { number: 2, time: Utc::now(), sender: "bob".parse().unwrap(), body: scene.talk.seals("hers") };
     scene.line.says(&Event::Message { peer: scene.alice.name.clone(), entry });
     scene.bob.sees("WARNING: the server shows number 2 as bob's, but it is sealed by alice");
     assert!(!scene.bob.transcript().contains("bob: hers"));
@@ -294,8 +295,26 @@ fn a_log_at_the_end_of_all_numbers_does_not_hold_the_person() {
 
 /// What could move a cursor, hide text, or turn it around.
 const EVIL: [char; 20] = [
-    '\0', '\x07', '\x08', '\t', '\r', '\n', '\x1b', '\x7f', '\u{80}', '\u{85}', '\u{9b}', '\u{9d}', '\u{ad}',
-    '\u{200b}', '\u{200e}', '\u{2028}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{e0041}',
+    '\0',
+    '\x07',
+    '\x08',
+    '\t',
+    '\r',
+    '\n',
+    '\x1b',
+    '\x7f',
+    '\u{80}',
+    '\u{85}',
+    '\u{9b}',
+    '\u{9d}',
+    '\u{ad}',
+    '\u{200b}',
+    '\u{200e}',
+    '\u{2028}',
+    '\u{202e}',
+    '\u{2066}',
+    '\u{feff}',
+    '\u{e0041}',
 ];
 
 #[test]

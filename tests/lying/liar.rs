@@ -19,8 +19,8 @@ use securechat::{
     crypto::login,
     transport::{Acceptor, Link, ServerIdentity, Stragglers, listen},
     wire::{
-        Agreement, Body, Bytes, Entry, ErrorCode, Event, Frames, KeptKey, Outcome, OwnCopy,
-        PROTOCOL_VERSION, Request, Role, encode, limits::FRAME_BYTES_MAX,
+        Agreement, Body, Bytes, Entry, ErrorCode, Event, Frames, KeptKey, Outcome, OwnCopy, PROTOCOL_VERSION,
+        Request, Role, encode, limits::FRAME_BYTES_MAX,
     },
 };
 

@@ -44,12 +44,15 @@ fn frame(json: &str) -> Vec<u8> {
 #[test]
 fn another_version_of_the_protocol_is_named() {
     let liar = Liar::starts();
-    for (theirs, hint) in [(PROTOCOL_VERSION + 1, "install a newer securechat here"), (0, "ask the operator")] {
+    for (theirs, hint) in [(PROTOCOL_VERSION + 1, "install a newer securechat here"), (0, "ask the operator")]
+    {
         let client = liar.client("bob");
         let link = liar.connection();
         link.queue(&encode(&Event::Hello { version: theirs }, FRAME_BYTES_MAX).unwrap());
         link.flush();
-        let error = format!("speaks version {theirs} of the protocol, and this program speaks version 1\nhint: {hint}");
+        let error = format!(
+            "speaks version {theirs} of the protocol, and this program speaks version 1\nhint: {hint}"
+        );
         ends_with(client, 76, &error);
     }
 }
@@ -121,7 +124,9 @@ fn a_connection_that_ends_in_a_frame_is_lost() {
 fn client_of(listener: &TcpListener) -> (tempfile::TempDir, TestClient) {
     let home = tempfile::tempdir().unwrap();
     let mut command: Command = securechat();
-    command.args(["client", "--host", &listener.local_addr().unwrap().to_string(), "--home"]).arg(home.path());
+    command
+        .args(["client", "--host", &listener.local_addr().unwrap().to_string(), "--home"])
+        .arg(home.path());
     (home, TestClient::starts("bob", command))
 }
 
