@@ -64,6 +64,12 @@ enum Command {
 const ANSWER_TIMEOUT_BOUNDS: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(86_400);
 
+/// How long a client tries to get a lost connection back, in seconds.
+const RETRY_S: u64 = 600;
+
+/// The longest that may be asked for, in seconds: a year.
+const RETRY_S_MAX: u64 = 365 * 24 * 60 * 60;
+
 /// How the server's log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -139,6 +145,9 @@ struct ClientArgs {
     /// Passes over that memory; from 2 [default: 3]
     #[arg(long, value_name = "N", env = "SECURECHAT_KEY_FILE_PASSES")]
     key_file_passes: Option<u32>,
+    /// Seconds to try to get a lost connection back; 0 ends at once [default: 600]
+    #[arg(long, value_name = "SECONDS", env = "SECURECHAT_RETRY")]
+    retry: Option<u64>,
     /// A TOML file with any of these settings, under the same names
     #[arg(long, value_name = "FILE", env = "SECURECHAT_CLIENT_CONFIG")]
     config: Option<PathBuf>,
@@ -166,6 +175,7 @@ struct ClientFile {
     ca: Option<bool>,
     key_file_memory_mib: Option<u32>,
     key_file_passes: Option<u32>,
+    retry: Option<u64>,
 }
 
 /// What is to be done.
@@ -317,6 +327,7 @@ fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
         server_key: args.server_key.or(from_file),
         authorities: args.ca || file.ca.unwrap_or(false),
         key_file_cost: cost,
+        retry_for: Duration::from_secs(args.retry.or(file.retry).unwrap_or(RETRY_S).min(RETRY_S_MAX)),
     })
 }
 

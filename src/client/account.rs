@@ -148,7 +148,7 @@ fn log_in(folder: &ServerFolder, door: &mut Door<'_>, desk: &mut Desk) -> Result
         Ok(key_files) => key_files,
         Err(error @ (HomeError::NoKeyFile { .. } | HomeError::KeyFile { .. })) => {
             let error = ClientError::Home(error);
-            desk.show(&words::with_hint(&error.to_string(), error.hint().as_deref()));
+            desk.show(&words::with_hint(&words::with_causes(&error), error.hint().as_deref()));
             return Ok(Try::Again);
         }
         Err(error) => return Err(error.into()),
@@ -198,16 +198,24 @@ enum Presented {
 
 fn present(name: &Username, keys: Unlocked, door: &mut Door<'_>) -> Result<Presented, ClientError> {
     let connection = door.fresh()?;
+    if log_in_with(&connection, name, &keys)? {
+        return Ok(Presented::LoggedIn(Box::new(LoggedIn { name: name.clone(), keys, connection })));
+    }
+    door.keep(connection);
+    Ok(Presented::Wrong)
+}
+
+/// Logs in with keys that are open already; false when the server says that name or key is wrong.
+pub(super) fn log_in_with(
+    connection: &Connection,
+    name: &Username,
+    keys: &Unlocked,
+) -> Result<bool, ClientError> {
     let signature = keys.login.sign_login(name, &connection.exporter());
     connection.send(&Request::Login { username: name.clone(), signature })?;
     match connection.answer()? {
-        Event::LoggedIn {} => {
-            Ok(Presented::LoggedIn(Box::new(LoggedIn { name: name.clone(), keys, connection })))
-        }
-        Event::Error { code: ErrorCode::WrongUsernameOrPassword, .. } => {
-            door.keep(connection);
-            Ok(Presented::Wrong)
-        }
+        Event::LoggedIn {} => Ok(true),
+        Event::Error { code: ErrorCode::WrongUsernameOrPassword, .. } => Ok(false),
         Event::Error { code: ErrorCode::TooManyAttempts, .. } => Err(ClientError::TooManyAttempts),
         _ => Err(ClientError::Protocol("it did not answer a login")),
     }

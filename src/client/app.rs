@@ -11,15 +11,18 @@ use std::{
 use crossbeam_channel::{RecvTimeoutError, never, select};
 
 use super::{
+    ClientConfig,
     account::LoggedIn,
     connection::Connection,
     conversation::Conversation,
     desk::Desk,
+    door::Door,
     error::ClientError,
     event::Event,
     home::ServerFolder,
     meeting::Meeting,
     pins::{PeerPins, Pins},
+    reconnect::Reopening,
     run::BrokenRuns,
     terminal::Input,
     words,
@@ -71,7 +74,9 @@ enum Wanted {
 pub(super) struct App<'a> {
     pub(super) desk: &'a mut Desk,
     pub(super) folder: &'a ServerFolder,
+    pub(super) door: Door<'a>,
     pub(super) key_file_cost: KdfCost,
+    pub(super) retry_for: Duration,
     pub(super) me: Username,
     pub(super) keys: Unlocked,
     pub(super) connection: Connection,
@@ -79,11 +84,15 @@ pub(super) struct App<'a> {
     pub(super) place: Place,
     /// The open conversation, and closed ones whose last messages are not confirmed yet.
     pub(super) talks: BTreeMap<Username, Conversation>,
+    /// Conversations replaced by newer ones of the same pair before their last messages were confirmed.
+    pub(super) retired: Vec<Conversation>,
+    /// The conversation that a lost connection has closed.
+    pub(super) reopening: Option<Reopening>,
     /// What the server said while an answer was being waited for.
-    deferred: VecDeque<wire::Event>,
+    pub(super) deferred: VecDeque<wire::Event>,
     /// Lines that came when nothing was asked: they answer what is asked next.
     pub(super) held: VecDeque<String>,
-    input_ended: bool,
+    pub(super) input_ended: bool,
     pins_changed_at: Option<Instant>,
     /// When to say that the other has not answered yet.
     pub(super) say_waiting_at: Option<Instant>,
@@ -97,9 +106,10 @@ pub(super) struct App<'a> {
 impl<'a> App<'a> {
     /// Takes over from the account stage.
     pub(super) fn new(
+        config: &ClientConfig,
         desk: &'a mut Desk,
         folder: &'a ServerFolder,
-        key_file_cost: KdfCost,
+        door: Door<'a>,
         logged_in: LoggedIn,
     ) -> Result<Self, ClientError> {
         let LoggedIn { name: me, keys, connection } = logged_in;
@@ -108,13 +118,17 @@ impl<'a> App<'a> {
         Ok(Self {
             desk,
             folder,
-            key_file_cost,
+            door,
+            key_file_cost: config.key_file_cost,
+            retry_for: config.retry_for,
             me,
             keys,
             connection,
             pins,
             place: Place::Lobby,
             talks: BTreeMap::new(),
+            retired: Vec::new(),
+            reopening: None,
             deferred: VecDeque::new(),
             held: VecDeque::new(),
             input_ended: false,
@@ -130,7 +144,14 @@ impl<'a> App<'a> {
     /// Runs until the person leaves or the connection ends.
     pub(super) fn run(mut self) -> Result<(), ClientError> {
         let ended = loop {
-            match self.turn() {
+            let turned = match self.turn() {
+                Err(error) if matches!(error, ClientError::Lost(_) | ClientError::Stopping) => {
+                    self.reconnect(error)
+                }
+                turned => turned,
+            };
+            match turned {
+                Ok(Flow::Continue) if self.input_ended => break self.log_out(),
                 Ok(Flow::Continue) => {}
                 Ok(Flow::End) => break self.log_out(),
                 Err(error) => break Err(error),
@@ -140,7 +161,7 @@ impl<'a> App<'a> {
         if !matches!(ended, Err(ClientError::TakenOver)) {
             self.save_pins()?;
         }
-        for text in self.talks.values().flat_map(Conversation::unconfirmed) {
+        for text in self.retired.iter().chain(self.talks.values()).flat_map(Conversation::unconfirmed) {
             self.desk.warn(&words::fate_unknown(&text));
         }
         ended
@@ -263,8 +284,8 @@ impl<'a> App<'a> {
                 }
             }
             wire::Event::InvitationEnded { peer } => self.on_invitation_ended(&peer),
-            wire::Event::Started { peer, run, role, new_key, kept, last } => {
-                let start = super::meeting::Start { peer, run, role, new_key, kept, last };
+            wire::Event::Started { peer, run, role, new_key, kept } => {
+                let start = super::meeting::Start { peer, run, role, new_key, kept };
                 self.on_started(start)?;
             }
             wire::Event::Agree { peer, run, step } => self.on_step(&peer, run, step)?,
@@ -312,6 +333,10 @@ impl<'a> App<'a> {
         };
         if concerns_invitation {
             self.place = Place::Lobby;
+            if let Some(peer) = peer.as_ref().filter(|peer| self.is_reopening(peer)) {
+                self.desk.notice(&words::reopens_later(peer));
+                return Ok(());
+            }
         } else if code == ErrorCode::NotOpen {
             // It ended on its own before the request arrived, and that was or will be said.
             return Ok(());
@@ -400,6 +425,11 @@ impl<'a> App<'a> {
 
     /// Whether the end of a conversation, or a confirmation, is still to come.
     fn is_unfinished(&self) -> bool {
-        matches!(self.place, Place::Talking(..)) || self.talks.values().any(|talk| !talk.is_settled())
+        matches!(self.place, Place::Talking(..)) || !self.all_settled()
+    }
+
+    /// Whether everything sent is confirmed or refused.
+    pub(super) fn all_settled(&self) -> bool {
+        self.retired.iter().chain(self.talks.values()).all(Conversation::is_settled)
     }
 }

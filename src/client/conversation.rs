@@ -20,7 +20,7 @@ use crate::{
         session::{self, Plain, SessionError, Stream},
     },
     printable::Printable,
-    wire::{Body, Bytes, Entry, Seen, StreamId, Username},
+    wire::{Body, Bytes, Entry, Request, Seen, StreamId, Username},
 };
 
 /// Own messages remembered, to compare with what the peer says to have seen.
@@ -66,6 +66,10 @@ pub(super) struct Conversation {
     sealed_last: Bytes<32>,
     unacknowledged: VecDeque<Unacknowledged>,
     own_sent: VecDeque<Seen>,
+    /// The log was read up to this number: what is shown from there need not be shown again.
+    pub(super) read_to: u64,
+    /// The log was read: it has been open to its person.
+    open: bool,
 }
 
 impl Conversation {
@@ -94,6 +98,8 @@ impl Conversation {
             sealed_last,
             unacknowledged: VecDeque::new(),
             own_sent,
+            read_to: 0,
+            open: false,
         })
     }
 
@@ -118,8 +124,14 @@ impl Conversation {
     }
 
     /// After reading the log: the next message is chained to the last one of this user found there.
-    pub(super) fn begin_chain(&mut self) {
+    pub(super) fn open(&mut self) {
         self.sealed_last = self.chains.previous(Side::Own);
+        self.open = true;
+    }
+
+    /// Whether it has been open to its person.
+    pub(super) fn is_open(&self) -> bool {
+        self.open
     }
 
     /// An epoch whose key is to be had before this entry can be opened.
@@ -196,6 +208,11 @@ impl Conversation {
         Ok(refused.map(|refused| Printable::line(&refused.text).to_string()))
     }
 
+    /// Whether this message of this stream waits for its confirmation here.
+    pub(super) fn awaits(&self, stream: StreamId, counter: u64) -> bool {
+        self.position(stream, counter).is_some()
+    }
+
     fn position(&self, stream: StreamId, counter: u64) -> Option<usize> {
         self.unacknowledged.iter().position(|sent| sent.stream == stream && sent.counter == counter)
     }
@@ -203,6 +220,13 @@ impl Conversation {
     /// Whether everything sent is confirmed or refused.
     pub(super) fn is_settled(&self) -> bool {
         self.unacknowledged.is_empty()
+    }
+
+    /// What is to be sent again after a lost connection: the same bytes, in order.
+    pub(super) fn unconfirmed_requests(&self) -> impl Iterator<Item = Request> {
+        self.unacknowledged
+            .iter()
+            .map(|sent| Request::Send { peer: self.peer.clone(), body: sent.body.clone() })
     }
 
     /// The texts whose fate is not known, printable.

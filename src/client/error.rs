@@ -57,6 +57,9 @@ pub enum ClientError {
     /// The connection ended while the client needed it.
     #[error("the connection to the server was lost")]
     Lost(#[source] Option<TransportError>),
+    /// A login that worked before does not any more.
+    #[error("the server does not accept this account's login key any more")]
+    LoginRefused,
     /// The same account logged in elsewhere.
     #[error("this account has logged in elsewhere; this client has ended")]
     TakenOver,
@@ -106,6 +109,7 @@ impl ClientError {
             Self::Version { theirs, ours, .. } if theirs > ours => "install a newer securechat here".into(),
             Self::Version { .. } => "ask the operator to install a newer securechat there".into(),
             Self::Lost(_) | Self::Stopping => "start the client again in a while".into(),
+            Self::LoginRefused => "the password was changed elsewhere: use the key file from there".into(),
             Self::TakenOver => "if that was not you, change the password with /passwd at once".into(),
             Self::TooManyAttempts => "check the name and which key file belongs to it, then start again".into(),
             Self::Home(HomeError::KeyFile { .. }) => "put a copy of the key file in its place".into(),
@@ -123,6 +127,11 @@ impl ClientError {
         })
     }
 
+    /// Whether it is a matter of the line, or of a server that restarts: trying again may help.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self, Self::Connect { .. } | Self::Lost(_) | Self::Stopping)
+    }
+
     /// The exit status.
     #[must_use]
     pub fn exit_status(&self) -> u8 {
@@ -137,6 +146,7 @@ impl ClientError {
             Self::ServerKeyChanged { .. }
             | Self::ServerKeyNotConfirmed
             | Self::TooManyAttempts
+            | Self::LoginRefused
             | Self::TakenOver => status::NO_PERMISSION,
             Self::Lost(_) => status::TEMPORARY,
             Self::Home(HomeError::NoKeyFile { .. }) => status::NO_INPUT,

@@ -33,6 +33,8 @@ pub(super) struct Known<'a> {
     pub(super) epoch_floor: u32,
     /// The peer said that it knows another kept key than the server shows.
     pub(super) kept_key_declined: bool,
+    /// A lost connection closed the conversation with this peer a moment ago, under this epoch.
+    pub(super) reopening: Option<u32>,
 }
 
 /// How a run begins, as the server says.
@@ -42,8 +44,6 @@ pub(super) struct Start {
     pub(super) role: Role,
     pub(super) new_key: bool,
     pub(super) kept: Option<KeptKey>,
-    /// The number of the log's last entry.
-    pub(super) last: u64,
 }
 
 /// What follows from a step.
@@ -109,8 +109,6 @@ pub(super) struct Meeting {
     pub(super) run: u64,
     /// Within an open conversation (`/rekey`).
     pub(super) new_key: bool,
-    /// The number of the log's last entry when the run began.
-    pub(super) last: u64,
     members: Members,
     role: Role,
     pair: Pair,
@@ -125,6 +123,8 @@ pub(super) struct Meeting {
     replied: bool,
     /// unless its person has answered.
     answered: bool,
+    we_reopen: bool,
+    peer_reopens: bool,
 }
 
 impl Meeting {
@@ -140,7 +140,6 @@ impl Meeting {
             peer: start.peer,
             run: start.run,
             new_key: start.new_key,
-            last: start.last,
             members,
             role: start.role,
             pair,
@@ -151,6 +150,8 @@ impl Meeting {
             wrong_codes: 0,
             replied: false,
             answered: false,
+            we_reopen: false,
+            peer_reopens: false,
         };
         meeting.judge_kept(start.kept, known);
         let progress = match start.role {
@@ -197,7 +198,8 @@ impl Meeting {
         match self.kept.take() {
             Some((key, identity)) if !wants_new => {
                 self.kept_identity = Some(identity);
-                match resume::resume(&self.members, key, last_seen(known.pins)) {
+                let reopens = self.reopens(key.epoch(), known);
+                match resume::resume(&self.members, key, last_seen(known.pins), reopens) {
                     Ok((resuming, step)) => {
                         self.stage = Stage::Resuming(Box::new(resuming));
                         Progress::Wait(Some(Agreement::Resume(step)))
@@ -263,6 +265,7 @@ impl Meeting {
             },
             (Stage::Resuming(resuming), Agreement::ResumeReply(reply)) => {
                 self.compare_seen(reply.seen, known);
+                self.peer_reopens = reply.reopens;
                 let agreed = resuming.receive(&reply);
                 self.propose_kept(agreed, known)
             }
@@ -299,7 +302,9 @@ impl Meeting {
         let matches = |key: &ConversationKey| key.epoch() == offer.epoch && key.key_id() == offer.key_id;
         let Some((key, identity)) = self.kept.take().filter(|(key, _)| matches(key)) else { return declined };
         self.kept_identity = Some(identity);
-        match resume::resume_reply(&self.members, key, offer, last_seen(known.pins)) {
+        self.peer_reopens = offer.reopens;
+        let reopens = self.reopens(key.epoch(), known);
+        match resume::resume_reply(&self.members, key, offer, last_seen(known.pins), reopens) {
             Ok((agreed, step)) => match self.propose_kept(agreed, known) {
                 Progress::Ask(_) => Progress::Ask(Some(Agreement::ResumeReply(step))),
                 other => other,
@@ -362,6 +367,21 @@ impl Meeting {
     /// What the kept key and the peer's memory gave rise to, for a run that ends before the question.
     pub(super) fn notices(&self) -> &[String] {
         &self.notices
+    }
+
+    /// This side opens again what a lost connection closed: it says so, in what both prove.
+    fn reopens(&mut self, epoch: u32, known: &Known<'_>) -> bool {
+        self.we_reopen = known.reopening == Some(epoch);
+        self.we_reopen
+    }
+
+    /// Whether the programs answer for their people, who both accepted this key for this conversation a
+    /// moment ago: both say so, and there is nothing to warn of.
+    pub(super) fn reopens_quietly(&self) -> bool {
+        self.we_reopen
+            && self.peer_reopens
+            && self.notices.is_empty()
+            && self.proposal().is_some_and(|proposal| proposal.standing.plain_yes_is_enough())
     }
 
     /// Whether the person is being asked.

@@ -4,7 +4,7 @@
 //! the terminal; every sentence is in `words`. Nothing here names TLS, and nothing but the terminal
 //! prints.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use crate::{crypto::key_file::KdfCost, transport::Fingerprint};
 
@@ -23,6 +23,7 @@ mod home;
 mod meeting;
 mod passwd;
 mod pins;
+mod reconnect;
 mod run;
 mod talk;
 pub mod terminal;
@@ -46,6 +47,8 @@ pub struct ClientConfig {
     pub authorities: bool,
     /// What opening a key file made from now on costs.
     pub key_file_cost: KdfCost,
+    /// How long to try to get a lost connection back; zero ends the client at once.
+    pub retry_for: Duration,
 }
 
 /// Runs the client until its person leaves or the connection ends.
@@ -63,7 +66,7 @@ fn run_at(config: &ClientConfig, desk: &mut desk::Desk) -> Result<(), ClientErro
     let folder = home::ServerFolder::open(&config.home, &config.address)?;
     let mut door = door::Door::open(config, &folder, desk)?;
     match account::enter(config, &folder, &mut door, desk)? {
-        Some(logged_in) => app::App::new(desk, &folder, config.key_file_cost, logged_in)?.run(),
+        Some(logged_in) => app::App::new(config, desk, &folder, door, logged_in)?.run(),
         None => Ok(()),
     }
 }

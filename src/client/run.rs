@@ -59,6 +59,7 @@ impl App<'_> {
             pins,
             epoch_floor: self.epoch_floors.get(peer).copied().unwrap_or(0),
             kept_key_declined: self.kept_key_declined.contains(peer),
+            reopening: self.reopening_epoch(peer),
         }
     }
 
@@ -67,6 +68,10 @@ impl App<'_> {
             Place::Meeting(run) | Place::Talking(_, Some(run)) => Some(run),
             _ => None,
         }
+    }
+
+    fn run_reopens(&self) -> bool {
+        matches!(&self.place, Place::Meeting(run) if run.reopens_quietly())
     }
 
     /// Ends the run on this side: back to the conversation it was in, or to the lobby.
@@ -169,6 +174,9 @@ impl App<'_> {
             Progress::Wait(step) => send(self, step),
             Progress::Ask(step) => {
                 send(self, step)?;
+                if self.run_reopens() {
+                    return self.accept(&peer, run, false);
+                }
                 if let Some(block) = block {
                     self.desk.show_as(super::terminal::Emphasis::Notice, &block);
                 }
@@ -259,11 +267,12 @@ impl App<'_> {
                 return Ok(());
             }
         };
-        let (last, within, unanswered) = (meeting.last, meeting.new_key, meeting.died_unanswered());
+        let (within, again) = (meeting.new_key, meeting.reopens_quietly());
+        let unanswered = meeting.died_unanswered();
         let Some(concluded) = meeting.conclude(&acceptance, &self.keys, self.pins.peer_mut(peer)) else {
             self.desk.warn(&words::acceptance_invalid(peer));
             self.count_if(unanswered, peer);
-            self.name_unconfirmed(peer);
+            self.retire(peer);
             self.place = Place::Lobby;
             return self.connection.send(&Request::Leave { peer: peer.clone() });
         };
@@ -271,10 +280,10 @@ impl App<'_> {
         self.kept_key_declined.remove(peer);
         self.epoch_floors.remove(peer);
         self.broken_runs.named(peer);
-        if within {
-            self.continue_under(peer, concluded)
-        } else {
-            self.open_conversation(peer, concluded, last)
+        match (within, again) {
+            (true, _) => self.continue_under(peer, concluded),
+            (false, true) => self.reopen_conversation(peer),
+            (false, false) => self.open_conversation(peer, concluded),
         }
     }
 

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     crypto::{conversation_key::ConversationKey, hash::body_hash, session::SessionError},
     printable::Printable,
-    wire::{self, Bytes, Entry, ErrorCode, Pair, Request, StreamId, Username, limits},
+    wire::{self, Body, Bytes, Entry, ErrorCode, Pair, Request, StreamId, Username, limits},
 };
 
 /// Messages of before that are shown when a conversation opens.
@@ -27,18 +27,20 @@ impl App<'_> {
         &mut self,
         peer: &Username,
         concluded: Concluded,
-        last: u64,
     ) -> Result<(), ClientError> {
+        self.reopening = None;
         let pins = self.pins.peer(peer);
         let conversation = Conversation::new(self.me.clone(), peer.clone(), concluded, &pins)
             .map_err(|_| ClientError::Protocol("no stream could be begun"))?;
-        // What an earlier conversation still waits for keeps waiting; its confirmations name their stream.
-        self.name_unconfirmed(peer);
+        self.retire(peer);
         self.talks.insert(peer.clone(), conversation);
         self.place = Place::Talking(peer.clone(), None);
-        let shown = self.read_log(peer, &pins, last)?;
+        let shown = match self.log_end(peer)? {
+            Some(last) => self.read_log(peer, &pins, last)?,
+            None => Vec::new(),
+        };
         if let Some(conversation) = self.talks.get_mut(peer) {
-            conversation.begin_chain();
+            conversation.open();
         }
         for shown in shown {
             self.show(&shown);
@@ -48,12 +50,30 @@ impl App<'_> {
         Ok(())
     }
 
-    /// Forgets a conversation; what it still waited for is named.
-    pub(super) fn name_unconfirmed(&mut self, peer: &Username) {
-        let Some(before) = self.talks.remove(peer) else { return };
-        for text in before.unconfirmed() {
-            self.desk.warn(&words::fate_unknown(&text));
+    /// Forgets a conversation, but for what it still waits for: its confirmations name their stream.
+    pub(super) fn retire(&mut self, peer: &Username) {
+        let earlier = self.talks.remove(peer);
+        self.retired.extend(earlier.filter(|earlier| !earlier.is_settled()));
+    }
+
+    /// After a lost connection: shows what was missed, and goes on where it was.
+    pub(super) fn reopen_conversation(&mut self, peer: &Username) -> Result<(), ClientError> {
+        self.reopening = None;
+        self.place = Place::Talking(peer.clone(), None);
+        let last = self.log_end(peer)?.unwrap_or(0);
+        let seen = self.talks.get(peer).map_or(0, |talk| talk.chains.highest_number());
+        if seen > last {
+            self.desk.warn(&words::log_shortened(peer, last, seen));
         }
+        for entry in self.read_range(peer, seen + 1, last)? {
+            let own = entry.sender == self.me;
+            let shown = self.take(peer, &entry)?;
+            // This person's own words are on the screen since they were typed.
+            self.show(&Shown { message: shown.message.filter(|_| !own), ..shown });
+        }
+        self.remember_chains(peer);
+        self.desk.notice(&words::conversation_open_again(peer));
+        Ok(())
     }
 
     fn show(&mut self, shown: &Shown) {
@@ -63,6 +83,22 @@ impl App<'_> {
         if let Some(message) = &shown.message {
             self.desk.show(message);
         }
+    }
+
+    /// The number of the log's last entry now. Whatever is stored after this question comes as a message
+    /// too, since the conversation is open on the server before it says so.
+    fn log_end(&mut self, peer: &Username) -> Result<Option<u64>, ClientError> {
+        let request = Request::Read { peer: peer.clone(), from: 1, count: 1 };
+        let wire::Event::Entries { last, .. } =
+            self.ask_server(&request, |event| answers_read(event, peer))?
+        else {
+            self.desk.warn(&words::log_unreadable(peer));
+            return Ok(None);
+        };
+        if let Some(talk) = self.talks.get_mut(peer) {
+            talk.read_to = last;
+        }
+        Ok(Some(last))
     }
 
     /// Reads what is to be shown and what is new, and compares the log with what is remembered of it.
@@ -251,6 +287,15 @@ impl App<'_> {
         if !matches!(&self.place, Place::Talking(talking, _) if talking == peer) {
             return Ok(());
         }
+        let hash = body_hash(&entry.body);
+        if self
+            .talks
+            .get(peer)
+            .is_some_and(|talk| entry.number <= talk.read_to && talk.chains.was_shown(&hash))
+        {
+            // Stored while the log was being read: it was read there.
+            return Ok(());
+        }
         let shown = self.take(peer, entry)?;
         self.show(&shown);
         self.remember_chains(peer);
@@ -259,26 +304,39 @@ impl App<'_> {
 
     /// A typed line in the conversation: sealed and sent.
     pub(super) fn send_text(&mut self, peer: &Username, text: &str) -> Result<(), ClientError> {
-        if text.is_empty() {
-            return Ok(());
+        match self.seal_text(peer, text) {
+            Some(body) => self.connection.send(&Request::Send { peer: peer.clone(), body }),
+            None => Ok(()),
         }
-        let Some(talk) = self.talks.get_mut(peer) else { return Ok(()) };
-        match talk.seal(text) {
-            Ok(body) => self.connection.send(&Request::Send { peer: peer.clone(), body }),
+    }
+
+    /// Seals a typed line; it is remembered until it is confirmed, whether there is a connection or not.
+    pub(super) fn seal_text(&mut self, peer: &Username, text: &str) -> Option<Body> {
+        if text.is_empty() {
+            return None;
+        }
+        match self.talks.get_mut(peer)?.seal(text) {
+            Ok(body) => return Some(body),
             Err(SessionError::TooLong) => {
                 self.desk.warn(&words::too_long(text.len(), limits::TEXT_BYTES_MAX));
-                Ok(())
             }
             Err(error) => {
                 let text = Printable::line(text).to_string();
                 self.desk.warn(&words::not_sent(&text, &error.to_string()));
-                Ok(())
             }
         }
+        None
+    }
+
+    /// The conversation with this peer, or an earlier one, that waits for this confirmation.
+    fn awaiting(&mut self, peer: &Username, at: (StreamId, u64)) -> Option<&mut Conversation> {
+        self.retired.retain(|talk| !talk.is_settled());
+        let talks = self.talks.get_mut(peer).into_iter().chain(&mut self.retired);
+        talks.into_iter().find(|talk| talk.awaits(at.0, at.1))
     }
 
     pub(super) fn on_stored(&mut self, peer: &Username, at: (StreamId, u64), number: u64, hash: Bytes<32>) {
-        let Some(talk) = self.talks.get_mut(peer) else { return };
+        let Some(talk) = self.awaiting(peer, at) else { return };
         if let Some(warning) = talk.stored(at.0, at.1, number, hash) {
             self.desk.warn(&warning);
         }
@@ -291,7 +349,7 @@ impl App<'_> {
         at: (StreamId, u64),
         code: ErrorCode,
     ) -> Result<(), ClientError> {
-        let Some(talk) = self.talks.get_mut(peer) else { return Ok(()) };
+        let Some(talk) = self.awaiting(peer, at) else { return Ok(()) };
         let refused = talk.not_stored(at.0, at.1);
         let refused = refused.map_err(|_| ClientError::Protocol("no stream could be begun"))?;
         if let Some(text) = refused {
@@ -311,6 +369,9 @@ impl App<'_> {
         if *by == self.me {
             self.desk.notice(words::YOU_LEFT);
         } else {
+            if lost {
+                self.may_reopen(peer);
+            }
             self.desk.notice(&words::left_by(peer, lost));
         }
         if let Place::Talking(_, Some(run)) = before {
@@ -337,14 +398,7 @@ impl App<'_> {
             return Ok(());
         };
         let peer = peer.clone();
-        let request = Request::Read { peer: peer.clone(), from: 1, count: 1 };
-        let last = match self.ask_server(&request, |event| answers_read(event, &peer))? {
-            wire::Event::Entries { last, .. } => last,
-            _ => {
-                self.desk.warn(&words::log_unreadable(&peer));
-                return Ok(());
-            }
-        };
+        let Some(last) = self.log_end(&peer)? else { return Ok(()) };
         let from = last.saturating_sub(u64::from(count).saturating_sub(1)).max(1);
         let mut chains = if from == 1 { Chains::from_the_start() } else { Chains::unknown() };
         for entry in self.read_range(&peer, from, last)? {

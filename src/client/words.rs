@@ -1,7 +1,7 @@
 //! Every sentence that the client says, in one place. The questions and the sentences of the way
 //! through are contracts: scripts wait for these words.
 
-use std::path::Path;
+use std::{error::Error, path::Path};
 
 mod key;
 mod log;
@@ -32,6 +32,10 @@ pub(super) const SERVER_COULD_NOT_STORE: &str =
     "the server could not write to its disk; nothing was changed. Try again later, or tell its operator";
 pub(super) const PASSWORD_CHANGED: &str = "Password changed. A copy of the old key file still opens with the old \
      password and holds the same identity: destroy such copies. Make a new copy of the key file now";
+pub(super) const CONNECTION_LOST: &str = "the connection to the server was lost; trying to get it back";
+pub(super) const RECONNECTED: &str = "connected again";
+pub(super) const SENT_LATER: &str = "(this is sent when the connection is back)";
+pub(super) const NOT_CONNECTED: &str = "there is no connection; that was not taken (/quit ends the client)";
 pub(super) const DRAFT_NOT_TAKEN: &str =
     "that line was begun before this question, so it was not taken as the answer";
 pub(super) const CODES_DIFFER: &str = "codes differ: someone may be between you";
@@ -56,6 +60,14 @@ pub(super) const HELP: &str = "\
 /quit           leave and log out
 exit            leave the conversation; outside of one, log out
 //text          sends a message that begins with /";
+
+/// An error and what caused it, on one line: which line of a file, what the system said.
+pub(super) fn with_causes(error: &dyn Error) -> String {
+    std::iter::successors(Some(error), |&error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
 
 pub(super) fn with_hint(what: &str, hint: Option<&str>) -> String {
     hint.map_or_else(|| what.to_owned(), |hint| format!("{what}\nhint: {hint}"))
@@ -141,6 +153,18 @@ pub(super) fn lost_during_key(peer: &Username) -> String {
 
 pub(super) fn conversation_open(peer: &Username) -> String {
     format!("Conversation with {peer} is open. Type a message, or exit to leave.")
+}
+
+pub(super) fn conversation_open_again(peer: &Username) -> String {
+    format!("Conversation with {peer} is open again.")
+}
+
+pub(super) fn reopens_later(peer: &Username) -> String {
+    format!("{peer} is not here; the conversation opens again when both of you are")
+}
+
+pub(super) fn ended_with_the_connection(peer: &Username) -> String {
+    format!("your meeting with {peer} ended with the connection; name them again")
 }
 
 pub(super) fn rekeyed(peer: &Username, epoch: u32) -> String {

@@ -29,11 +29,12 @@ pub fn resume(
     members: &Members,
     key: ConversationKey,
     seen: Option<Seen>,
+    reopens: bool,
 ) -> Result<(Resuming, Resume), AgreementError> {
     if key.pair() != members.pair() {
         return Err(AgreementError::OtherPair);
     }
-    let resume = Resume { epoch: key.epoch(), key_id: key.key_id(), nonce: Bytes(random()?), seen };
+    let resume = Resume { epoch: key.epoch(), key_id: key.key_id(), nonce: Bytes(random()?), seen, reopens };
     Ok((Resuming { members: members.clone(), key, resume: resume.clone() }, resume))
 }
 
@@ -57,6 +58,7 @@ pub fn resume_reply(
     key: ConversationKey,
     resume: &Resume,
     seen: Option<Seen>,
+    reopens: bool,
 ) -> Result<(Agreed, ResumeReply), AgreementError> {
     if key.pair() != members.pair() {
         return Err(AgreementError::OtherPair);
@@ -64,14 +66,14 @@ pub fn resume_reply(
     if (resume.epoch, resume.key_id) != (key.epoch(), key.key_id()) {
         return Err(AgreementError::OtherKey);
     }
-    let reply = ResumeReply { nonce: Bytes(random()?), seen };
+    let reply = ResumeReply { nonce: Bytes(random()?), seen, reopens };
     let transcript = transcript(members, resume, &reply);
     Ok((Agreed::new(key, members, Role::Responder, transcript.hash(), None), reply))
 }
 
 fn transcript(members: &Members, resume: &Resume, reply: &ResumeReply) -> Encoded {
     let [initiator, initiates, responder, responds] = members.fields();
-    let fields: [&[u8]; 10] = [
+    let fields: [&[u8]; 12] = [
         initiator,
         initiates,
         responder,
@@ -82,6 +84,8 @@ fn transcript(members: &Members, resume: &Resume, reply: &ResumeReply) -> Encode
         &reply.nonce.0,
         &seen::to_bytes(resume.seen.as_ref()),
         &seen::to_bytes(reply.seen.as_ref()),
+        &[u8::from(resume.reopens)],
+        &[u8::from(reply.reopens)],
     ];
     encode(Label::KeptKey, &fields)
 }
@@ -109,9 +113,9 @@ mod tests {
         change_reply: impl FnOnce(&mut ResumeReply),
     ) -> (Agreed, Agreed) {
         let members = members("bob", "alice");
-        let (resuming, mut step) = resume(&members, key("alice+bob", 3), seen(1)).unwrap();
+        let (resuming, mut step) = resume(&members, key("alice+bob", 3), seen(1), false).unwrap();
         change_resume(&mut step);
-        let (alice, mut reply) = resume_reply(&members, key("alice+bob", 3), &step, seen(2)).unwrap();
+        let (alice, mut reply) = resume_reply(&members, key("alice+bob", 3), &step, seen(2), false).unwrap();
         change_reply(&mut reply);
         (resuming.receive(&reply), alice)
     }
@@ -137,13 +141,15 @@ mod tests {
         assert!(neither_verifies(&run(|_| {}, |reply| reply.nonce.0[31] ^= 1)));
         assert!(neither_verifies(&run(|_| {}, |reply| reply.seen = None)), "what the responder saw");
         assert!(neither_verifies(&run(|_| {}, |reply| reply.seen = seen(9))));
+        assert!(neither_verifies(&run(|step| step.reopens = true, |_| {})), "who reopens");
+        assert!(neither_verifies(&run(|_| {}, |reply| reply.reopens = true)));
     }
 
     #[test]
     fn a_step_that_names_another_key_is_refused() {
         let members = members("bob", "alice");
-        let (_, step) = resume(&members, key("alice+bob", 3), None).unwrap();
-        let answer = |step: &Resume| resume_reply(&members, key("alice+bob", 3), step, None).err();
+        let (_, step) = resume(&members, key("alice+bob", 3), None, false).unwrap();
+        let answer = |step: &Resume| resume_reply(&members, key("alice+bob", 3), step, None, false).err();
         assert_eq!(answer(&step), None);
         assert_eq!(answer(&Resume { epoch: 2, ..step.clone() }), Some(AgreementError::OtherKey));
         assert_eq!(answer(&Resume { key_id: Bytes([0; 16]), ..step }), Some(AgreementError::OtherKey));
@@ -152,10 +158,10 @@ mod tests {
     #[test]
     fn a_key_of_another_pair_is_refused() {
         let members = members("bob", "alice");
-        let (_, step) = resume(&members, key("alice+bob", 3), None).unwrap();
+        let (_, step) = resume(&members, key("alice+bob", 3), None, false).unwrap();
         let refused = Some(AgreementError::OtherPair);
-        assert_eq!(resume(&members, key("alice+carol", 3), None).err(), refused);
-        assert_eq!(resume_reply(&members, key("alice+carol", 3), &step, None).err(), refused);
+        assert_eq!(resume(&members, key("alice+carol", 3), None, false).err(), refused);
+        assert_eq!(resume_reply(&members, key("alice+carol", 3), &step, None, false).err(), refused);
     }
 
     #[test]
@@ -174,19 +180,19 @@ mod tests {
     #[test]
     fn another_key_of_the_same_id_does_not_verify() {
         let members = members("bob", "alice");
-        let (resuming, step) = resume(&members, key("alice+bob", 3), None).unwrap();
+        let (resuming, step) = resume(&members, key("alice+bob", 3), None, false).unwrap();
         let other = ConversationKey::new(members.pair().clone(), 3, Secret::copied(&[8; 32]).unwrap());
         let step = Resume { key_id: other.key_id(), ..step };
-        let (alice, reply) = resume_reply(&members, other, &step, None).unwrap();
+        let (alice, reply) = resume_reply(&members, other, &step, None, false).unwrap();
         let bob = resuming.receive(&reply);
         assert!(!bob.verify(&alice.acceptance()) && !alice.verify(&bob.acceptance()));
     }
 
     #[test]
     fn roles_that_differ_do_not_verify() {
-        let (resuming, step) = resume(&members("bob", "alice"), key("alice+bob", 3), None).unwrap();
+        let (resuming, step) = resume(&members("bob", "alice"), key("alice+bob", 3), None, false).unwrap();
         let (alice, reply) =
-            resume_reply(&members("alice", "bob"), key("alice+bob", 3), &step, None).unwrap();
+            resume_reply(&members("alice", "bob"), key("alice+bob", 3), &step, None, false).unwrap();
         let bob = resuming.receive(&reply);
         assert!(!bob.verify(&alice.acceptance()) && !alice.verify(&bob.acceptance()));
     }

@@ -52,10 +52,11 @@ impl Hall {
     fn facts(&self, members: &Members) -> Result<Facts, LogError> {
         let [initiator, responder] = members.both();
         let pair = Pair::new(initiator, responder).map_err(|_| LogError::NotAMember)?;
+        // A conversation whose log cannot be read does not begin.
+        self.logs.get(&pair).last()?;
         Ok(Facts {
             initiator_kept: self.keyring.newest(&pair, initiator),
             responder_kept: self.keyring.newest(&pair, responder),
-            last: self.logs.get(&pair).last()?,
         })
     }
 

@@ -39,6 +39,8 @@ pub(super) struct Door {
 struct Inside {
     /// By connection number; `None` until the handshake is over.
     connections: HashMap<u64, Option<Link>>,
+    /// How many of them have shaken hands.
+    known: usize,
     last: u64,
     turned_away: u64,
 }
@@ -129,18 +131,20 @@ impl Door {
     }
 
     /// Ends every connection, and waits for their threads until the deadline. True when all are gone.
+    ///
+    /// Those without a handshake are not waited for: they have asked nothing, and will not be served.
     pub(super) fn empty(&self, deadline: Instant) -> bool {
         let links: Vec<Link> = self.inside.lock().connections.values().flatten().cloned().collect();
         for link in links {
             link.close();
         }
         let mut inside = self.inside.lock();
-        while !inside.connections.is_empty() {
+        while inside.known > 0 {
             if self.left.wait_until(&mut inside, deadline).timed_out() {
                 break;
             }
         }
-        inside.connections.is_empty()
+        inside.known == 0
     }
 }
 
@@ -155,13 +159,18 @@ impl Entrance {
     fn known_as(&self, link: &Link) -> bool {
         let mut inside = self.door.inside.lock();
         inside.connections.insert(self.number, Some(link.clone()));
+        inside.known += 1;
         !self.door.shut.load(Ordering::Acquire)
     }
 }
 
 impl Drop for Entrance {
     fn drop(&mut self) {
-        self.door.inside.lock().connections.remove(&self.number);
+        let mut inside = self.door.inside.lock();
+        if let Some(Some(_)) = inside.connections.remove(&self.number) {
+            inside.known -= 1;
+        }
+        drop(inside);
         self.door.left.notify_all();
     }
 }

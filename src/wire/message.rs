@@ -141,9 +141,9 @@ pub enum Event {
         /// Who is busy.
         peer: Username,
     },
-    /// An invitation that waited is gone: the inviter took it back (both are told) or left.
+    /// An invitation that waited is gone: the inviter took it back or left. Both are told.
     InvitationEnded {
-        /// The other of the two.
+        /// The other one of the two.
         peer: Username,
     },
     /// A run of the agreement begins; the initiator sends the first step.
@@ -158,8 +158,6 @@ pub enum Event {
         new_key: bool,
         /// The pair's newest kept key, this member's copy.
         kept: Option<KeptKey>,
-        /// The number of the last entry of the pair's log; 0 when empty.
-        last: u64,
     },
     /// One step of the agreement, from the other member.
     Agree {
@@ -398,6 +396,8 @@ pub struct Resume {
     pub nonce: Bytes<32>,
     /// What the initiator last saw of the responder's messages.
     pub seen: Option<Seen>,
+    /// The initiator's program opens again what a lost connection had closed, and does not ask its person.
+    pub reopens: bool,
 }
 
 /// Kept key, step 2.
@@ -408,6 +408,8 @@ pub struct ResumeReply {
     pub nonce: Bytes<32>,
     /// What the responder last saw of the initiator's messages.
     pub seen: Option<Seen>,
+    /// The same of the responder's program.
+    pub reopens: bool,
 }
 
 /// A place in a sender's messages: which one, and its body's hash.

@@ -27,6 +27,7 @@ pub mod pty;
 pub mod server;
 pub mod story;
 pub mod transcript;
+pub mod wire_client;
 
 use std::{
     process::{Child, Command, ExitStatus},
@@ -40,6 +41,7 @@ pub use self::{
     pty::Pty,
     server::TestServer,
     story::{invite, open_conversation, password_of, reach_the_key},
+    wire_client::{Noise, WireClient, user},
 };
 
 /// How long a test waits for what must come. Never waited out by a test that passes.

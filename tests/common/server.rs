@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Child, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
 };
 
 use super::{securechat, signal, transcript::Transcript, wait_for};
@@ -12,6 +12,7 @@ use super::{securechat, signal, transcript::Transcript, wait_for};
 /// killed on drop, and the folders with it.
 pub struct TestServer {
     folder: tempfile::TempDir,
+    wrapper: Vec<String>,
     extra: Vec<String>,
     running: Option<Running>,
     port: u16,
@@ -32,9 +33,15 @@ impl TestServer {
 
     /// The same, with more arguments on its command line; they are used again when it restarts.
     pub fn starts_with(arguments: &[&str]) -> Self {
+        Self::starts_under(&[], arguments)
+    }
+
+    /// The same, by another program that becomes it, as `strace -D` does: the wrapper's name and arguments.
+    pub fn starts_under(wrapper: &[&str], arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let extra = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let mut server = Self { folder, extra, running: None, port: 0, key: String::new() };
+        let owned = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        let (wrapper, extra) = (owned(wrapper), owned(arguments));
+        let mut server = Self { folder, wrapper, extra, running: None, port: 0, key: String::new() };
         server.restarts();
         server
     }
@@ -42,19 +49,7 @@ impl TestServer {
     /// Starts it again on its data and its port, after it was stopped or killed.
     pub fn restarts(&mut self) {
         assert!(self.running.is_none(), "the server still runs");
-        let mut command = securechat();
-        command
-            .arg("server")
-            .args(["--listen", &self.host()])
-            .arg("--data")
-            .arg(self.data())
-            .args(&self.extra);
-        command.current_dir(self.folder.path());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the server starts");
-        let output = Transcript::of(child.stdout.take().expect("its output"));
-        let errors = Transcript::of(child.stderr.take().expect("its errors"));
-        let running = Running { child, output, errors };
+        let running = Running::starts(self.command(&self.host()));
         let listening = running.says("listening on ");
         let port = listening.rsplit(':').next().and_then(|port| port.parse().ok());
         self.port = port.unwrap_or_else(|| panic!("no port in {listening:?}"));
@@ -62,6 +57,38 @@ impl TestServer {
         assert!(self.key.is_empty() || self.key == key, "the server's key changed: {} to {key}", self.key);
         self.key = key;
         self.running = Some(running);
+    }
+
+    /// Starts a server on its data that has to refuse, whether this one runs or not: the exit status, and what it
+    /// said on standard error.
+    pub fn is_refused_a_start(&self) -> (Option<i32>, String) {
+        let mut refused = Running::starts(self.command("127.0.0.1:0"));
+        assert!(refused.output.ends(), "it started:\n{}", refused.output.text());
+        assert_eq!(refused.output.text(), "", "it said that it listens");
+        let status = wait_for(&mut refused.child).expect("an exit status");
+        assert!(refused.errors.ends(), "its errors end with it");
+        (status.code(), refused.errors.text())
+    }
+
+    fn command(&self, listen: &str) -> Command {
+        let mut command = securechat();
+        command.args(["server", "--listen", listen, "--data"]).arg(self.data()).args(&self.extra);
+        let mut command = match &self.wrapper[..] {
+            [] => command,
+            [program, arguments @ ..] => {
+                let mut wrapped = Command::new(program);
+                wrapped.args(arguments).arg(command.get_program()).args(command.get_args());
+                for (name, value) in command.get_envs() {
+                    match value {
+                        Some(value) => wrapped.env(name, value),
+                        None => wrapped.env_remove(name),
+                    };
+                }
+                wrapped
+            }
+        };
+        command.current_dir(self.folder.path());
+        command
     }
 
     /// Asks it to end (SIGTERM), and waits until it did.
@@ -114,6 +141,12 @@ impl TestServer {
         self.folder.path().join("homes").join(name)
     }
 
+    /// Waits until it says these words on standard error.
+    pub fn warns(&self, words: &str) {
+        let errors = &self.running.as_ref().expect("a running server").errors;
+        assert!(errors.find(0, &[words]).is_some(), "the server did not say {words:?}:\n{}", errors.text());
+    }
+
     /// What it said on standard output since it was started the last time.
     pub fn output(&self) -> String {
         self.running.as_ref().map(|running| running.output.text()).unwrap_or_default()
@@ -131,6 +164,14 @@ impl TestServer {
 }
 
 impl Running {
+    fn starts(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the server starts");
+        let output = Transcript::of(child.stdout.take().expect("its output"));
+        let errors = Transcript::of(child.stderr.take().expect("its errors"));
+        Self { child, output, errors }
+    }
+
     /// The rest of the line that begins with these words.
     fn says(&self, words: &str) -> String {
         let found = self.output.find(0, &[words]);

@@ -1,6 +1,6 @@
 //! What people do again and again, in the words of the way through.
 
-use std::process::Command;
+use std::{path::PathBuf, process::Command};
 
 use super::{client::TestClient, pty::Pty, securechat, server::TestServer};
 
@@ -12,11 +12,27 @@ pub fn password_of(name: &str) -> String {
 impl TestServer {
     /// The command of this person's client; key files cost as little as is allowed.
     pub fn client_command(&self, name: &str) -> Command {
+        let mut command = self.newcomer_command(name);
+        command.args(["--server-key", self.key()]);
+        command
+    }
+
+    /// The same for somebody who was told the address, and no fingerprint of the server's key.
+    pub fn newcomer_command(&self, name: &str) -> Command {
         let mut command = securechat();
         command.arg("client").args(["--host", &self.host()]).arg("--home").arg(self.home_of(name));
-        command.args(["--server-key", self.key()]);
         command.env("SECURECHAT_KEY_FILE_MEMORY_MIB", "19").env("SECURECHAT_KEY_FILE_PASSES", "2");
         command
+    }
+
+    /// Where this person's client keeps what belongs to this server.
+    pub fn folder_of(&self, name: &str) -> PathBuf {
+        self.home_of(name).join(format!("127.0.0.1~{}", self.port()))
+    }
+
+    /// Where this person's key file lies.
+    pub fn key_file_of(&self, name: &str) -> PathBuf {
+        self.folder_of(name).join(format!("{name}.txt"))
     }
 
     /// Starts this person's client, which asks its first question.
@@ -46,18 +62,56 @@ impl TestServer {
     /// Somebody who has an account and their key file: the person is in the lobby.
     pub fn logs_in(&self, name: &str) -> TestClient {
         let mut client = self.client(name);
-        client.sees("Do you already have an account? (yes/no) ");
-        client.types("yes");
-        client.sees("Username: ");
-        client.types(name);
-        client.sees("Password: ");
-        client.types(&password_of(name));
+        client.says_who_they_are(name, &password_of(name));
         client.is_in_the_lobby();
         client
+    }
+
+    /// Two people with new accounts, in the lobby.
+    pub fn registers_two(&self, first: &str, second: &str) -> (TestClient, TestClient) {
+        (self.registers(first), self.registers(second))
+    }
+
+    /// Two people with new accounts, in conversation.
+    pub fn two_in_conversation(&self, first: &str, second: &str) -> (TestClient, TestClient) {
+        let (mut first, mut second) = self.registers_two(first, second);
+        open_conversation(&mut first, &mut second);
+        (first, second)
     }
 }
 
 impl TestClient {
+    /// Answers the first three questions: an account there is, whose, and the password.
+    pub fn says_who_they_are(&mut self, name: &str, password: &str) {
+        self.sees("Do you already have an account? (yes/no) ");
+        self.types("yes");
+        self.sees("Username: ");
+        self.types(name);
+        self.sees("Password: ");
+        self.types(password);
+    }
+
+    /// Sends a message that the other one sees.
+    pub fn says_to(&mut self, peer: &mut TestClient, text: &str) {
+        self.types(text);
+        peer.sees(&format!("] {}: {text}\n", self.name()));
+    }
+
+    /// Leaves the conversation: both are in the lobby.
+    pub fn leaves(&mut self, peer: &mut TestClient) {
+        self.types("exit");
+        self.sees("You left the conversation");
+        self.is_in_the_lobby();
+        peer.sees(&format!("{} left the conversation", self.name()));
+        peer.is_in_the_lobby();
+    }
+
+    /// Logs out in the lobby.
+    pub fn logs_out(&mut self) {
+        self.types("exit");
+        self.ends_well();
+    }
+
     /// Waits for the lobby's question.
     pub fn is_in_the_lobby(&mut self) {
         self.sees("Who do you want to start a conversation with? ");

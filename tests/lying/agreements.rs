@@ -298,7 +298,7 @@ fn a_replayed_resume_proves_nothing() {
 
     // An honest run over the kept key, recorded.
     line.starts("alice", 2, Role::Responder, talk.kept.clone());
-    let (resuming, step) = resume::resume(&alice.as_initiator(), talk.key, None).unwrap();
+    let (resuming, step) = resume::resume(&alice.as_initiator(), talk.key, None, false).unwrap();
     line.says_step("alice", 2, Agreement::Resume(step.clone()));
     let reply = heard!(line.hears_step(), Agreement::ResumeReply(reply) => reply);
     let agreed = resuming.receive(&reply);
@@ -327,7 +327,7 @@ fn a_replayed_reply_to_a_resume_proves_nothing() {
     line.hears_invitation("alice");
     line.starts("alice", 2, Role::Initiator, talk.kept.clone());
     let step = heard!(line.hears_step(), Agreement::Resume(step) => step);
-    let (agreed, reply) = resume::resume_reply(&alice.as_responder(), talk.key, &step, None).unwrap();
+    let (agreed, reply) = resume::resume_reply(&alice.as_responder(), talk.key, &step, None, false).unwrap();
     line.says_step("alice", 2, Agreement::ResumeReply(reply.clone()));
     let recorded = agreed.acceptance();
     alice.opens(&mut bob, &line, 2, agreed);
@@ -374,7 +374,7 @@ fn a_new_key_that_nobody_asked_for_is_not_begun_in_a_persons_name() {
     let (_liar, mut bob, line, alice) = bob_and_an_alice();
     alice.opens_at_epoch(&mut bob, &line, 1, 1);
     let peer = alice.name.clone();
-    line.says(&Event::Started { peer, run: 2, role: Role::Initiator, new_key: true, kept: None, last: 0 });
+    line.says(&Event::Started { peer, run: 2, role: Role::Initiator, new_key: true, kept: None });
     bob.sees("the server tried to start a key with alice in your name; refused");
     line.hears_refusal();
 }

@@ -230,7 +230,7 @@ fn a_new_key_with_a_forged_proof_loses_no_message_silently() {
     let mut scene = Scene::opens();
     scene.hears("on its way");
     let (peer, role) = (scene.alice.name.clone(), Role::Responder);
-    scene.line.says(&Event::Started { peer, run: 2, role, new_key: true, kept: None, last: 0 });
+    scene.line.says(&Event::Started { peer, run: 2, role, new_key: true, kept: None });
     let offering = scene.alice.offers(&scene.line, 2, 2);
     let reply = heard!(scene.line.hears_step(), Agreement::Reply(reply) => reply);
     scene.alice.confirms(&scene.line, 2, offering, &reply);
@@ -239,6 +239,7 @@ fn a_new_key_with_a_forged_proof_loses_no_message_silently() {
     scene.line.hears_acceptance();
     scene.line.says_agreed("alice", 2, Bytes([0; 32]));
     scene.bob.sees("alice's proof does not verify");
+    scene.line.hangs_up();
     scene.bob.sees("NOT CONFIRMED: on its way");
 }
 
@@ -246,7 +247,7 @@ fn a_new_key_with_a_forged_proof_loses_no_message_silently() {
 fn a_new_key_that_the_server_ends_leaves_the_old_one_in_use() {
     let mut scene = Scene::opens();
     let (peer, role) = (scene.alice.name.clone(), Role::Responder);
-    scene.line.says(&Event::Started { peer, run: 2, role, new_key: true, kept: None, last: 0 });
+    scene.line.says(&Event::Started { peer, run: 2, role, new_key: true, kept: None });
     let offering = scene.alice.offers(&scene.line, 2, 2);
     let reply = heard!(scene.line.hears_step(), Agreement::Reply(reply) => reply);
     scene.alice.confirms(&scene.line, 2, offering, &reply);
@@ -266,9 +267,9 @@ fn the_person_is_not_held_by(log: impl Fn(&Talk, &Body) -> Vec<Entry>) {
         scene.alice.leaves(&mut scene.bob, &scene.line);
         let body = scene.talk.seals("the last of all numbers");
         let log = log(&scene.talk, &body);
-        scene.line.archives(|archive| archive.log = log);
+        scene.line.archives(|archive| (archive.log, archive.said_last) = (log, Some(u64::MAX)));
         let (peer, role, kept) = (scene.alice.name.clone(), Role::Responder, None);
-        scene.line.says(&Event::Started { peer, run, role, new_key: false, kept, last: u64::MAX });
+        scene.line.says(&Event::Started { peer, run, role, new_key: false, kept });
         let offering = scene.alice.offers(&scene.line, run, u32::try_from(run).unwrap());
         let reply = heard!(scene.line.hears_step(), Agreement::Reply(reply) => reply);
         let agreed = scene.alice.confirms(&scene.line, run, offering, &reply);

@@ -19,8 +19,8 @@ use securechat::{
     crypto::login,
     transport::{Acceptor, Link, ServerIdentity, Stragglers, listen},
     wire::{
-        Agreement, Body, Bytes, Entry, ErrorCode, Event, Frames, KeptKey, Outcome, OwnCopy, PROTOCOL_VERSION,
-        Request, Role, encode, limits::FRAME_BYTES_MAX,
+        Agreement, Body, Bytes, Entry, Event, Frames, KeptKey, Outcome, OwnCopy, PROTOCOL_VERSION, Request,
+        Role, encode, limits::FRAME_BYTES_MAX,
     },
 };
 
@@ -42,11 +42,19 @@ pub struct Liar {
     folder: tempfile::TempDir,
     address: SocketAddr,
     key: String,
+    /// For how long a client tries to get a lost connection back, in seconds.
+    retry: &'static str,
     connections: Receiver<Link>,
 }
 
 impl Liar {
+    /// Clients take the first lost connection for the end.
     pub fn starts() -> Self {
+        Self::starts_for_clients_that_retry("0")
+    }
+
+    /// Clients try to get a lost connection back, for so many seconds.
+    pub fn starts_for_clients_that_retry(retry: &'static str) -> Self {
         let pem = ServerIdentity::generate().unwrap();
         let identity = ServerIdentity::from_pem(&pem.certificate, &pem.key).unwrap();
         let acceptor = Acceptor::new(&identity, &Stragglers::start().unwrap()).unwrap();
@@ -54,7 +62,7 @@ impl Liar {
         let (address, (sender, connections)) = (listener.local_addr().unwrap(), unbounded());
         std::thread::spawn(move || accept_all(&listener, &acceptor, &sender));
         let folder = tempfile::tempdir().unwrap();
-        Self { folder, address, key: identity.fingerprint().to_string(), connections }
+        Self { folder, address, key: identity.fingerprint().to_string(), retry, connections }
     }
 
     /// Takes this person's machine its memory of peers.
@@ -72,7 +80,7 @@ impl Liar {
         let mut command = securechat();
         command.arg("client").args(["--host", &self.address.to_string()]);
         command.arg("--home").arg(self.folder.path().join(name));
-        command.args(["--server-key", &self.key]);
+        command.args(["--server-key", &self.key, "--retry", self.retry]);
         command.env("SECURECHAT_KEY_FILE_MEMORY_MIB", "19").env("SECURECHAT_KEY_FILE_PASSES", "2");
         command
     }
@@ -147,12 +155,14 @@ fn accept_all(listener: &TcpListener, acceptor: &Acceptor, connections: &Sender<
 #[derive(Default)]
 pub struct Archive {
     pub log: Vec<Entry>,
+    /// What is said to be the log's last number, if not what it is.
+    pub said_last: Option<u64>,
     pub keys: Vec<KeptKey>,
 }
 
 impl Archive {
     fn last(&self) -> u64 {
-        self.log.last().map_or(0, |entry| entry.number)
+        self.said_last.unwrap_or_else(|| self.log.last().map_or(0, |entry| entry.number))
     }
 }
 
@@ -235,9 +245,8 @@ impl Line {
 
     /// Says that a run begins.
     pub fn starts(&self, peer: &str, run: u64, role: Role, kept: Option<KeptKey>) {
-        let last = self.archive.lock().last();
         let peer = peer.parse().unwrap();
-        self.says(&Event::Started { peer, run, role, new_key: false, kept, last });
+        self.says(&Event::Started { peer, run, role, new_key: false, kept });
     }
 
     pub fn says_step(&self, peer: &str, run: u64, step: Agreement) {
@@ -285,12 +294,8 @@ fn from_archive(archive: &Archive, request: &Request) -> Option<Event> {
     match request {
         Request::Read { peer, from, count } => {
             let page = archive.log.iter().filter(|entry| entry.number >= *from).take(*count as usize);
-            let (entries, last) = (page.cloned().collect::<Vec<_>>(), archive.last());
-            Some(if entries.is_empty() && last > 0 {
-                Event::Error { code: ErrorCode::Storage, peer: Some(peer.clone()) }
-            } else {
-                Event::Entries { peer: peer.clone(), entries, last }
-            })
+            let entries = page.cloned().collect();
+            Some(Event::Entries { peer: peer.clone(), entries, last: archive.last() })
         }
         Request::Key { peer, epoch } => {
             let kept = archive.keys.iter().find(|kept| kept.epoch == *epoch).cloned();

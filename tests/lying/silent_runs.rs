@@ -98,7 +98,7 @@ fn a_run_within_a_conversation_is_counted_when_the_conversation_is_cut_off() {
     let alice = Impostor::poses_as("alice", "bob");
     alice.opens_at_epoch(&mut bob, &line, 1, 1);
     let (peer, role) = (alice.name.clone(), Role::Responder);
-    line.says(&Event::Started { peer: peer.clone(), run: 2, role, new_key: true, kept: None, last: 0 });
+    line.says(&Event::Started { peer: peer.clone(), run: 2, role, new_key: true, kept: None });
     bob.sees("alice wants to agree on a new key; until both accept it, the old one is used");
     alice.offers(&line, 2, 2);
     heard!(line.hears_step(), Agreement::Reply(_) => ());

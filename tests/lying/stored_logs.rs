@@ -113,7 +113,8 @@ fn a_line_of_another_conversation_is_named_and_not_shown() {
     says(&mut carol, &mut bob, "between carol and bob");
     says(&mut bob, &mut carol, "from bob to carol");
     leave(carol, bob);
-    let foreign: Vec<String> = server.data_file("conversations/bob+carol.txt").lines().map(str::to_owned).collect();
+    let foreign: Vec<String> =
+        server.data_file("conversations/bob+carol.txt").lines().map(str::to_owned).collect();
     edit_log(&mut server, |lines| {
         for (line, sender) in foreign.iter().zip(["alice", "bob"]) {
             let body = line.rsplit(' ').next().unwrap().to_owned();
@@ -123,7 +124,9 @@ fn a_line_of_another_conversation_is_named_and_not_shown() {
     forgets(&server, "bob");
     let (_alice, bob) = meet_again(&server);
     let named = |number, sender| {
-        format!("number {number}, which the server shows as {sender}'s, does not open: it was altered or forged")
+        format!(
+            "number {number}, which the server shows as {sender}'s, does not open: it was altered or forged"
+        )
     };
     assert_eq!(warnings(&bob), [named(5, "alice"), named(6, "bob")]);
     bob.never_saw("carol");
@@ -199,6 +202,7 @@ fn a_whole_stream_dropped_between_two_others_is_named() {
     edit_log(&mut server, |lines| drop(lines.drain(4..6)));
     forgets(&server, "bob");
     let (_alice, bob) = meet_again(&server);
-    let missing = |sender, number| format!("one or more messages of {sender} before number {number} are missing");
+    let missing =
+        |sender, number| format!("one or more messages of {sender} before number {number} are missing");
     assert_eq!(warnings(&bob), [missing("alice", 5), missing("bob", 6)]);
 }

@@ -13,8 +13,6 @@ pub(in crate::server) struct Facts {
     pub(in crate::server) initiator_kept: Option<KeptKey>,
     /// The responder's.
     pub(in crate::server) responder_kept: Option<KeptKey>,
-    /// The number of the last entry of the pair's log.
-    pub(in crate::server) last: u64,
 }
 
 /// How a run ended, after everything that had to be stored was stored or not.
@@ -61,8 +59,8 @@ impl Registry {
             let Some(part) = session.place.part_mut() else { continue };
             part.told = true;
             let (peer, role) = (part.peer.clone(), part.role);
-            let (run, new_key, last) = (start.run, start.new_key, facts.last);
-            session.outgoing.say(&Event::Started { peer, run, role, new_key, kept, last });
+            let (run, new_key) = (start.run, start.new_key);
+            session.outgoing.say(&Event::Started { peer, run, role, new_key, kept });
             effects.touched.add(&session.outgoing);
         }
     }
