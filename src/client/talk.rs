@@ -122,12 +122,19 @@ impl App<'_> {
         }
         for entry in self.read_range(peer, from, last)? {
             let shown = if entry.number <= seen_last {
+                // By its bytes: it need not open to be what was seen.
+                let links = [pins.own, pins.theirs].into_iter().flatten();
+                for link in links.filter(|link| link.number == entry.number) {
+                    if link.seen.hash != body_hash(&entry.body) {
+                        all.push(warning(words::log_altered(peer, link.number)));
+                    }
+                }
                 let shown = self.take_into(peer, &mut earlier, &entry)?;
                 if let Some(conversation) = self.talks.get_mut(peer) {
                     conversation.chains.note_shown(body_hash(&entry.body));
                 }
                 if entry.number == seen_last {
-                    all.extend(compare_with_memory(peer, pins, &earlier, from, last));
+                    all.extend(inserted(peer, pins, &earlier));
                 }
                 shown
             } else {
@@ -452,21 +459,12 @@ fn keep(all: &mut Vec<Shown>, shown: Shown, with_message: bool) {
     }
 }
 
-/// The part of the log that was seen before ends with the very messages that were seen.
-fn compare_with_memory(peer: &Username, pins: &PeerPins, read: &Chains, from: u64, last: u64) -> Vec<Shown> {
-    let mut found = Vec::new();
-    for (side, pinned) in [(Side::Own, pins.own), (Side::Theirs, pins.theirs)] {
-        match (pinned, read.last(side)) {
-            (Some(pinned), _) if pinned.number > last => {}
-            (Some(pinned), Some(at)) if at.number > pinned.number => {
-                found.push(warning(words::log_inserted(peer, at.number)));
-            }
-            (Some(pinned), at) if pinned.number >= from && at.is_none_or(|at| at.seen != pinned.seen) => {
-                found.push(warning(words::log_altered(peer, pinned.number)));
-            }
-            (None, Some(at)) => found.push(warning(words::log_inserted(peer, at.number))),
-            _ => {}
-        }
-    }
-    found
+/// In the part of the log that was seen before, nobody has a message after the last one seen.
+fn inserted(peer: &Username, pins: &PeerPins, read: &Chains) -> Vec<Shown> {
+    let sides = [(Side::Own, pins.own), (Side::Theirs, pins.theirs)].into_iter();
+    let later = sides.filter_map(|(side, pinned)| {
+        let (seen, read) = (pinned.map_or(0, |pinned| pinned.number), read.last(side)?.number);
+        (read > seen).then(|| warning(words::log_inserted(peer, read)))
+    });
+    later.collect()
 }
