@@ -286,8 +286,8 @@ fn a_server_asked_to_stop_tells_its_clients_and_has_everything_stored() {
     assert_eq!(lines_of(&server, LOG).len(), 1);
     server.restarts();
     assert!(!server.errors().contains("torn"), "{}", server.errors());
-    alice.talks_with("bob");
-    bob.talks_with("alice");
+    alice.sees("Conversation with bob is open again.");
+    bob.sees("Conversation with alice is open again.");
     bob.types("were not the last");
     alice.sees("bob: were not the last");
     assert_eq!(lines_of(&server, LOG).len(), 2);
