@@ -28,7 +28,7 @@ impl App<'_> {
         peer: &Username,
         concluded: Concluded,
     ) -> Result<(), ClientError> {
-        self.reopening = None;
+        (self.reopening, self.leaving) = (None, false);
         let pins = self.pins.peer(peer);
         let conversation = Conversation::new(self.me.clone(), peer.clone(), concluded, &pins)
             .map_err(|_| ClientError::Protocol("no stream could be begun"))?;
@@ -58,14 +58,14 @@ impl App<'_> {
 
     /// After a lost connection: shows what was missed, and goes on where it was.
     pub(super) fn reopen_conversation(&mut self, peer: &Username) -> Result<(), ClientError> {
-        self.reopening = None;
+        (self.reopening, self.leaving) = (None, false);
         self.place = Place::Talking(peer.clone(), None);
         let last = self.log_end(peer)?.unwrap_or(0);
         let seen = self.talks.get(peer).map_or(0, |talk| talk.chains.highest_number());
         if seen > last {
             self.desk.warn(&words::log_shortened(peer, last, seen));
         }
-        for entry in self.read_range(peer, seen + 1, last)? {
+        for entry in self.read_range(peer, seen.saturating_add(1), last)? {
             let own = entry.sender == self.me;
             let shown = self.take(peer, &entry)?;
             // This person's own words are on the screen since they were typed.
@@ -374,11 +374,13 @@ impl App<'_> {
         self.rekey_asked = false;
         let before = std::mem::replace(&mut self.place, Place::Lobby);
         if *by == self.me {
+            self.leaving = false;
             self.desk.notice(words::YOU_LEFT);
         } else {
             if lost {
                 self.may_reopen(peer);
             }
+            self.leaving = false;
             self.desk.notice(&words::left_by(peer, lost));
         }
         if let Place::Talking(_, Some(run)) = before {
