@@ -123,6 +123,14 @@ impl Liar {
         (client, line)
     }
 
+    /// A client that lost its connection logs in again, by itself.
+    pub fn comes_back(&self) -> Line {
+        let line = self.greets();
+        heard!(line.hears(), Request::Login { .. } => ());
+        line.says(&Event::LoggedIn {});
+        line
+    }
+
     /// The first questions, answered.
     pub fn account(&self, name: &str, has_account: &str) -> (TestClient, Line) {
         let mut client = self.client(name);
@@ -209,12 +217,6 @@ impl Line {
     /// The next request.
     pub fn hears(&self) -> Request {
         self.heard.recv_timeout(PATIENCE).expect("a request")
-    }
-
-    /// The client said nothing more and hung up.
-    pub fn hears_the_end(&self) {
-        let after = self.heard.recv_timeout(PATIENCE);
-        assert!(after.as_ref().is_err_and(|error| error.is_disconnected()), "{after:?}");
     }
 
     /// An invitation of this person; nothing else came before it.
