@@ -36,6 +36,8 @@ pub(super) struct Known<'a> {
     pub(super) kept_key_declined: bool,
     /// A lost connection closed the conversation with this peer a moment ago, under this epoch.
     pub(super) reopening: Option<u32>,
+    /// The invitation was the client's own, to open that again: no new key is offered on it.
+    pub(super) asked_by_itself: bool,
 }
 
 /// How a run begins, as the server says.
@@ -181,6 +183,10 @@ impl Meeting {
                     }
                     Err(error) => self.fail(&error),
                 }
+            }
+            _ if known.asked_by_itself => {
+                self.stage = Stage::Over;
+                Progress::Fail(None, words::reopening_takes_a_new_key(&self.peer))
             }
             kept => {
                 let kept_epoch = kept.map_or(0, |(key, _)| key.epoch());
@@ -339,6 +345,11 @@ impl Meeting {
             own_code: proposal.agreed.own_code(),
             notices: &self.notices,
         }))
+    }
+
+    /// What the kept key and the peer's memory gave rise to, for a run that ends before the question.
+    pub(super) fn notices(&self) -> &[String] {
+        &self.notices
     }
 
     /// This side opens again what a lost connection closed: it says so, in what both prove.
