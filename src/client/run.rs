@@ -60,6 +60,7 @@ impl App<'_> {
             epoch_floor: self.epoch_floors.get(peer).copied().unwrap_or(0),
             kept_key_declined: self.kept_key_declined.contains(peer),
             reopening: self.reopening_epoch(peer),
+            unconfirmed: self.unconfirmed_with(peer),
         }
     }
 
