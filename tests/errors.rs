@@ -6,14 +6,14 @@ mod common;
 
 use std::{
     fs,
-    io::Write,
+    io::{BufRead, BufReader, Write},
     net::TcpListener,
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     thread,
 };
 
-use common::{TestClient, TestServer, password_of, securechat};
+use common::{TestClient, TestServer, open_conversation, password_of, securechat};
 
 /// Runs a program that is to fail by itself: with this status, these words after `error: `, and this hint.
 fn fails(command: Command, status: i32, error: &str, hint: &str) {
@@ -312,22 +312,33 @@ fn a_server_on_a_full_disk_says_so_and_does_not_start() {
     fails(command, 74, "could not write ", "the disk is full: make room on it");
 }
 
-#[test]
-fn a_registration_on_a_full_disk_changes_nothing_and_is_asked_again() {
-    let disk = tempfile::tempdir().unwrap();
-    // The server's key and certificate, the accounts, and nothing for their replacement.
-    let program = server_on(&disk.path().join("data"), "127.0.0.1:0");
-    let Some(mut command) = on_a_small_disk(3, disk.path(), &program) else { return };
-    command.stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut server = command.spawn().unwrap();
-    let said = std::io::BufReader::new(server.stdout.take().unwrap());
-    let address = std::io::BufRead::lines(said)
-        .map_while(Result::ok)
-        .find_map(|line| line.strip_prefix("listening on ").map(str::to_owned))
-        .unwrap();
-    let home = tempfile::tempdir().unwrap();
-    let enters = |name: &str| {
-        let mut command = client_of(&address, home.path());
+/// A server on a small disk of its own, killed on drop.
+struct SmallServer {
+    child: Child,
+    address: String,
+    homes: tempfile::TempDir,
+    _disk: tempfile::TempDir,
+}
+
+impl SmallServer {
+    /// `None` where this user may not mount one.
+    fn starts(blocks: u32) -> Option<Self> {
+        let disk = tempfile::tempdir().unwrap();
+        let program = server_on(&disk.path().join("data"), "127.0.0.1:0");
+        let mut command = on_a_small_disk(blocks, disk.path(), &program)?;
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap());
+        let address = said
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("listening on ").map(str::to_owned));
+        let address = address.expect("a server that listens");
+        Some(Self { child, address, homes: tempfile::tempdir().unwrap(), _disk: disk })
+    }
+
+    /// Somebody's client, up to the answer to their registration.
+    fn registering(&self, name: &str) -> TestClient {
+        let mut command = client_of(&self.address, self.homes.path());
         command.args(["--key-file-memory-mib", "19", "--key-file-passes", "2"]);
         let mut client = TestClient::starts(name, command);
         client.sees("(yes/no) ");
@@ -337,21 +348,68 @@ fn a_registration_on_a_full_disk_changes_nothing_and_is_asked_again() {
         client.sees("Password: ");
         client.types(&password_of(name));
         client
-    };
-    let mut alice = enters("alice");
+    }
+
+    /// Whether a key file of this person is left, in use or waiting.
+    fn has_key_file_of(&self, name: &str) -> bool {
+        let files = fs::read_dir(self.homes.path().join(self.address.replace(':', "~"))).unwrap();
+        files.into_iter().any(|file| file.unwrap().file_name().to_string_lossy().starts_with(name))
+    }
+}
+
+impl Drop for SmallServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_registration_on_a_full_disk_changes_nothing_and_is_asked_again() {
+    // The server's key and certificate, the accounts, and nothing for their replacement.
+    let Some(server) = SmallServer::starts(3) else { return };
+    let mut alice = server.registering("alice");
     alice.is_in_the_lobby();
-    let mut bob = enters("bob");
+    let mut bob = server.registering("bob");
     bob.sees("the server could not write to its disk; nothing was changed. Try again later, or tell its operator\n");
     bob.sees("Username: ");
-    let left: Vec<_> = fs::read_dir(home.path().join(address.replace(':', "~"))).unwrap().collect();
-    assert!(left.iter().all(|file| !file.as_ref().unwrap().file_name().to_string_lossy().starts_with("bob")));
+    assert!(server.has_key_file_of("alice") && !server.has_key_file_of("bob"));
     // Who is in stays in.
     alice.types("/who");
     assert_eq!(alice.reads_after("connected: "), "alice");
     alice.types("bob");
     alice.sees("bob is unknown");
-    server.kill().unwrap();
-    server.wait().unwrap();
+}
+
+#[test]
+fn a_message_on_a_full_disk_is_named_as_not_sent_and_the_conversation_goes_on() {
+    // One block is left for the log: a dozen short messages.
+    let Some(server) = SmallServer::starts(5) else { return };
+    let (mut alice, mut bob) = (server.registering("alice"), server.registering("bob"));
+    alice.is_in_the_lobby();
+    bob.is_in_the_lobby();
+    open_conversation(&mut alice, &mut bob);
+    for number in 1..=20 {
+        alice.types(&format!("message {number}."));
+    }
+    alice.sees("NOT SENT: message 20.\n");
+    alice.sees("the server could not write to its disk");
+    // Each was seen or is named, and none is both.
+    for number in 1..=20 {
+        let text = format!("message {number}.");
+        let refused = alice.transcript().contains(&format!("NOT SENT: {text}\n"));
+        if refused {
+            bob.never_saw(&text);
+        } else {
+            bob.sees(&format!("] alice: {text}\n"));
+        }
+    }
+    assert!(bob.saw_times("] alice: ") >= 5, "{}", bob.transcript());
+    alice.types("/history 3");
+    alice.sees("] alice: message ");
+    alice.leaves(&mut bob);
+    alice.never_saw("WARNING");
+    bob.never_saw("WARNING");
 }
 
 #[test]
