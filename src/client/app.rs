@@ -162,6 +162,7 @@ impl<'a> App<'a> {
         };
         // A client that was taken over leaves the memory to the newer one.
         if !matches!(ended, Err(ClientError::TakenOver)) {
+            self.remember_unconfirmed();
             self.save_pins()?;
         }
         for text in self.retired.iter().chain(self.talks.values()).flat_map(Conversation::unconfirmed) {

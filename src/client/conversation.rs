@@ -229,6 +229,20 @@ impl Conversation {
             .map(|sent| Request::Send { peer: self.peer.clone(), body: sent.body.clone() })
     }
 
+    /// With whom it is.
+    pub(super) fn peer(&self) -> &Username {
+        &self.peer
+    }
+
+    /// What was sent and is not confirmed, as the peer would name it.
+    pub(super) fn unconfirmed_seen(&self) -> impl Iterator<Item = Seen> {
+        self.unacknowledged.iter().map(|sent| Seen {
+            stream: sent.stream,
+            counter: sent.counter,
+            hash: sent.hash,
+        })
+    }
+
     /// The texts whose fate is not known, printable.
     pub(super) fn unconfirmed(&self) -> impl Iterator<Item = String> {
         self.unacknowledged.iter().map(|sent| Printable::line(&sent.text).to_string())

@@ -38,6 +38,8 @@ pub(super) struct Known<'a> {
     pub(super) reopening: Option<u32>,
     /// The invitation was the client's own, to open that again: no new key is offered on it.
     pub(super) asked_by_itself: bool,
+    /// What was sent to the peer in this session and is not confirmed: they may have seen it all the same.
+    pub(super) unconfirmed: Vec<Seen>,
 }
 
 /// How a run begins, as the server says.
@@ -309,16 +311,7 @@ impl Meeting {
 
     /// The peer says what it last saw of this user: more than this machine knows of is worth a word.
     fn compare_seen(&mut self, seen: Option<Seen>, known: &Known<'_>) {
-        let Some(seen) = seen else { return };
-        let differs = match known.pins.own {
-            None => !known.pins.is_empty(),
-            Some(own) if own.seen.stream == seen.stream => {
-                seen.counter > own.seen.counter
-                    || (seen.counter == own.seen.counter && seen.hash != own.seen.hash)
-            }
-            Some(_) => false,
-        };
-        if differs {
+        if seen.is_some_and(|seen| !known.unconfirmed.contains(&seen) && !known.pins.knows_own(&seen)) {
             self.notices.push(words::peer_saw_more(&self.peer));
         }
     }

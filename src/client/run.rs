@@ -61,6 +61,7 @@ impl App<'_> {
             kept_key_declined: self.kept_key_declined.contains(peer),
             reopening: self.reopening_epoch(peer),
             asked_by_itself: self.asked_by_itself(peer),
+            unconfirmed: self.unconfirmed_with(peer),
         }
     }
 

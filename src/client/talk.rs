@@ -1,5 +1,7 @@
 //! What a conversation brings: opening it from the log, messages both ways, its end, its history.
 
+use std::collections::BTreeSet;
+
 use super::{
     app::{App, Place},
     chain::{Chains, Side},
@@ -12,7 +14,7 @@ use super::{
 use crate::{
     crypto::{conversation_key::ConversationKey, hash::body_hash, session::SessionError},
     printable::Printable,
-    wire::{self, Body, Bytes, Entry, ErrorCode, Pair, Request, StreamId, Username, limits},
+    wire::{self, Body, Bytes, Entry, ErrorCode, Pair, Request, Seen, StreamId, Username, limits},
 };
 
 /// Messages of before that are shown when a conversation opens.
@@ -276,6 +278,22 @@ impl App<'_> {
         Ok(())
     }
 
+    /// What was sent to this peer in this session and is not confirmed.
+    pub(super) fn unconfirmed_with(&self, peer: &Username) -> Vec<Seen> {
+        let talks = self.retired.iter().chain(self.talks.get(peer)).filter(|talk| talk.peer() == peer);
+        talks.flat_map(Conversation::unconfirmed_seen).collect()
+    }
+
+    /// At the end: what is still not confirmed is known as one's own the next time.
+    pub(super) fn remember_unconfirmed(&mut self) {
+        let talks = self.retired.iter().chain(self.talks.values());
+        let peers: BTreeSet<Username> = talks.map(|talk| talk.peer().clone()).collect();
+        for peer in peers {
+            let unconfirmed = self.unconfirmed_with(&peer);
+            self.pins.peer_mut(&peer).unconfirmed = unconfirmed;
+        }
+    }
+
     /// What the chains now know is remembered.
     fn remember_chains(&mut self, peer: &Username) {
         let Some(talk) = self.talks.get(peer) else { return };
@@ -284,6 +302,8 @@ impl App<'_> {
             (chains.last(Side::Own), chains.last(Side::Theirs), chains.highest_number());
         self.remember(peer, |pins| {
             pins.own = own;
+            // From here on the conversation itself knows what it waits for.
+            pins.unconfirmed.clear();
             pins.theirs = theirs;
             pins.highest_number = pins.highest_number.max(highest);
         });

@@ -67,6 +67,16 @@ impl TestServer {
         client
     }
 
+    /// The same with a client that ends when its connection is lost.
+    pub fn logs_in_without_retry(&self, name: &str) -> TestClient {
+        let mut command = self.client_command(name);
+        command.args(["--retry", "0"]);
+        let mut client = TestClient::starts(name, command);
+        client.says_who_they_are(name, &password_of(name));
+        client.is_in_the_lobby();
+        client
+    }
+
     /// Two people with new accounts, in the lobby.
     pub fn registers_two(&self, first: &str, second: &str) -> (TestClient, TestClient) {
         (self.registers(first), self.registers(second))
