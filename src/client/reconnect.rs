@@ -101,11 +101,18 @@ impl App<'_> {
         self.desk.warn(words::CONNECTION_LOST);
         match std::mem::replace(&mut self.place, Place::Lobby) {
             Place::Lobby => {}
-            Place::Talking(peer, _) => self.may_reopen(&peer),
+            Place::Talking(peer, run) => {
+                self.may_reopen(&peer);
+                // A server that cuts the line instead of the run does not get its try uncounted.
+                self.count_if(run.is_some_and(|run| run.died_unanswered()), &peer);
+            }
             Place::Inviting(peer) | Place::Waiting(peer) => {
                 self.desk.notice(&words::ended_with_the_connection(&peer));
             }
-            Place::Meeting(run) => self.desk.notice(&words::ended_with_the_connection(&run.peer)),
+            Place::Meeting(run) => {
+                self.desk.notice(&words::ended_with_the_connection(&run.peer));
+                self.count_if(run.died_unanswered(), &run.peer);
+            }
         }
     }
 
