@@ -270,8 +270,7 @@ fn a_server_asked_to_stop_tells_its_clients_and_has_everything_stored() {
     assert!(status.success(), "{status}");
     assert!(took < STOP_TIME, "it took {took:?}");
     for client in [&mut alice, &mut bob] {
-        client.is_warned("the server is stopping");
-        assert_eq!(client.ends().code(), Some(UNAVAILABLE));
+        client.sees("the connection to the server was lost");
     }
 
     let lines = lines_of(&server, "conversations/carol+dave.txt");
@@ -287,6 +286,11 @@ fn a_server_asked_to_stop_tells_its_clients_and_has_everything_stored() {
     assert_eq!(lines_of(&server, LOG).len(), 1);
     server.restarts();
     assert!(!server.errors().contains("torn"), "{}", server.errors());
+    alice.sees("Conversation with bob is open again.");
+    bob.sees("Conversation with alice is open again.");
+    bob.types("were not the last");
+    alice.sees("bob: were not the last");
+    assert_eq!(lines_of(&server, LOG).len(), 2);
 }
 
 /// A connection that has said nothing yet has nothing to lose: nobody waits for it.

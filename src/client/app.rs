@@ -88,6 +88,8 @@ pub(super) struct App<'a> {
     pub(super) retired: Vec<Conversation>,
     /// The conversation that a lost connection has closed.
     pub(super) reopening: Option<Reopening>,
+    /// The person left the conversation, and the server has not confirmed it.
+    pub(super) leaving: bool,
     /// What the server said while an answer was being waited for.
     pub(super) deferred: VecDeque<wire::Event>,
     /// Lines that came when nothing was asked: they answer what is asked next.
@@ -129,6 +131,7 @@ impl<'a> App<'a> {
             talks: BTreeMap::new(),
             retired: Vec::new(),
             reopening: None,
+            leaving: false,
             deferred: VecDeque::new(),
             held: VecDeque::new(),
             input_ended: false,

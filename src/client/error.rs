@@ -153,8 +153,7 @@ impl ClientError {
             Self::Home(HomeError::NoKeyFile { .. }) => status::NO_INPUT,
             Self::Home(HomeError::Store(_)) | Self::Terminal(_) => status::IO,
             Self::Home(_) => status::DATA,
-            Self::KeyFile(_) => status::SOFTWARE,
-            Self::Random(_) => status::OS,
+            Self::KeyFile(_) | Self::Random(_) => status::OS,
         }
     }
 }

@@ -61,6 +61,7 @@ impl App<'_> {
             kept_key_declined: self.kept_key_declined.contains(peer),
             reopening: self.reopening_epoch(peer),
             unconfirmed: self.unconfirmed_with(peer),
+            asked_by_itself: self.asked_by_itself(peer),
         }
     }
 
@@ -166,7 +167,7 @@ impl App<'_> {
     fn progress(&mut self, progress: Progress) -> Result<(), ClientError> {
         let Some(current) = self.current_run() else { return Ok(()) };
         let (peer, run) = (current.peer.clone(), current.run);
-        let block = current.key_block();
+        let (block, notices) = (current.key_block(), current.notices().to_vec());
         let send = |app: &Self, step: Option<Agreement>| match step {
             Some(step) => app.connection.send(&Request::Agree { peer: peer.clone(), run, step }),
             None => Ok(()),
@@ -185,6 +186,9 @@ impl App<'_> {
             }
             Progress::Fail(step, why) => {
                 send(self, step)?;
+                for notice in &notices {
+                    self.desk.warn(notice);
+                }
                 self.desk.warn(&why);
                 self.connection.send(&Request::Refuse { peer, run })
             }

@@ -49,6 +49,13 @@ pub(in crate::client) fn late(number: u64, sender: &Username) -> String {
     format!("WARNING: number {number} is out of order: {sender} wrote it before one that was shown above")
 }
 
+pub(in crate::client) fn answers_unseen(number: u64, sender: &Username, other: &Username) -> String {
+    format!(
+        "WARNING: {sender} wrote number {number} after a message of {other} that is not shown above: one is \
+         missing, or the lines are out of order"
+    )
+}
+
 pub(in crate::client) fn old_key(number: u64, sender: &Username) -> String {
     format!(
         "WARNING: number {number} of {sender} is sealed with an older key than {sender}'s message before it"
