@@ -67,8 +67,18 @@ impl App<'_> {
         if seen > last {
             self.desk.warn(&words::log_shortened(peer, last, seen));
         }
-        for entry in self.read_range(peer, seen.saturating_add(1), last)? {
+        // From the other's last on: their words may stand below own ones that were sent again and stored.
+        let theirs = self.talks.get(peer).and_then(|talk| talk.chains.last(Side::Theirs));
+        let from = theirs.map_or(0, |link| link.number).min(seen).saturating_add(1);
+        for entry in self.read_range(peer, from, last)? {
             let own = entry.sender == self.me;
+            let hash = body_hash(&entry.body);
+            if own
+                && entry.number <= seen
+                && self.talks.get(peer).is_some_and(|talk| talk.chains.was_shown(&hash))
+            {
+                continue;
+            }
             let shown = self.take(peer, &entry)?;
             // This person's own words are on the screen since they were typed.
             self.show(&Shown { message: shown.message.filter(|_| !own), ..shown });
@@ -123,23 +133,23 @@ impl App<'_> {
             }
         }
         for entry in self.read_range(peer, from, last)? {
-            let shown = if entry.number <= seen_last {
-                // By its bytes: it need not open to be what was seen.
-                let links = [pins.own, pins.theirs].into_iter().flatten();
-                for link in links.filter(|link| link.number == entry.number) {
-                    if link.seen.hash != body_hash(&entry.body) {
-                        all.push(warning(words::log_altered(peer, link.number)));
-                    }
-                }
+            let hash = body_hash(&entry.body);
+            // By its bytes: it need not open to be what was seen.
+            let links = [pins.own, pins.theirs].into_iter().flatten();
+            for link in links.filter(|link| link.number == entry.number && link.seen.hash != hash) {
+                all.push(warning(words::log_altered(peer, link.number)));
+            }
+            // What comes after the last one seen of its sender is new, also below the other's last: it was
+            // stored while this client was away, or never confirmed to it.
+            let last_seen = if entry.sender == self.me { pins.own } else { pins.theirs };
+            let shown = if last_seen.is_some_and(|link| entry.number <= link.number) {
                 let shown = self.take_into(peer, &mut earlier, &entry)?;
                 if let Some(conversation) = self.talks.get_mut(peer) {
-                    conversation.chains.note_shown(body_hash(&entry.body));
-                }
-                if entry.number == seen_last {
-                    all.extend(inserted(peer, pins, &earlier));
+                    conversation.chains.note_shown(hash);
                 }
                 shown
             } else {
+                earlier.note_shown(hash);
                 self.take(peer, &entry)?
             };
             keep(&mut all, shown, entry.number >= shown_from);
@@ -479,14 +489,4 @@ fn keep(all: &mut Vec<Shown>, shown: Shown, with_message: bool) {
     if message.is_some() || !shown.warnings.is_empty() {
         all.push(Shown { warnings: shown.warnings, message });
     }
-}
-
-/// In the part of the log that was seen before, nobody has a message after the last one seen.
-fn inserted(peer: &Username, pins: &PeerPins, read: &Chains) -> Vec<Shown> {
-    let sides = [(Side::Own, pins.own), (Side::Theirs, pins.theirs)].into_iter();
-    let later = sides.filter_map(|(side, pinned)| {
-        let (seen, read) = (pinned.map_or(0, |pinned| pinned.number), read.last(side)?.number);
-        (read > seen).then(|| warning(words::log_inserted(peer, read)))
-    });
-    later.collect()
 }
