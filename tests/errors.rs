@@ -332,7 +332,7 @@ impl SmallServer {
             .lines()
             .map_while(Result::ok)
             .find_map(|line| line.strip_prefix("listening on ").map(str::to_owned));
-        let address = address.expect("a server that listens");
+        let address = address.unwrap();
         Some(Self { child, address, homes: tempfile::tempdir().unwrap(), _disk: disk })
     }
 
