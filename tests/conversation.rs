@@ -536,6 +536,8 @@ fn a_message_that_was_seen_and_never_confirmed_is_known_as_ones_own_the_next_tim
             (server.logs_in_without_retry("alice"), server.logs_in_without_retry("bob"));
         open_conversation(&mut alice, &mut bob);
         alice.says_to(&mut bob, &format!("message {round}"));
+        // The answer has a higher number than what Alice may not have been told of.
+        bob.says_to(&mut alice, &format!("answer {round}"));
         server.is_killed();
         for person in [&mut alice, &mut bob] {
             assert_eq!(person.ends().code(), Some(75));

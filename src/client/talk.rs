@@ -1,7 +1,5 @@
 //! What a conversation brings: opening it from the log, messages both ways, its end, its history.
 
-use std::collections::BTreeSet;
-
 use super::{
     app::{App, Place},
     chain::{Chains, Side},
@@ -9,12 +7,13 @@ use super::{
     error::ClientError,
     meeting::Concluded,
     pins::{Link, PeerPins},
+    unconfirmed::first_in_question,
     words,
 };
 use crate::{
     crypto::{conversation_key::ConversationKey, hash::body_hash, session::SessionError},
     printable::Printable,
-    wire::{self, Body, Bytes, Entry, ErrorCode, Pair, Request, Seen, StreamId, Username, limits},
+    wire::{self, Body, Bytes, Entry, ErrorCode, Pair, Request, StreamId, Username, limits},
 };
 
 /// Messages of before that are shown when a conversation opens.
@@ -31,7 +30,8 @@ impl App<'_> {
         concluded: Concluded,
     ) -> Result<(), ClientError> {
         (self.reopening, self.leaving) = (None, false);
-        let pins = self.pins.peer(peer);
+        let mut pins = self.pins.peer(peer);
+        pins.unconfirmed.extend(self.unconfirmed_with(peer));
         let conversation = Conversation::new(self.me.clone(), peer.clone(), concluded, &pins)
             .map_err(|_| ClientError::Protocol("no stream could be begun"))?;
         self.retire(peer);
@@ -115,7 +115,7 @@ impl App<'_> {
             all.push(warning(words::log_shortened(peer, last, pins.highest_number)));
         }
         let seen_last = pins.highest_number.min(last);
-        let from = shown_from.min(seen_last.saturating_add(1));
+        let from = shown_from.min(seen_last.saturating_add(1)).min(first_in_question(pins));
         let mut earlier = if from == 1 { Chains::from_the_start() } else { Chains::unknown() };
         for link in [pins.own, pins.theirs].into_iter().flatten().filter(|link| link.number < from) {
             if !self.is_as_remembered(peer, &link)? {
@@ -132,9 +132,7 @@ impl App<'_> {
                     }
                 }
                 let shown = self.take_into(peer, &mut earlier, &entry)?;
-                if let Some(conversation) = self.talks.get_mut(peer) {
-                    conversation.chains.note_shown(body_hash(&entry.body));
-                }
+                self.note_earlier(peer, pins, &entry);
                 if entry.number == seen_last {
                     all.extend(inserted(peer, pins, &earlier));
                 }
@@ -276,22 +274,6 @@ impl App<'_> {
             talk.add_key(epoch, key);
         }
         Ok(())
-    }
-
-    /// What was sent to this peer in this session and is not confirmed.
-    pub(super) fn unconfirmed_with(&self, peer: &Username) -> Vec<Seen> {
-        let talks = self.retired.iter().chain(self.talks.get(peer)).filter(|talk| talk.peer() == peer);
-        talks.flat_map(Conversation::unconfirmed_seen).collect()
-    }
-
-    /// At the end: what is still not confirmed is known as one's own the next time.
-    pub(super) fn remember_unconfirmed(&mut self) {
-        let talks = self.retired.iter().chain(self.talks.values());
-        let peers: BTreeSet<Username> = talks.map(|talk| talk.peer().clone()).collect();
-        for peer in peers {
-            let unconfirmed = self.unconfirmed_with(&peer);
-            self.pins.peer_mut(&peer).unconfirmed = unconfirmed;
-        }
     }
 
     /// What the chains now know is remembered.
@@ -481,12 +463,14 @@ fn keep(all: &mut Vec<Shown>, shown: Shown, with_message: bool) {
     }
 }
 
-/// In the part of the log that was seen before, nobody has a message after the last one seen.
+/// In the part of the log that was seen before, nobody has a message after the last one seen, but this
+/// user those that were never confirmed.
 fn inserted(peer: &Username, pins: &PeerPins, read: &Chains) -> Vec<Shown> {
     let sides = [(Side::Own, pins.own), (Side::Theirs, pins.theirs)].into_iter();
     let later = sides.filter_map(|(side, pinned)| {
-        let (seen, read) = (pinned.map_or(0, |pinned| pinned.number), read.last(side)?.number);
-        (read > seen).then(|| warning(words::log_inserted(peer, read)))
+        let (seen, read) = (pinned.map_or(0, |pinned| pinned.number), read.last(side)?);
+        let known = side == Side::Own && pins.unconfirmed.contains(&read.seen);
+        (read.number > seen && !known).then(|| warning(words::log_inserted(peer, read.number)))
     });
     later.collect()
 }
