@@ -241,6 +241,11 @@ impl<'a> App<'a> {
         if let Some(event) = self.deferred.pop_front() {
             return Event::Server(Ok(event));
         }
+        // A line that is there already answers what was asked when it was typed: it comes before what the
+        // server says now, which may change the question.
+        if let Ok(input) = self.desk.typed().try_recv() {
+            return Event::Person(input);
+        }
         let tick = [self.say_waiting_at, self.pins_changed_at.map(|at| at + PINS_UNSAVED_FOR)];
         let tick = match tick.into_iter().flatten().min() {
             Some(at) => crossbeam_channel::at(at),
