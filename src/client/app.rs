@@ -162,7 +162,6 @@ impl<'a> App<'a> {
         };
         // A client that was taken over leaves the memory to the newer one.
         if !matches!(ended, Err(ClientError::TakenOver)) {
-            self.remember_unconfirmed();
             self.save_pins()?;
         }
         for text in self.retired.iter().chain(self.talks.values()).flat_map(Conversation::unconfirmed) {
@@ -394,6 +393,7 @@ impl<'a> App<'a> {
 
     /// Writes what is remembered, now and durably.
     pub(super) fn save_pins(&mut self) -> Result<(), ClientError> {
+        self.remember_unconfirmed();
         self.folder.save_pins(&self.me, &self.keys.vault, &self.pins)?;
         self.pins_changed_at = None;
         Ok(())

@@ -1,7 +1,5 @@
 //! What a conversation brings: opening it from the log, messages both ways, its end, its history.
 
-use std::collections::BTreeSet;
-
 use super::{
     app::{App, Place},
     chain::{Chains, Side},
@@ -9,12 +7,13 @@ use super::{
     error::ClientError,
     meeting::Concluded,
     pins::{Link, PeerPins},
+    unconfirmed::first_in_question,
     words,
 };
 use crate::{
     crypto::{conversation_key::ConversationKey, hash::body_hash, session::SessionError},
     printable::Printable,
-    wire::{self, Body, Bytes, Entry, ErrorCode, Pair, Request, Seen, StreamId, Username, limits},
+    wire::{self, Body, Bytes, Entry, ErrorCode, Pair, Request, StreamId, Username, limits},
 };
 
 /// Messages of before that are shown when a conversation opens.
@@ -31,7 +30,8 @@ impl App<'_> {
         concluded: Concluded,
     ) -> Result<(), ClientError> {
         (self.reopening, self.leaving) = (None, false);
-        let pins = self.pins.peer(peer);
+        let mut pins = self.pins.peer(peer);
+        pins.unconfirmed.extend(self.unconfirmed_with(peer));
         let conversation = Conversation::new(self.me.clone(), peer.clone(), concluded, &pins)
             .map_err(|_| ClientError::Protocol("no stream could be begun"))?;
         self.retire(peer);
@@ -125,7 +125,7 @@ impl App<'_> {
             all.push(warning(words::log_shortened(peer, last, pins.highest_number)));
         }
         let seen_last = pins.highest_number.min(last);
-        let from = shown_from.min(seen_last.saturating_add(1));
+        let from = shown_from.min(seen_last.saturating_add(1)).min(first_in_question(pins));
         let mut earlier = if from == 1 { Chains::from_the_start() } else { Chains::unknown() };
         for link in [pins.own, pins.theirs].into_iter().flatten().filter(|link| link.number < from) {
             if !self.is_as_remembered(peer, &link)? {
@@ -286,22 +286,6 @@ impl App<'_> {
             talk.add_key(epoch, key);
         }
         Ok(())
-    }
-
-    /// What was sent to this peer in this session and is not confirmed.
-    pub(super) fn unconfirmed_with(&self, peer: &Username) -> Vec<Seen> {
-        let talks = self.retired.iter().chain(self.talks.get(peer)).filter(|talk| talk.peer() == peer);
-        talks.flat_map(Conversation::unconfirmed_seen).collect()
-    }
-
-    /// At the end: what is still not confirmed is known as one's own the next time.
-    pub(super) fn remember_unconfirmed(&mut self) {
-        let talks = self.retired.iter().chain(self.talks.values());
-        let peers: BTreeSet<Username> = talks.map(|talk| talk.peer().clone()).collect();
-        for peer in peers {
-            let unconfirmed = self.unconfirmed_with(&peer);
-            self.pins.peer_mut(&peer).unconfirmed = unconfirmed;
-        }
     }
 
     /// What the chains now know is remembered.
