@@ -80,7 +80,7 @@ impl Conversation {
         concluded: Concluded,
         pins: &PeerPins,
     ) -> Result<Self, SessionError> {
-        let Concluded { key, own_code, peer_code } = concluded;
+        let Concluded { key, own_code, peer_code, .. } = concluded;
         let (stream, epoch) = (Stream::start(&key, &me)?, key.epoch());
         let chains = Chains::remembered(pins);
         let sealed_last = chains.previous(Side::Own);
@@ -105,7 +105,7 @@ impl Conversation {
 
     /// Goes on under a new key.
     pub(super) fn rekey(&mut self, concluded: Concluded) -> Result<u32, SessionError> {
-        let Concluded { key, own_code, peer_code } = concluded;
+        let Concluded { key, own_code, peer_code, .. } = concluded;
         self.stream = Stream::start(&key, &self.me)?;
         self.epoch = key.epoch();
         (self.own_code, self.peer_code) = (own_code, peer_code);

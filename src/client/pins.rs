@@ -93,6 +93,10 @@ pub(super) struct PeerPins {
     pub(super) theirs: Option<Link>,
     /// The highest number of the pair's log that was seen.
     pub(super) highest_number: u64,
+    /// The number up to which every message of the log was seen: own ones are confirmed, and the peer's
+    /// arrive, each in their own order.
+    #[serde(default)]
+    pub(super) complete_to: u64,
 }
 
 /// Why a proposed epoch is not acceptable.

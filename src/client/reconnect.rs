@@ -31,22 +31,39 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long after a loss a conversation is opened again without asking its people.
 const REOPENED_WITHIN: Duration = Duration::from_secs(10 * 60);
 
+/// How long the next line of a script waits for the other side of a conversation that a loss closed:
+/// longer than a short outage, after which the line would be taken for a name.
+const SCRIPT_WAITS: Duration = Duration::from_secs(5);
+
 /// A conversation that ended by a lost connection, of either side.
 pub(super) struct Reopening {
     peer: Username,
     epoch: u32,
     until: Instant,
+    script_waits_until: Instant,
+    /// What is typed without a connection is meant for it: nothing else was asked since.
+    typed_for: bool,
 }
 
 impl App<'_> {
     /// Remembers that the conversation with this peer ended by a loss.
     pub(super) fn may_reopen(&mut self, peer: &Username) {
-        let open = self.talks.get(peer).filter(|talk| talk.is_open());
-        self.reopening = open.map(|talk| Reopening {
+        let now = Instant::now();
+        self.reopening = self.talks.get(peer).map(|talk| Reopening {
             peer: peer.clone(),
             epoch: talk.epoch(),
-            until: Instant::now() + REOPENED_WITHIN,
+            until: now + REOPENED_WITHIN,
+            script_waits_until: now + SCRIPT_WAITS,
+            typed_for: true,
         });
+    }
+
+    /// The other side is not there: a person is back in the lobby, and is asked whom to meet.
+    pub(super) fn reopening_waits(&mut self) {
+        let interactive = self.desk.is_interactive();
+        if let Some(reopening) = &mut self.reopening {
+            reopening.typed_for = !interactive;
+        }
     }
 
     /// The epoch of the conversation with this peer that a loss closed, if that was a moment ago.
@@ -60,6 +77,19 @@ impl App<'_> {
         self.reopening.as_ref().is_some_and(|reopening| reopening.peer == *peer)
     }
 
+    /// Until when the lines of a script are kept for the conversation that a loss closed.
+    pub(super) fn waits_to_reopen_until(&self) -> Option<Instant> {
+        self.waits_to_reopen().then_some(self.reopening.as_ref()?.script_waits_until)
+    }
+
+    /// Whether the lines of a script are kept for the conversation that a loss closed. A person sees
+    /// what is asked; a script's next line was written for whoever it was talking to.
+    pub(super) fn waits_to_reopen(&self) -> bool {
+        matches!(self.place, Place::Lobby)
+            && !self.desk.is_interactive()
+            && self.reopening.as_ref().is_some_and(|reopening| Instant::now() < reopening.script_waits_until)
+    }
+
     /// Tries to get the connection back until it is there, or the time for it is over.
     pub(super) fn reconnect(&mut self, lost: ClientError) -> Result<Flow, ClientError> {
         self.connection.close();
@@ -71,7 +101,8 @@ impl App<'_> {
                 return Err(lost);
             }
             if matches!(self.wait_offline(pause)?, Flow::End) {
-                return Err(lost);
+                // Gone by their own wish; what is not confirmed makes it a failure.
+                return if self.all_settled() { Ok(Flow::End) } else { Err(lost) };
             }
             match self.log_in_again().and_then(|connection| self.go_on_with(connection)) {
                 Ok(()) => return Ok(Flow::Continue),
@@ -86,22 +117,30 @@ impl App<'_> {
         self.connection = connection;
         self.desk.notice(words::RECONNECTED);
         self.send_again()?;
+        if let Some(reopening) = &mut self.reopening {
+            reopening.script_waits_until = Instant::now() + SCRIPT_WAITS;
+        }
         let peer = self.reopening.as_ref().map(|reopening| reopening.peer.clone());
         if let Some(peer) = peer.filter(|_| !self.input_ended) {
-            self.connection.send(&Request::Invite { peer: peer.clone(), new_key: false })?;
-            self.place = Place::Inviting(peer);
+            self.place = Place::Inviting(peer.clone());
+            self.connection.send(&Request::Invite { peer, new_key: false })?;
         }
         Ok(())
     }
 
     fn forget_what_was_under_way(&mut self) {
-        self.say_waiting_at = None;
+        (self.say_waiting_at, self.silent_since) = (None, None);
         self.rekey_asked = false;
+        let leaving = std::mem::replace(&mut self.leaving, false);
         self.deferred.clear();
         self.desk.warn(words::CONNECTION_LOST);
         match std::mem::replace(&mut self.place, Place::Lobby) {
             Place::Lobby => {}
+            Place::Talking(..) if leaving => self.desk.notice(words::YOU_LEFT),
             Place::Talking(peer, _) => self.may_reopen(&peer),
+            // The loss came again before the conversation was open again: it is tried again.
+            Place::Inviting(peer) | Place::Waiting(peer) if self.is_reopening(&peer) => {}
+            Place::Meeting(run) if self.is_reopening(&run.peer) => {}
             Place::Inviting(peer) | Place::Waiting(peer) => {
                 self.desk.notice(&words::ended_with_the_connection(&peer));
             }
@@ -113,7 +152,8 @@ impl App<'_> {
     fn wait_offline(&mut self, pause: Duration) -> Result<Flow, ClientError> {
         let until = Instant::now() + pause;
         loop {
-            if self.desk.is_interactive() || self.reopening.is_some() {
+            // Asked again after its end, an input would only say again that it has ended.
+            if !self.input_ended && (self.desk.is_interactive() || self.talking_offline().is_some()) {
                 self.desk.listen();
             }
             match self.desk.typed().recv_deadline(until) {
@@ -137,7 +177,7 @@ impl App<'_> {
     }
 
     fn on_line_offline(&mut self, line: String) -> Result<Flow, ClientError> {
-        let talking = self.reopening.as_ref().map(|reopening| reopening.peer.clone());
+        let talking = self.talking_offline();
         match (Line::read(&line), talking) {
             (Line::Quit, _) => return Ok(Flow::End),
             (Line::Text(text), Some(_)) if text.trim() == "exit" => {
@@ -155,13 +195,26 @@ impl App<'_> {
         Ok(Flow::Continue)
     }
 
+    /// Whose conversation goes on while there is no connection: one that its person saw open.
+    fn talking_offline(&self) -> Option<Username> {
+        let peer = &self.reopening.as_ref().filter(|reopening| reopening.typed_for)?.peer;
+        self.talks.get(peer)?.is_open().then(|| peer.clone())
+    }
+
     fn log_in_again(&mut self) -> Result<Connection, ClientError> {
         let connection = self.door.fresh()?;
         if log_in_with(&connection, &self.me, &self.keys)? {
-            Ok(connection)
-        } else {
-            Err(ClientError::LoginRefused)
+            return self.settle_unchanged(connection);
         }
+        // The loss took the answer to a change of password: then the server has the new key.
+        let Some(keys) = self.changing.take() else { return Err(ClientError::LoginRefused) };
+        let changed = log_in_with(&connection, &self.me, &keys);
+        if !matches!(changed, Ok(true)) {
+            self.changing = Some(keys);
+            return Err(changed.err().unwrap_or(ClientError::LoginRefused));
+        }
+        self.adopt(keys)?;
+        Ok(connection)
     }
 
     /// What was not confirmed goes out again, the same bytes in the same order.

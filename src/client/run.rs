@@ -279,7 +279,7 @@ impl App<'_> {
         self.broken_runs.named(peer);
         match (within, again) {
             (true, _) => self.continue_under(peer, concluded),
-            (false, true) => self.reopen_conversation(peer),
+            (false, true) => self.reopen_conversation(peer, concluded),
             (false, false) => self.open_conversation(peer, concluded),
         }
     }

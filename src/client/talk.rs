@@ -12,7 +12,7 @@ use super::{
 use crate::{
     crypto::{conversation_key::ConversationKey, hash::body_hash, session::SessionError},
     printable::Printable,
-    wire::{self, Body, Bytes, Entry, ErrorCode, Pair, Request, StreamId, Username, limits},
+    wire::{self, Body, Bytes, Entry, ErrorCode, Pair, Request, Seen, StreamId, Username, limits},
 };
 
 /// Messages of before that are shown when a conversation opens.
@@ -29,6 +29,7 @@ impl App<'_> {
         concluded: Concluded,
     ) -> Result<(), ClientError> {
         self.reopening = None;
+        let peer_saw = concluded.peer_saw;
         let pins = self.pins.peer(peer);
         let conversation = Conversation::new(self.me.clone(), peer.clone(), concluded, &pins)
             .map_err(|_| ClientError::Protocol("no stream could be begun"))?;
@@ -45,6 +46,7 @@ impl App<'_> {
         for shown in shown {
             self.show(&shown);
         }
+        self.compare_with_what_the_peer_saw(peer, peer_saw);
         self.remember_chains(peer);
         self.desk.notice(&words::conversation_open(peer));
         Ok(())
@@ -57,23 +59,61 @@ impl App<'_> {
     }
 
     /// After a lost connection: shows what was missed, and goes on where it was.
-    pub(super) fn reopen_conversation(&mut self, peer: &Username) -> Result<(), ClientError> {
+    pub(super) fn reopen_conversation(
+        &mut self,
+        peer: &Username,
+        concluded: Concluded,
+    ) -> Result<(), ClientError> {
+        if !self.talks.get(peer).is_some_and(Conversation::is_open) {
+            // The connection was lost before its person saw any of it.
+            return self.open_conversation(peer, concluded);
+        }
         self.reopening = None;
         self.place = Place::Talking(peer.clone(), None);
-        let last = self.log_end(peer)?.unwrap_or(0);
-        let seen = self.talks.get(peer).map_or(0, |talk| talk.chains.highest_number());
-        if seen > last {
-            self.desk.warn(&words::log_shortened(peer, last, seen));
+        if let Some(last) = self.log_end(peer)? {
+            let (seen, complete_to) = self
+                .talks
+                .get(peer)
+                .map_or((0, 0), |talk| (talk.chains.highest_number(), talk.chains.complete_to()));
+            if seen > last {
+                self.desk.warn(&words::log_shortened(peer, last, seen));
+            }
+            for entry in self.read_range(peer, complete_to + 1, last)? {
+                self.take_missed(peer, &entry)?;
+            }
         }
-        for entry in self.read_range(peer, seen + 1, last)? {
-            let own = entry.sender == self.me;
-            let shown = self.take(peer, &entry)?;
-            // This person's own words are on the screen since they were typed.
-            self.show(&Shown { message: shown.message.filter(|_| !own), ..shown });
-        }
+        self.compare_with_what_the_peer_saw(peer, concluded.peer_saw);
         self.remember_chains(peer);
         self.desk.notice(&words::conversation_open_again(peer));
         Ok(())
+    }
+
+    /// An entry that may have been missed. Own ones are on the screen since they were typed, and those
+    /// that were confirmed or shown before are only counted.
+    fn take_missed(&mut self, peer: &Username, entry: &Entry) -> Result<(), ClientError> {
+        let hash = body_hash(&entry.body);
+        if let Some(talk) = self.talks.get_mut(peer).filter(|talk| talk.chains.was_shown(&hash)) {
+            talk.chains.note_number(entry.number);
+            return Ok(());
+        }
+        let own = entry.sender == self.me;
+        let shown = self.take(peer, entry)?;
+        self.show(&Shown { message: shown.message.filter(|_| !own), ..shown });
+        Ok(())
+    }
+
+    /// What the peer saw of this user's messages is in the log, now that it is read. Not before: a
+    /// message that was stored and whose confirmation was lost is known from there.
+    fn compare_with_what_the_peer_saw(&mut self, peer: &Username, peer_saw: Option<Seen>) {
+        let more = self.talks.get(peer).zip(peer_saw).is_some_and(|(talk, seen)| {
+            match talk.chains.last(Side::Own).map(|link| link.seen) {
+                None => true,
+                Some(own) => own.stream == seen.stream && own.counter < seen.counter,
+            }
+        });
+        if more {
+            self.desk.warn(&words::peer_saw_more(peer));
+        }
     }
 
     fn show(&mut self, shown: &Shown) {
@@ -112,22 +152,21 @@ impl App<'_> {
         if pins.highest_number > last {
             all.push(warning(words::log_shortened(peer, last, pins.highest_number)));
         }
-        let seen_last = pins.highest_number.min(last);
-        let from = shown_from.min(seen_last + 1);
+        let from = shown_from.min(pins.complete_to.min(last) + 1);
         let mut earlier = if from == 1 { Chains::from_the_start() } else { Chains::unknown() };
         for link in [pins.own, pins.theirs].into_iter().flatten().filter(|link| link.number < from) {
             if !self.is_as_remembered(peer, &link)? {
                 all.push(warning(words::log_altered(peer, link.number)));
             }
         }
-        for entry in self.read_range(peer, from, last)? {
-            let shown = if entry.number <= seen_last {
+        let entries = self.read_range(peer, from, last)?;
+        let whole = entries.last().map_or(from - 1, |entry| entry.number) == last;
+        for entry in entries {
+            let shown = if self.was_seen(pins, &entry) {
                 let shown = self.take_into(peer, &mut earlier, &entry)?;
                 if let Some(conversation) = self.talks.get_mut(peer) {
                     conversation.chains.note_shown(body_hash(&entry.body));
-                }
-                if entry.number == seen_last {
-                    all.extend(compare_with_memory(peer, pins, &earlier, from, last));
+                    conversation.chains.note_number(entry.number);
                 }
                 shown
             } else {
@@ -135,7 +174,18 @@ impl App<'_> {
             };
             keep(&mut all, shown, entry.number >= shown_from);
         }
+        if whole {
+            all.extend(compare_with_memory(peer, pins, &earlier, from, last));
+        }
         Ok(all)
+    }
+
+    /// Whether the memory covers this number: everything up to one number, and of each sender everything
+    /// up to their last message seen. A message of this user's own that was stored and never confirmed
+    /// may stand between the peer's.
+    fn was_seen(&self, pins: &PeerPins, entry: &Entry) -> bool {
+        let link = if entry.sender == self.me { pins.own } else { pins.theirs };
+        entry.number <= pins.complete_to || link.is_some_and(|link| entry.number <= link.number)
     }
 
     /// A log of which this machine remembers nothing: what is shown is checked in itself, and each
@@ -171,6 +221,7 @@ impl App<'_> {
             for side in unknown {
                 conversation.chains.know_nothing_written(side);
             }
+            conversation.chains.begin_after(last);
         }
         Ok(all)
     }
@@ -262,12 +313,13 @@ impl App<'_> {
     fn remember_chains(&mut self, peer: &Username) {
         let Some(talk) = self.talks.get(peer) else { return };
         let chains = &talk.chains;
-        let (own, theirs, highest) =
-            (chains.last(Side::Own), chains.last(Side::Theirs), chains.highest_number());
+        let (own, theirs) = (chains.last(Side::Own), chains.last(Side::Theirs));
+        let (highest, complete_to) = (chains.highest_number(), chains.complete_to());
         self.remember(peer, |pins| {
             pins.own = own;
             pins.theirs = theirs;
             pins.highest_number = pins.highest_number.max(highest);
+            pins.complete_to = pins.complete_to.max(complete_to);
         });
     }
 
@@ -353,13 +405,14 @@ impl App<'_> {
             return;
         }
         self.say_waiting_at = None;
-        self.rekey_asked = false;
+        (self.rekey_asked, self.leaving) = (false, false);
         let before = std::mem::replace(&mut self.place, Place::Lobby);
         if *by == self.me {
             self.desk.notice(words::YOU_LEFT);
         } else {
             if lost {
                 self.may_reopen(peer);
+                self.reopening_waits();
             }
             self.desk.notice(&words::left_by(peer, lost));
         }
