@@ -225,6 +225,10 @@ impl<'a> App<'a> {
             }
             return Some(line);
         }
+        if matches!(wanted, Wanted::Question(_)) {
+            // From now on a line answers this question, and is for nobody who may come back.
+            self.asks_something_else();
+        }
         match wanted {
             Wanted::Question(question) => self.desk.put_question(&question),
             Wanted::Line => self.desk.listen(),
@@ -236,7 +240,7 @@ impl<'a> App<'a> {
 
     fn wanted(&self) -> Wanted {
         match &self.place {
-            Place::Lobby if self.waits_to_reopen() => Wanted::LineFromPerson,
+            _ if self.talking_while_away().is_some() => Wanted::Line,
             Place::Lobby => Wanted::Question(words::LOBBY_QUESTION.into()),
             Place::Inviting(_) => Wanted::LineFromPerson,
             Place::Meeting(run) | Place::Talking(_, Some(run)) if run.is_asking() => {
@@ -252,10 +256,10 @@ impl<'a> App<'a> {
     /// Whether a line that comes now is kept for the next question: while nothing is asked.
     fn holds_lines(&self) -> bool {
         match &self.place {
+            _ if self.talking_while_away().is_some() => false,
             Place::Inviting(_) => true,
-            Place::Lobby => self.waits_to_reopen(),
             Place::Meeting(run) => !run.is_asking() && !run.has_accepted(),
-            Place::Waiting(_) | Place::Talking(..) => false,
+            Place::Lobby | Place::Waiting(_) | Place::Talking(..) => false,
         }
     }
 
@@ -376,7 +380,6 @@ impl<'a> App<'a> {
             self.place = Place::Lobby;
             if let Some(peer) = peer.as_ref().filter(|peer| self.is_reopening(peer)) {
                 self.desk.notice(&words::reopens_later(peer));
-                self.reopening_waits();
                 return Ok(());
             }
         } else if code == ErrorCode::NotOpen {

@@ -31,8 +31,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long after a loss a conversation is opened again without asking its people.
 const REOPENED_WITHIN: Duration = Duration::from_secs(10 * 60);
 
-/// How long the next line of a script waits for the other side of a conversation that a loss closed:
-/// longer than a short outage, after which the line would be taken for a name.
+/// How long the lines of a script still go to the other side of a conversation that a loss closed: longer
+/// than a short outage. After it the lobby's question is asked, and a line answers that.
 const SCRIPT_WAITS: Duration = Duration::from_secs(5);
 
 /// A conversation that ended by a lost connection, of either side.
@@ -58,11 +58,10 @@ impl App<'_> {
         });
     }
 
-    /// The other side is not there: a person is back in the lobby, and is asked whom to meet.
-    pub(super) fn reopening_waits(&mut self) {
-        let interactive = self.desk.is_interactive();
+    /// A question is asked: what is typed answers it, and does not go to who may come back.
+    pub(super) fn asks_something_else(&mut self) {
         if let Some(reopening) = &mut self.reopening {
-            reopening.typed_for = !interactive;
+            reopening.typed_for = false;
         }
     }
 
@@ -77,17 +76,41 @@ impl App<'_> {
         self.reopening.as_ref().is_some_and(|reopening| reopening.peer == *peer)
     }
 
-    /// Until when the lines of a script are kept for the conversation that a loss closed.
+    /// Until when a script's lines go to a peer who is away, rather than answer the lobby's question.
     pub(super) fn waits_to_reopen_until(&self) -> Option<Instant> {
-        self.waits_to_reopen().then_some(self.reopening.as_ref()?.script_waits_until)
+        let lobby = matches!(self.place, Place::Lobby) && self.talking_while_away().is_some();
+        self.reopening.as_ref().filter(|_| lobby).map(|reopening| reopening.script_waits_until)
     }
 
-    /// Whether the lines of a script are kept for the conversation that a loss closed. A person sees
-    /// what is asked; a script's next line was written for whoever it was talking to.
-    pub(super) fn waits_to_reopen(&self) -> bool {
-        matches!(self.place, Place::Lobby)
-            && !self.desk.is_interactive()
-            && self.reopening.as_ref().is_some_and(|reopening| Instant::now() < reopening.script_waits_until)
+    /// The peer for whom a script's next line is, although their conversation is not open now: a loss
+    /// closed it, and it is coming back. A person sees what they are asked; a script's line was written
+    /// for whoever it was talking to, and is neither a name nor the answer to a question about a key.
+    pub(super) fn talking_while_away(&self) -> Option<Username> {
+        let peer = self.talking_offline().filter(|_| !self.desk.is_interactive())?;
+        let away = match &self.place {
+            Place::Lobby => {
+                self.reopening.as_ref().is_some_and(|reopening| Instant::now() < reopening.script_waits_until)
+            }
+            Place::Inviting(named) | Place::Waiting(named) => *named == peer,
+            Place::Meeting(run) if run.peer == peer => {
+                !run.is_asking() && (!run.has_accepted() || run.reopens_quietly())
+            }
+            Place::Meeting(_) | Place::Talking(..) => false,
+        };
+        away.then_some(peer)
+    }
+
+    /// A script's line for a peer who is away: stored for them. `exit` ends the waiting for them.
+    pub(super) fn on_text_while_away(&mut self, peer: &Username, text: &str) -> Result<(), ClientError> {
+        if text.trim() != "exit" {
+            return self.send_text(peer, text);
+        }
+        self.reopening = None;
+        self.desk.notice(words::YOU_LEFT);
+        match self.place {
+            Place::Lobby => Ok(()),
+            _ => self.connection.send(&Request::Withdraw { peer: peer.clone() }),
+        }
     }
 
     /// Tries to get the connection back until it is there, or the time for it is over.
@@ -152,11 +175,25 @@ impl App<'_> {
     fn wait_offline(&mut self, pause: Duration) -> Result<Flow, ClientError> {
         let until = Instant::now() + pause;
         loop {
+            // What was kept for the conversation comes before what is typed now.
+            while self.talking_offline().is_some()
+                && self.held.front().is_some_and(|line| matches!(Line::read(line), Line::Text(_)))
+                && let Some(line) = self.held.pop_front()
+            {
+                if matches!(self.on_line_offline(line)?, Flow::End) {
+                    return Ok(Flow::End);
+                }
+            }
+            let takes_lines = self.talking_offline().is_some() && self.held.is_empty();
             // Asked again after its end, an input would only say again that it has ended.
-            if !self.input_ended && (self.desk.is_interactive() || self.talking_offline().is_some()) {
+            if !self.input_ended && (self.desk.is_interactive() || takes_lines) {
                 self.desk.listen();
             }
             match self.desk.typed().recv_deadline(until) {
+                // It was asked for before the loss, as the kept ones were: it comes after them.
+                Ok(Input::Line(line)) if !self.held.is_empty() && !self.desk.is_interactive() => {
+                    self.held.push_back(line);
+                }
                 Ok(Input::Line(line)) => {
                     if matches!(self.on_line_offline(line)?, Flow::End) {
                         return Ok(Flow::End);

@@ -412,7 +412,6 @@ impl App<'_> {
         } else {
             if lost {
                 self.may_reopen(peer);
-                self.reopening_waits();
             }
             self.desk.notice(&words::left_by(peer, lost));
         }

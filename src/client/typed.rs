@@ -41,6 +41,10 @@ impl App<'_> {
     fn on_text(&mut self, text: &str) -> Result<Flow, ClientError> {
         // Begun before the question that it seems to answer: a message is no name, and no consent.
         let stale = self.desk.take_stale_draft();
+        if let Some(peer) = self.talking_while_away() {
+            self.on_text_while_away(&peer, text)?;
+            return Ok(Flow::Continue);
+        }
         match &self.place {
             Place::Lobby if stale && text.trim() != "exit" => {
                 self.desk.show(&words::draft_not_sent(Printable::line(text).as_str()));
