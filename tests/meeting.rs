@@ -332,7 +332,10 @@ fn a_refusal_by_both_at_once_is_one_outcome() {
     let server = TestServer::starts();
     for (a, b) in [("alice", "bob"), ("carol", "dave"), ("erin", "frank")] {
         let (mut one, mut other) = server.registers_two(a, b);
-        reach_the_key(&mut one, &mut other);
+        // The other is asked wherever they are: no line of theirs is still on its way when both refuse.
+        invite(&mut one, &mut other);
+        one.is_asked_about_the_key();
+        other.is_asked_about_the_key();
         one.types("no");
         other.types("no");
         let words = ["You refused the key\n", "refused the key\n"];

@@ -267,6 +267,11 @@ impl<'a> App<'a> {
         if let Some(event) = self.deferred.pop_front() {
             return Event::Server(Ok(event));
         }
+        // A line that is there already answers what was asked when it was typed: it comes before what the
+        // server says now, which may change the question.
+        if let Ok(input) = self.desk.typed().try_recv() {
+            return Event::Person(input);
+        }
         let silent_since = self.is_owed_an_answer().then(|| self.silent_since.unwrap_or_else(Instant::now));
         self.silent_since = silent_since;
         let tick = [

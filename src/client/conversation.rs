@@ -238,6 +238,8 @@ impl Conversation {
     pub(super) fn take(&mut self, entry: &Entry) -> Shown {
         let mut chains = std::mem::replace(&mut self.chains, Chains::unknown());
         let shown = self.take_into(&mut chains, entry);
+        // Also of one that does not open: that was said, and it is not looked at again for ever.
+        chains.note_number(entry.number);
         self.chains = chains;
         shown
     }
@@ -272,12 +274,9 @@ impl Conversation {
             Err(Break::Late) => warnings.push(words::late(*number, sender)),
             Err(Break::OldKey) => warnings.push(words::old_key(*number, sender)),
         }
-        match side {
-            Side::Own => self.remember_own(Seen { stream: header.stream, counter: header.counter, hash }),
-            Side::Theirs if self.saw_other_than_sent(plain.seen) => {
-                warnings.push(words::peer_saw_other(&self.peer));
-            }
-            Side::Theirs => {}
+        warnings.extend(plain.seen.and_then(|seen| self.judge_seen(chains, side, *number, seen)));
+        if side == Side::Own {
+            self.remember_own(Seen { stream: header.stream, counter: header.counter, hash });
         }
         let sent = local(plain.sent);
         let message = words::message(sent, Local::now(), sender, Printable::line(&plain.text).as_str());
@@ -291,9 +290,27 @@ impl Conversation {
         self.own_sent.push_back(seen);
     }
 
+    /// What a message's sender had seen of the other member when they wrote it: a warning when that
+    /// cannot be, by what was sent here or by what was shown until now.
+    fn judge_seen(&self, chains: &Chains, side: Side, number: u64, seen: Seen) -> Option<String> {
+        let (sender, other, of) = match side {
+            Side::Own => (&self.me, &self.peer, Side::Theirs),
+            Side::Theirs => (&self.peer, &self.me, Side::Own),
+        };
+        // Of what this client is still sending, the peer may know sooner than it is confirmed here.
+        let on_its_way = self.unacknowledged.iter().any(|sent| sent.hash == seen.hash);
+        let ahead = chains.is_ahead(of, &seen) && !on_its_way;
+        if side == Side::Theirs
+            && self.saw_other_than_sent(&seen)
+            && (!ahead || seen.stream == self.stream.id())
+        {
+            return Some(words::peer_saw_other(&self.peer));
+        }
+        ahead.then(|| words::answers_unseen(number, sender, other))
+    }
+
     /// Whether the peer saw, under this user's name, something this client knows not to be so.
-    fn saw_other_than_sent(&self, seen: Option<Seen>) -> bool {
-        let Some(seen) = seen else { return false };
+    fn saw_other_than_sent(&self, seen: &Seen) -> bool {
         let mut of_stream = self.own_sent.iter().filter(|own| own.stream == seen.stream).peekable();
         if of_stream.peek().is_none() {
             return false;

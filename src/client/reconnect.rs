@@ -43,19 +43,35 @@ pub(super) struct Reopening {
     script_waits_until: Instant,
     /// What is typed without a connection is meant for it: nothing else was asked since.
     typed_for: bool,
+    /// The client asked for it, not its person: that is no act that a new key may be offered on.
+    asked_by_itself: bool,
 }
 
 impl App<'_> {
-    /// Remembers that the conversation with this peer ended by a loss.
+    /// Remembers that the conversation with this peer ended by a loss; not one that its person has left.
     pub(super) fn may_reopen(&mut self, peer: &Username) {
+        let left = std::mem::take(&mut self.leaving);
         let now = Instant::now();
-        self.reopening = self.talks.get(peer).map(|talk| Reopening {
+        self.reopening = self.talks.get(peer).filter(|_| !left).map(|talk| Reopening {
             peer: peer.clone(),
             epoch: talk.epoch(),
             until: now + REOPENED_WITHIN,
             script_waits_until: now + SCRIPT_WAITS,
             typed_for: true,
+            asked_by_itself: false,
         });
+    }
+
+    /// Whether an invitation of this peer that is out now is the client's own, to open again and no more.
+    pub(super) fn asked_by_itself(&self, peer: &Username) -> bool {
+        self.reopening.as_ref().is_some_and(|reopening| reopening.peer == *peer && reopening.asked_by_itself)
+    }
+
+    /// The person named somebody: that is an act of theirs.
+    pub(super) fn asked_by_person(&mut self) {
+        if let Some(reopening) = &mut self.reopening {
+            reopening.asked_by_itself = false;
+        }
     }
 
     /// A question is asked: what is typed answers it, and does not go to who may come back.
@@ -140,11 +156,10 @@ impl App<'_> {
         self.connection = connection;
         self.desk.notice(words::RECONNECTED);
         self.send_again()?;
-        if let Some(reopening) = &mut self.reopening {
+        if let Some(reopening) = self.reopening.as_mut().filter(|_| !self.input_ended) {
             reopening.script_waits_until = Instant::now() + SCRIPT_WAITS;
-        }
-        let peer = self.reopening.as_ref().map(|reopening| reopening.peer.clone());
-        if let Some(peer) = peer.filter(|_| !self.input_ended) {
+            reopening.asked_by_itself = true;
+            let peer = reopening.peer.clone();
             self.place = Place::Inviting(peer.clone());
             self.connection.send(&Request::Invite { peer, new_key: false })?;
         }
@@ -154,20 +169,30 @@ impl App<'_> {
     fn forget_what_was_under_way(&mut self) {
         (self.say_waiting_at, self.silent_since) = (None, None);
         self.rekey_asked = false;
-        let leaving = std::mem::replace(&mut self.leaving, false);
         self.deferred.clear();
         self.desk.warn(words::CONNECTION_LOST);
         match std::mem::replace(&mut self.place, Place::Lobby) {
             Place::Lobby => {}
-            Place::Talking(..) if leaving => self.desk.notice(words::YOU_LEFT),
-            Place::Talking(peer, _) => self.may_reopen(&peer),
             // The loss came again before the conversation was open again: it is tried again.
             Place::Inviting(peer) | Place::Waiting(peer) if self.is_reopening(&peer) => {}
-            Place::Meeting(run) if self.is_reopening(&run.peer) => {}
+            Place::Meeting(run) if self.is_reopening(&run.peer) => {
+                self.count_if(run.died_unanswered(), &run.peer);
+            }
+            Place::Talking(peer, run) => {
+                if self.leaving {
+                    self.desk.notice(words::YOU_LEFT);
+                }
+                self.may_reopen(&peer);
+                // A server that cuts the line instead of the run does not get its try uncounted.
+                self.count_if(run.is_some_and(|run| run.died_unanswered()), &peer);
+            }
             Place::Inviting(peer) | Place::Waiting(peer) => {
                 self.desk.notice(&words::ended_with_the_connection(&peer));
             }
-            Place::Meeting(run) => self.desk.notice(&words::ended_with_the_connection(&run.peer)),
+            Place::Meeting(run) => {
+                self.desk.notice(&words::ended_with_the_connection(&run.peer));
+                self.count_if(run.died_unanswered(), &run.peer);
+            }
         }
     }
 

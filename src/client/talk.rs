@@ -28,7 +28,7 @@ impl App<'_> {
         peer: &Username,
         concluded: Concluded,
     ) -> Result<(), ClientError> {
-        self.reopening = None;
+        (self.reopening, self.leaving) = (None, false);
         let peer_saw = concluded.peer_saw;
         let pins = self.pins.peer(peer);
         let conversation = Conversation::new(self.me.clone(), peer.clone(), concluded, &pins)
@@ -159,33 +159,30 @@ impl App<'_> {
                 all.push(warning(words::log_altered(peer, link.number)));
             }
         }
-        let entries = self.read_range(peer, from, last)?;
-        let whole = entries.last().map_or(from - 1, |entry| entry.number) == last;
-        for entry in entries {
-            let shown = if self.was_seen(pins, &entry) {
+        for entry in self.read_range(peer, from, last)? {
+            let hash = body_hash(&entry.body);
+            // By its bytes: it need not open to be what was seen.
+            let links = [pins.own, pins.theirs].into_iter().flatten();
+            for link in links.filter(|link| link.number == entry.number && link.seen.hash != hash) {
+                all.push(warning(words::log_altered(peer, link.number)));
+            }
+            // What comes after the last one seen of its sender is new, also below the other's last: it was
+            // stored while this client was away, or never confirmed to it.
+            let last_seen = if entry.sender == self.me { pins.own } else { pins.theirs };
+            let shown = if last_seen.is_some_and(|link| entry.number <= link.number) {
                 let shown = self.take_into(peer, &mut earlier, &entry)?;
                 if let Some(conversation) = self.talks.get_mut(peer) {
-                    conversation.chains.note_shown(body_hash(&entry.body));
+                    conversation.chains.note_shown(hash);
                     conversation.chains.note_number(entry.number);
                 }
                 shown
             } else {
+                earlier.note_shown(hash);
                 self.take(peer, &entry)?
             };
             keep(&mut all, shown, entry.number >= shown_from);
         }
-        if whole {
-            all.extend(compare_with_memory(peer, pins, &earlier, from, last));
-        }
         Ok(all)
-    }
-
-    /// Whether the memory covers this number: everything up to one number, and of each sender everything
-    /// up to their last message seen. A message of this user's own that was stored and never confirmed
-    /// may stand between the peer's.
-    fn was_seen(&self, pins: &PeerPins, entry: &Entry) -> bool {
-        let link = if entry.sender == self.me { pins.own } else { pins.theirs };
-        entry.number <= pins.complete_to || link.is_some_and(|link| entry.number <= link.number)
     }
 
     /// A log of which this machine remembers nothing: what is shown is checked in itself, and each
@@ -200,14 +197,17 @@ impl App<'_> {
         if let Some(conversation) = self.talks.get_mut(peer) {
             conversation.chains = Chains::unknown();
         }
-        for entry in self.read_range(peer, shown_from, last)? {
+        let page = self.read_range(peer, shown_from, last)?;
+        let mut whole = page.last().is_some_and(|entry| entry.number == last);
+        for entry in page {
             let shown = self.take(peer, &entry)?;
             keep(&mut all, shown, true);
         }
         let mut to = shown_from.saturating_sub(1);
-        while to > 0 && !self.unknown_sides(peer).is_empty() {
+        while whole && to > 0 && !self.unknown_sides(peer).is_empty() {
             let from = to.saturating_sub(PAGE_ENTRIES - 1).max(1);
             let page = self.read_range(peer, from, to)?;
+            whole = page.last().is_some_and(|entry| entry.number == to);
             for entry in page.iter().rev() {
                 let side = if entry.sender == self.me { Side::Own } else { Side::Theirs };
                 if self.unknown_sides(peer).contains(&side) {
@@ -215,6 +215,10 @@ impl App<'_> {
                 }
             }
             to = from - 1;
+        }
+        if !whole {
+            // Why was said; what was not read stays unknown.
+            return Ok(all);
         }
         let unknown = self.unknown_sides(peer);
         if let Some(conversation) = self.talks.get_mut(peer) {
@@ -259,8 +263,12 @@ impl App<'_> {
                     self.desk.warn(&words::log_numbering(peer, next, entry.number));
                     return Ok(entries);
                 }
-                next += 1;
                 entries.push(entry);
+                // Also where more came than was asked for, and at the end of all numbers.
+                if next == to {
+                    return Ok(entries);
+                }
+                next += 1;
             }
         }
         Ok(entries)
@@ -413,6 +421,7 @@ impl App<'_> {
             if lost {
                 self.may_reopen(peer);
             }
+            self.leaving = false;
             self.desk.notice(&words::left_by(peer, lost));
         }
         if let Place::Talking(_, Some(run)) = before {
@@ -491,23 +500,4 @@ fn keep(all: &mut Vec<Shown>, shown: Shown, with_message: bool) {
     if message.is_some() || !shown.warnings.is_empty() {
         all.push(Shown { warnings: shown.warnings, message });
     }
-}
-
-/// The part of the log that was seen before ends with the very messages that were seen.
-fn compare_with_memory(peer: &Username, pins: &PeerPins, read: &Chains, from: u64, last: u64) -> Vec<Shown> {
-    let mut found = Vec::new();
-    for (side, pinned) in [(Side::Own, pins.own), (Side::Theirs, pins.theirs)] {
-        match (pinned, read.last(side)) {
-            (Some(pinned), _) if pinned.number > last => {}
-            (Some(pinned), Some(at)) if at.number > pinned.number => {
-                found.push(warning(words::log_inserted(peer, at.number)));
-            }
-            (Some(pinned), at) if pinned.number >= from && at.is_none_or(|at| at.seen != pinned.seen) => {
-                found.push(warning(words::log_altered(peer, pinned.number)));
-            }
-            (None, Some(at)) => found.push(warning(words::log_inserted(peer, at.number))),
-            _ => {}
-        }
-    }
-    found
 }

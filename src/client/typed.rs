@@ -94,6 +94,7 @@ impl App<'_> {
             Ok(name) if name == self.me => self.desk.show(words::YOURSELF),
             Ok(name) => {
                 self.broken_runs.named(&name);
+                self.asked_by_person();
                 // Before it is sent: a connection that is lost at this moment is said to have ended it.
                 self.place = Place::Inviting(name.clone());
                 self.connection.send(&Request::Invite { peer: name, new_key: false })?;
