@@ -39,7 +39,10 @@ const PINS_UNSAVED_FOR: Duration = Duration::from_secs(1);
 /// At the end, how long to wait for what was sent to be confirmed.
 const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often a client that wants to end comes back for confirmations that a lost connection took.
+/// How long a client that wants to end tries to come back for confirmations that a lost connection took ...
+const FAREWELL_TIME: Duration = Duration::from_secs(10);
+
+/// ... and how often.
 const FAREWELLS_MAX: u32 = 5;
 
 /// How long a request that only the server answers may take.
@@ -170,7 +173,10 @@ impl<'a> App<'a> {
                     break Ok(());
                 }
                 Err(error) if farewells == FAREWELLS_MAX => break Err(error),
-                Err(error @ (ClientError::Lost(_) | ClientError::Stopping)) => self.reconnect(error),
+                Err(error @ (ClientError::Lost(_) | ClientError::Stopping)) => {
+                    let time = if leaving { self.retry_for.min(FAREWELL_TIME) } else { self.retry_for };
+                    self.reconnect(error, time)
+                }
                 turned => turned,
             };
             match turned {

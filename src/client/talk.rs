@@ -12,7 +12,7 @@ use super::{
 use crate::{
     crypto::{conversation_key::ConversationKey, hash::body_hash, session::SessionError},
     printable::Printable,
-    wire::{self, Body, Bytes, Entry, ErrorCode, Pair, Request, Seen, StreamId, Username, limits},
+    wire::{self, Body, Bytes, Entry, ErrorCode, Pair, Request, StreamId, Username, limits},
 };
 
 /// Messages of before that are shown when a conversation opens.
@@ -413,7 +413,7 @@ impl App<'_> {
             return;
         }
         self.say_waiting_at = None;
-        (self.rekey_asked, self.leaving) = (false, false);
+        self.rekey_asked = false;
         let before = std::mem::replace(&mut self.place, Place::Lobby);
         if *by == self.me {
             self.desk.notice(words::YOU_LEFT);
@@ -424,6 +424,7 @@ impl App<'_> {
             self.leaving = false;
             self.desk.notice(&words::left_by(peer, lost));
         }
+        self.leaving = false;
         if let Place::Talking(_, Some(run)) = before {
             self.count_if(run.died_unanswered(), peer);
         }
@@ -454,29 +455,6 @@ impl App<'_> {
         for entry in self.read_range(&peer, from, last)? {
             let shown = self.take_into(&peer, &mut chains, &entry)?;
             self.show(&shown);
-        }
-        Ok(())
-    }
-
-    /// `/verify` with the code that the peer read out.
-    pub(super) fn verify_by_code(&mut self, peer: &Username, typed: &str) -> Result<(), ClientError> {
-        let Some((own_code, peer_code)) = self.talks.get(peer).map(Conversation::codes) else {
-            self.desk.show(words::CODE_ONLY_AT_A_KEY);
-            return Ok(());
-        };
-        if peer_code.matches(typed) {
-            let epoch = self.talks.get(peer).map_or(0, Conversation::epoch);
-            self.remember(peer, |pins| {
-                if let Some(pinned) = pins.epochs.get(&epoch).cloned() {
-                    pins.mark_proven(epoch, pinned, true, chrono::Utc::now());
-                }
-            });
-            self.save_pins()?;
-            self.desk.notice(&words::now_verified(peer));
-        } else if own_code.matches(typed) {
-            self.desk.show(&words::that_is_your_own_code(peer));
-        } else {
-            self.desk.warn(words::CODES_DIFFER);
         }
         Ok(())
     }

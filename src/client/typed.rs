@@ -3,6 +3,7 @@
 use super::{
     app::{App, Flow, Place},
     command::{Line, Verify},
+    conversation::Conversation,
     error::ClientError,
     words,
 };
@@ -145,6 +146,29 @@ impl App<'_> {
         self.desk.show(&words::verify_status(&peer, &identity.key, &own, standing));
         if let Some(conversation) = self.talks.get(&peer) {
             self.desk.show(&words::verify_with_codes(&peer, conversation.codes().0));
+        }
+        Ok(())
+    }
+
+    /// `/verify` with the code that the peer read out.
+    fn verify_by_code(&mut self, peer: &Username, typed: &str) -> Result<(), ClientError> {
+        let Some((own_code, peer_code)) = self.talks.get(peer).map(Conversation::codes) else {
+            self.desk.show(words::CODE_ONLY_AT_A_KEY);
+            return Ok(());
+        };
+        if peer_code.matches(typed) {
+            let epoch = self.talks.get(peer).map_or(0, Conversation::epoch);
+            self.remember(peer, |pins| {
+                if let Some(pinned) = pins.epochs.get(&epoch).cloned() {
+                    pins.mark_proven(epoch, pinned, true, chrono::Utc::now());
+                }
+            });
+            self.save_pins()?;
+            self.desk.notice(&words::now_verified(peer));
+        } else if own_code.matches(typed) {
+            self.desk.show(&words::that_is_your_own_code(peer));
+        } else {
+            self.desk.warn(words::CODES_DIFFER);
         }
         Ok(())
     }
