@@ -39,10 +39,7 @@ const PINS_UNSAVED_FOR: Duration = Duration::from_secs(1);
 /// At the end, how long to wait for what was sent to be confirmed.
 const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a client that wants to end tries to come back for confirmations that a lost connection took ...
-const FAREWELL_TIME: Duration = Duration::from_secs(10);
-
-/// ... and how often.
+/// How often a client whose input ended comes back for confirmations that a lost connection took.
 const FAREWELLS_MAX: u32 = 5;
 
 /// How long a request that only the server answers may take.
@@ -172,11 +169,11 @@ impl<'a> App<'a> {
                 Err(ClientError::Lost(_) | ClientError::Stopping) if leaving && self.all_settled() => {
                     break Ok(());
                 }
-                Err(error) if farewells == FAREWELLS_MAX => break Err(error),
-                Err(error @ (ClientError::Lost(_) | ClientError::Stopping)) => {
-                    let time = if leaving { self.retry_for.min(FAREWELL_TIME) } else { self.retry_for };
-                    self.reconnect(error, time)
+                // Who types exit is told what is not confirmed; a script whose input ended cannot type it again.
+                Err(error) if leaving && (!self.input_ended || farewells == FAREWELLS_MAX) => {
+                    break Err(error);
                 }
+                Err(error @ (ClientError::Lost(_) | ClientError::Stopping)) => self.reconnect(error),
                 turned => turned,
             };
             match turned {

@@ -129,11 +129,11 @@ impl App<'_> {
         }
     }
 
-    /// Tries to get the connection back until it is there, or `time` is over.
-    pub(super) fn reconnect(&mut self, lost: ClientError, time: Duration) -> Result<Flow, ClientError> {
+    /// Tries to get the connection back until it is there, or the time for it is over.
+    pub(super) fn reconnect(&mut self, lost: ClientError) -> Result<Flow, ClientError> {
         self.connection.close();
         self.forget_what_was_under_way();
-        let deadline = Instant::now() + time;
+        let deadline = Instant::now() + self.retry_for;
         let mut pause = FIRST_PAUSE;
         loop {
             if Instant::now() + pause > deadline {
