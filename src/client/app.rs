@@ -171,6 +171,8 @@ impl<'a> App<'a> {
                 Err(ClientError::Lost(_) | ClientError::Stopping) if leaving && self.all_settled() => {
                     break Ok(());
                 }
+                // Who types exit is told what is not confirmed; a script whose input ended cannot type it again.
+                Err(error) if leaving && !self.input_ended => break Err(error),
                 Err(error @ (ClientError::Lost(_) | ClientError::Stopping)) => self.reconnect(error),
                 turned => turned,
             };
