@@ -25,6 +25,7 @@ mod meeting;
 mod passwd;
 mod pins;
 mod reconnect;
+mod register;
 mod run;
 mod talk;
 pub mod terminal;

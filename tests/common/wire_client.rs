@@ -63,7 +63,7 @@ impl WireClient {
     pub fn registers_here(&mut self) {
         let (username, login_key) = (self.name.clone(), keys().login.public());
         let signature = keys().login.sign_register(&username, &self.link.exporter());
-        self.asks(&Request::Register { username, login_key, signature });
+        self.asks(&Request::Register { username, login_key, signature, invitation: None });
         assert_eq!(self.hears(), Event::LoggedIn {});
     }
 
