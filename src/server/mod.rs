@@ -55,6 +55,8 @@ mod requests;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod timing_tests;
 
 pub use error::ServerError;
 pub use invites::invite;
