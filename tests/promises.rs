@@ -212,7 +212,7 @@ fn pair_meets_among_others(server: &TestServer, number: usize, asked: &Gathering
     let (a, b) = (format!("a{number}"), format!("b{number}"));
     let (mut one, mut other) = server.registers_two(&a, &b);
     let (code, _) = reach_the_key(&mut one, &mut other);
-    let one_waits = number % 3 == 0;
+    let one_waits = number.is_multiple_of(3);
     if one_waits {
         one.types("yes");
         one.sees(&format!("Waiting for {b} to answer..."));

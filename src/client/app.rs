@@ -162,7 +162,6 @@ impl<'a> App<'a> {
         };
         // A client that was taken over leaves the memory to the newer one.
         if !matches!(ended, Err(ClientError::TakenOver)) {
-            self.remember_unconfirmed();
             self.save_pins()?;
         }
         for text in self.retired.iter().chain(self.talks.values()).flat_map(Conversation::unconfirmed) {
@@ -241,6 +240,11 @@ impl<'a> App<'a> {
     fn next(&mut self) -> Event {
         if let Some(event) = self.deferred.pop_front() {
             return Event::Server(Ok(event));
+        }
+        // A line that is there already answers what was asked when it was typed: it comes before what the
+        // server says now, which may change the question.
+        if let Ok(input) = self.desk.typed().try_recv() {
+            return Event::Person(input);
         }
         let tick = [self.say_waiting_at, self.pins_changed_at.map(|at| at + PINS_UNSAVED_FOR)];
         let tick = match tick.into_iter().flatten().min() {
@@ -389,6 +393,7 @@ impl<'a> App<'a> {
 
     /// Writes what is remembered, now and durably.
     pub(super) fn save_pins(&mut self) -> Result<(), ClientError> {
+        self.remember_unconfirmed();
         self.folder.save_pins(&self.me, &self.keys.vault, &self.pins)?;
         self.pins_changed_at = None;
         Ok(())

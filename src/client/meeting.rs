@@ -121,6 +121,8 @@ pub(super) struct Meeting {
     kept: Option<(ConversationKey, Bytes<32>)>,
     /// The epoch of the kept key that the server shows, whether it is one to go on with or not.
     shown_epoch: u32,
+    /// The epoch that was proposed in this run, by either; 0 for none.
+    pub(super) proposed_epoch: u32,
     /// The peer's identity of the kept key that this run goes on with.
     kept_identity: Option<Bytes<32>>,
     stage: Stage,
@@ -152,6 +154,7 @@ impl Meeting {
             pair,
             kept: None,
             shown_epoch: 0,
+            proposed_epoch: 0,
             kept_identity: None,
             stage: Stage::Awaiting,
             notices: Vec::new(),
@@ -199,6 +202,7 @@ impl Meeting {
                 let Some(epoch) = highest.checked_add(1) else {
                     return Progress::Fail(None, words::EPOCHS_EXHAUSTED.into());
                 };
+                self.proposed_epoch = epoch;
                 match agreement::offer(&known.keys.identity, &self.members, epoch) {
                     Ok((offering, step)) => {
                         self.stage = Stage::Offered(Box::new(offering));
@@ -266,6 +270,7 @@ impl Meeting {
             let why = words::epoch_declined(&self.peer, offer.epoch, refused.highest_used);
             return Progress::Fail(Some(Agreement::Decline(decline)), why);
         }
+        self.proposed_epoch = offer.epoch;
         match agreement::reply(&known.keys.identity, &self.members, offer) {
             Ok((replied, step)) => {
                 self.replied = true;

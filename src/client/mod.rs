@@ -30,6 +30,7 @@ mod run;
 mod talk;
 pub mod terminal;
 mod typed;
+mod unconfirmed;
 mod words;
 
 pub use address::{AddressError, ServerAddress};

@@ -290,6 +290,9 @@ impl App<'_> {
     }
 
     fn say_outcome(&mut self, peer: &Username, meeting: &Meeting, outcome: &Outcome) {
+        // The peer may have accepted under this number and used it up: the next one is proposed next.
+        let floor = self.epoch_floors.entry(peer.clone()).or_default();
+        *floor = meeting.proposed_epoch.max(*floor);
         let text = match outcome {
             Outcome::Agreed { .. } => return,
             Outcome::Refused { by } if *by == self.me => words::YOU_REFUSED.to_owned(),

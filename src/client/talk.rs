@@ -1,7 +1,5 @@
 //! What a conversation brings: opening it from the log, messages both ways, its end, its history.
 
-use std::collections::BTreeSet;
-
 use super::{
     app::{App, Place},
     chain::{Chains, Side},
@@ -9,12 +7,13 @@ use super::{
     error::ClientError,
     meeting::Concluded,
     pins::{Link, PeerPins},
+    unconfirmed::first_in_question,
     words,
 };
 use crate::{
     crypto::{conversation_key::ConversationKey, hash::body_hash, session::SessionError},
     printable::Printable,
-    wire::{self, Body, Bytes, Entry, ErrorCode, Pair, Request, Seen, StreamId, Username, limits},
+    wire::{self, Body, Bytes, Entry, ErrorCode, Pair, Request, StreamId, Username, limits},
 };
 
 /// Messages of before that are shown when a conversation opens.
@@ -31,7 +30,8 @@ impl App<'_> {
         concluded: Concluded,
     ) -> Result<(), ClientError> {
         (self.reopening, self.leaving) = (None, false);
-        let pins = self.pins.peer(peer);
+        let mut pins = self.pins.peer(peer);
+        pins.unconfirmed.extend(self.unconfirmed_with(peer));
         let conversation = Conversation::new(self.me.clone(), peer.clone(), concluded, &pins)
             .map_err(|_| ClientError::Protocol("no stream could be begun"))?;
         self.retire(peer);
@@ -67,8 +67,18 @@ impl App<'_> {
         if seen > last {
             self.desk.warn(&words::log_shortened(peer, last, seen));
         }
-        for entry in self.read_range(peer, seen.saturating_add(1), last)? {
+        // From the other's last on: their words may stand below own ones that were sent again and stored.
+        let theirs = self.talks.get(peer).and_then(|talk| talk.chains.last(Side::Theirs));
+        let from = theirs.map_or(0, |link| link.number).min(seen).saturating_add(1);
+        for entry in self.read_range(peer, from, last)? {
             let own = entry.sender == self.me;
+            let hash = body_hash(&entry.body);
+            if own
+                && entry.number <= seen
+                && self.talks.get(peer).is_some_and(|talk| talk.chains.was_shown(&hash))
+            {
+                continue;
+            }
             let shown = self.take(peer, &entry)?;
             // This person's own words are on the screen since they were typed.
             self.show(&Shown { message: shown.message.filter(|_| !own), ..shown });
@@ -115,7 +125,7 @@ impl App<'_> {
             all.push(warning(words::log_shortened(peer, last, pins.highest_number)));
         }
         let seen_last = pins.highest_number.min(last);
-        let from = shown_from.min(seen_last.saturating_add(1));
+        let from = shown_from.min(seen_last.saturating_add(1)).min(first_in_question(pins));
         let mut earlier = if from == 1 { Chains::from_the_start() } else { Chains::unknown() };
         for link in [pins.own, pins.theirs].into_iter().flatten().filter(|link| link.number < from) {
             if !self.is_as_remembered(peer, &link)? {
@@ -123,23 +133,23 @@ impl App<'_> {
             }
         }
         for entry in self.read_range(peer, from, last)? {
-            let shown = if entry.number <= seen_last {
-                // By its bytes: it need not open to be what was seen.
-                let links = [pins.own, pins.theirs].into_iter().flatten();
-                for link in links.filter(|link| link.number == entry.number) {
-                    if link.seen.hash != body_hash(&entry.body) {
-                        all.push(warning(words::log_altered(peer, link.number)));
-                    }
-                }
+            let hash = body_hash(&entry.body);
+            // By its bytes: it need not open to be what was seen.
+            let links = [pins.own, pins.theirs].into_iter().flatten();
+            for link in links.filter(|link| link.number == entry.number && link.seen.hash != hash) {
+                all.push(warning(words::log_altered(peer, link.number)));
+            }
+            // What comes after the last one seen of its sender is new, also below the other's last: it was
+            // stored while this client was away, or never confirmed to it.
+            let last_seen = if entry.sender == self.me { pins.own } else { pins.theirs };
+            let shown = if last_seen.is_some_and(|link| entry.number <= link.number) {
                 let shown = self.take_into(peer, &mut earlier, &entry)?;
                 if let Some(conversation) = self.talks.get_mut(peer) {
-                    conversation.chains.note_shown(body_hash(&entry.body));
-                }
-                if entry.number == seen_last {
-                    all.extend(inserted(peer, pins, &earlier));
+                    conversation.chains.note_shown(hash);
                 }
                 shown
             } else {
+                earlier.note_shown(hash);
                 self.take(peer, &entry)?
             };
             keep(&mut all, shown, entry.number >= shown_from);
@@ -276,22 +286,6 @@ impl App<'_> {
             talk.add_key(epoch, key);
         }
         Ok(())
-    }
-
-    /// What was sent to this peer in this session and is not confirmed.
-    pub(super) fn unconfirmed_with(&self, peer: &Username) -> Vec<Seen> {
-        let talks = self.retired.iter().chain(self.talks.get(peer)).filter(|talk| talk.peer() == peer);
-        talks.flat_map(Conversation::unconfirmed_seen).collect()
-    }
-
-    /// At the end: what is still not confirmed is known as one's own the next time.
-    pub(super) fn remember_unconfirmed(&mut self) {
-        let talks = self.retired.iter().chain(self.talks.values());
-        let peers: BTreeSet<Username> = talks.map(|talk| talk.peer().clone()).collect();
-        for peer in peers {
-            let unconfirmed = self.unconfirmed_with(&peer);
-            self.pins.peer_mut(&peer).unconfirmed = unconfirmed;
-        }
     }
 
     /// What the chains now know is remembered.
@@ -479,14 +473,4 @@ fn keep(all: &mut Vec<Shown>, shown: Shown, with_message: bool) {
     if message.is_some() || !shown.warnings.is_empty() {
         all.push(Shown { warnings: shown.warnings, message });
     }
-}
-
-/// In the part of the log that was seen before, nobody has a message after the last one seen.
-fn inserted(peer: &Username, pins: &PeerPins, read: &Chains) -> Vec<Shown> {
-    let sides = [(Side::Own, pins.own), (Side::Theirs, pins.theirs)].into_iter();
-    let later = sides.filter_map(|(side, pinned)| {
-        let (seen, read) = (pinned.map_or(0, |pinned| pinned.number), read.last(side)?.number);
-        (read > seen).then(|| warning(words::log_inserted(peer, read)))
-    });
-    later.collect()
 }

@@ -147,7 +147,7 @@ fn a_web_server_without_tls_is_named() {
     let (_home, client) = client_of(&listener);
     let (mut stream, _) = listener.accept().unwrap();
     stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").unwrap();
-    ends_with(client, 69, "the other side does not speak TLS\nhint: something else answers on port");
+    ends_with(client, 76, "the other side does not speak TLS\nhint: something else answers on port");
 }
 
 /// A TLS server of these application protocols, for one connection.

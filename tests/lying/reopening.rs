@@ -1,9 +1,10 @@
 //! Connections that the server cuts, and what a client does by itself then: it opens again what was
 //! open, under the key that was accepted, and nothing else.
 
+use chrono::Utc;
 use securechat::{
-    crypto::resume,
-    wire::{Agreement, Bytes, Decline, Event, Outcome, Request, ResumeReply, Role},
+    crypto::{hash::body_hash, resume},
+    wire::{Agreement, Bytes, Decline, Entry, Event, Outcome, Request, ResumeReply, Role},
 };
 
 use crate::{
@@ -132,11 +133,67 @@ fn messages_missed_at_the_end_of_all_numbers_do_not_end_the_client() {
     let line = liar.comes_back();
     line.hears_invitation("alice");
     line.archives(|archive| archive.said_last = Some(u64::MAX));
-    line.starts("alice", 2, Role::Initiator, talk.kept.clone());
+    opens_again(&mut bob, &line, &alice, talk);
+}
+
+/// Bob's client goes on with the kept key, and so does alice's.
+fn opens_again(bob: &mut TestClient, line: &Line, alice: &Impostor, talk: Talk) {
+    line.starts("alice", 2, Role::Initiator, talk.kept);
     let step = heard!(line.hears_step(), Agreement::Resume(step) => step);
     let (agreed, reply) = resume::resume_reply(&alice.as_responder(), talk.key, &step, None, true).unwrap();
     line.says_step("alice", 2, Agreement::ResumeReply(reply));
     line.hears_acceptance();
     line.says_agreed("alice", 2, agreed.acceptance());
-    bob.sees("open again");
+    bob.sees("Conversation with alice is open again");
+}
+
+#[test]
+fn what_came_during_a_cut_is_shown_also_when_an_own_message_was_stored_after_it() {
+    let (liar, mut bob, line, alice, mut talk) = in_conversation();
+    bob.types("mine");
+    let mine = line.hears_message();
+    line.hangs_up();
+    let hers = talk.seals("hers, while he was away");
+    let entries = vec![
+        talk.entry(1, &hers),
+        Entry { number: 2, time: Utc::now(), sender: "bob".parse().unwrap(), body: mine.clone() },
+    ];
+    let line = liar.comes_back();
+    line.archives(|archive| archive.log = entries);
+    assert_eq!(line.hears_message(), mine, "the same bytes again");
+    let (peer, header) = (alice.name.clone(), mine.header());
+    let (stream, counter, hash) = (header.stream, header.counter, body_hash(&mine));
+    line.says(&Event::Stored { peer, stream, counter, number: 2, hash });
+    line.hears_invitation("alice");
+    opens_again(&mut bob, &line, &alice, talk);
+    assert_eq!(bob.saw_times("alice: hers, while he was away"), 1, "{}", bob.transcript());
+    bob.never_saw("WARNING");
+}
+
+#[test]
+fn an_own_message_stored_and_not_confirmed_is_no_reason_to_warn() {
+    let (liar, mut bob, line, alice, mut talk) = in_conversation();
+    bob.types("mine");
+    let mine = line.hears_message();
+    let hers = talk.writes(&line, 2, "hers");
+    bob.sees("alice: hers");
+    let entries = vec![
+        Entry { number: 1, time: Utc::now(), sender: "bob".parse().unwrap(), body: mine },
+        talk.entry(2, &hers),
+    ];
+    // The server goes before it confirmed, and so does the client.
+    alice.leaves(&mut bob, &line);
+    bob.types_bytes(b"exit\n");
+    line.hangs_up();
+    bob.sees("NOT CONFIRMED: mine");
+    drop(bob);
+    let (mut bob, line) = liar.logs_in("bob");
+    line.archives(|archive| archive.log = entries);
+    line.starts("alice", 2, Role::Responder, talk.kept);
+    let (resuming, step) = resume::resume(&alice.as_initiator(), talk.key, None, false).unwrap();
+    line.says_step("alice", 2, Agreement::Resume(step));
+    let agreed = resuming.receive(&heard!(line.hears_step(), Agreement::ResumeReply(reply) => reply));
+    alice.opens(&mut bob, &line, 2, agreed);
+    bob.never_saw("WARNING");
+    assert_eq!((bob.saw_times("bob: mine"), bob.saw_times("alice: hers")), (1, 1));
 }

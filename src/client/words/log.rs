@@ -15,12 +15,6 @@ pub(in crate::client) fn log_altered(peer: &Username, number: u64) -> String {
     format!("WARNING: message {number} of the log with {peer} is not what this machine saw there before")
 }
 
-pub(in crate::client) fn log_inserted(peer: &Username, number: u64) -> String {
-    format!(
-        "WARNING: message {number} of the log with {peer} was not there before, though later ones were seen"
-    )
-}
-
 pub(in crate::client) fn log_numbering(peer: &Username, expected: u64, got: u64) -> String {
     format!("WARNING: the server's log with {peer} shows number {got} where {expected} belongs")
 }
