@@ -62,7 +62,7 @@ fn malformed_frames_before_and_after_login_are_one_error_each_and_no_memory() {
     flood(connections / 5, connections);
     let late_kib = status_of(server.process(), "VmRSS:");
     println!(
-        "malformed: {} frames before login and as many after it, in {:?}; memory {early_kib:?} to {late_kib:?} KiB",
+        "\nmalformed: {} frames before login and as many after it, in {:?}; memory {early_kib:?} to {late_kib:?} KiB",
         connections * frames_each,
         start.elapsed()
     );
@@ -129,7 +129,7 @@ fn slow_connections_and_a_slow_reader_delay_nobody_and_are_gone_at_the_deadline(
         assert_eq!(stranger.hears(), None);
     }
     println!(
-        "slowloris: {slow} connections (threads {threads:?}, then {during:?}); handshakes gone after {raw_gone:?}"
+        "\nslowloris: {slow} connections (threads {threads:?}, then {during:?}); handshakes gone after {raw_gone:?}"
     );
     for (what, alone, with) in
         [("login", &mut logins_alone, &mut logins), ("stored message", &mut messages_alone, &mut messages)]
