@@ -124,45 +124,88 @@ fn log_in(folder: &ServerFolder, door: &mut Door<'_>, desk: &mut Desk) -> Result
             Err(KeyFileError::WrongPassword) => continue,
             Err(source) => return Err(source.into()),
         };
-        match present(&name, keys, door)? {
-            Presented::LoggedIn(logged_in) => {
-                settle_key_files(folder, &name, waiting, both)?;
-                return Ok(Try::Done(logged_in));
+        let Some(connection) = present(&name, &keys, door)? else {
+            let registered = if waiting && !both { register_again(&name, &keys, door)? } else { None };
+            if let Some(connection) = registered {
+                folder.adopt_new_key_file(&name)?;
+                desk.show(&words::account_created(&folder.key_file_path(&name)));
+                return Ok(Try::Done(Box::new(LoggedIn { name, keys, connection })));
             }
-            Presented::Wrong => {}
-        }
+            continue;
+        };
+        let Some(connection) = settle_key_files(folder, &name, &keys, door, (waiting, both), connection)?
+        else {
+            continue;
+        };
+        return Ok(Try::Done(Box::new(LoggedIn { name, keys, connection })));
     }
     desk.show(words::WRONG_LOGIN);
     Ok(Try::Again)
 }
 
-/// One of the key files logged in, so the server is known to hold its login key and not the other's.
+/// One of the key files logged in: the other is not in force. `None` when that was not sure after all.
 fn settle_key_files(
     folder: &ServerFolder,
     name: &Username,
-    waiting: bool,
-    both: bool,
-) -> Result<(), ClientError> {
+    keys: &Unlocked,
+    door: &mut Door<'_>,
+    (waiting, both): (bool, bool),
+    connection: Connection,
+) -> Result<Option<Connection>, ClientError> {
     if waiting {
         folder.adopt_new_key_file(name)?;
     } else if both {
+        let Some(connection) = log_in_surely(connection, door, name, keys)? else { return Ok(None) };
         folder.drop_new_key_file(name)?;
+        return Ok(Some(connection));
     }
-    Ok(())
+    Ok(Some(connection))
 }
 
-enum Presented {
-    LoggedIn(Box<LoggedIn>),
-    Wrong,
+/// Shows that these keys are in force and stay so, although another connection of this account may have
+/// a change of password on its way: the first login ended that connection, and nothing of it is stored
+/// any more, but a change may have come between the look at the login key and that end. So it is looked
+/// at once more. `None` when it was like that.
+pub(super) fn log_in_surely(
+    first: Connection,
+    door: &mut Door<'_>,
+    name: &Username,
+    keys: &Unlocked,
+) -> Result<Option<Connection>, ClientError> {
+    drop(first);
+    let second = door.fresh()?;
+    Ok(log_in_with(&second, name, keys)?.then_some(second))
 }
 
-fn present(name: &Username, keys: Unlocked, door: &mut Door<'_>) -> Result<Presented, ClientError> {
+/// A registration that was cut short left a key file which the server does not know: it is made now.
+/// False when the name is somebody else's.
+fn register_again(
+    name: &Username,
+    keys: &Unlocked,
+    door: &mut Door<'_>,
+) -> Result<Option<Connection>, ClientError> {
     let connection = door.fresh()?;
-    if log_in_with(&connection, name, &keys)? {
-        return Ok(Presented::LoggedIn(Box::new(LoggedIn { name: name.clone(), keys, connection })));
+    let signature = keys.login.sign_register(name, &connection.exporter());
+    let login_key = keys.login.public();
+    connection.send(&Request::Register { username: name.clone(), login_key, signature })?;
+    match connection.answer()? {
+        Event::LoggedIn {} => Ok(Some(connection)),
+        Event::Error { code: ErrorCode::TooManyAttempts, .. } => Err(ClientError::TooManyAttempts),
+        Event::Error { .. } => {
+            door.keep(connection);
+            Ok(None)
+        }
+        _ => Err(ClientError::Protocol("it did not answer a registration")),
+    }
+}
+
+fn present(name: &Username, keys: &Unlocked, door: &mut Door<'_>) -> Result<Option<Connection>, ClientError> {
+    let connection = door.fresh()?;
+    if log_in_with(&connection, name, keys)? {
+        return Ok(Some(connection));
     }
     door.keep(connection);
-    Ok(Presented::Wrong)
+    Ok(None)
 }
 
 /// Logs in with keys that are open already; false when the server says that name or key is wrong.

@@ -29,6 +29,7 @@ use super::{
 };
 use crate::{
     crypto::key_file::{KdfCost, Unlocked},
+    transport::TransportError,
     wire::{self, ErrorCode, Request, Username},
 };
 
@@ -38,8 +39,15 @@ const PINS_UNSAVED_FOR: Duration = Duration::from_secs(1);
 /// At the end, how long to wait for what was sent to be confirmed.
 const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often a client that wants to end comes back for confirmations that a lost connection took.
+const FAREWELLS_MAX: u32 = 5;
+
 /// How long a request that only the server answers may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a server that owes an answer (a message's confirmation, above all) may say nothing at all
+/// before the connection counts as lost: a line can die without a word.
+const SILENCE_MAX: Duration = Duration::from_secs(20);
 
 /// Where the person is.
 pub(super) enum Place {
@@ -88,8 +96,12 @@ pub(super) struct App<'a> {
     pub(super) retired: Vec<Conversation>,
     /// The conversation that a lost connection has closed.
     pub(super) reopening: Option<Reopening>,
-    /// The person left the conversation, and the server has not confirmed it.
+    /// The person left the open conversation; the server has not said so yet.
     pub(super) leaving: bool,
+    /// The keys of a new password, from when the server is told until its answer is known.
+    pub(super) changing: Option<Unlocked>,
+    /// Since when the server owes an answer and says nothing.
+    pub(super) silent_since: Option<Instant>,
     /// What the server said while an answer was being waited for.
     pub(super) deferred: VecDeque<wire::Event>,
     /// Lines that came when nothing was asked: they answer what is asked next.
@@ -132,6 +144,8 @@ impl<'a> App<'a> {
             retired: Vec::new(),
             reopening: None,
             leaving: false,
+            changing: None,
+            silent_since: None,
             deferred: VecDeque::new(),
             held: VecDeque::new(),
             input_ended: false,
@@ -146,17 +160,23 @@ impl<'a> App<'a> {
 
     /// Runs until the person leaves or the connection ends.
     pub(super) fn run(mut self) -> Result<(), ClientError> {
+        let (mut leaving, mut farewells) = (false, 0);
         let ended = loop {
-            let turned = match self.turn() {
-                Err(error) if matches!(error, ClientError::Lost(_) | ClientError::Stopping) => {
-                    self.reconnect(error)
+            farewells += u32::from(leaving);
+            let turned = if leaving { self.log_out() } else { self.turn() };
+            let turned = match turned {
+                // Nothing is owed to anybody any more: the connection would have been closed now.
+                Err(ClientError::Lost(_) | ClientError::Stopping) if leaving && self.all_settled() => {
+                    break Ok(());
                 }
+                Err(error) if farewells == FAREWELLS_MAX => break Err(error),
+                Err(error @ (ClientError::Lost(_) | ClientError::Stopping)) => self.reconnect(error),
                 turned => turned,
             };
             match turned {
-                Ok(Flow::Continue) if self.input_ended => break self.log_out(),
-                Ok(Flow::Continue) => {}
-                Ok(Flow::End) => break self.log_out(),
+                Ok(Flow::End) if leaving => break Ok(()),
+                Ok(Flow::End) => leaving = true,
+                Ok(Flow::Continue) => leaving |= self.input_ended,
                 Err(error) => break Err(error),
             }
         };
@@ -205,6 +225,10 @@ impl<'a> App<'a> {
             }
             return Some(line);
         }
+        if matches!(wanted, Wanted::Question(_)) {
+            // From now on a line answers this question, and is for nobody who may come back.
+            self.asks_something_else();
+        }
         match wanted {
             Wanted::Question(question) => self.desk.put_question(&question),
             Wanted::Line => self.desk.listen(),
@@ -216,6 +240,7 @@ impl<'a> App<'a> {
 
     fn wanted(&self) -> Wanted {
         match &self.place {
+            _ if self.talking_while_away().is_some() => Wanted::Line,
             Place::Lobby => Wanted::Question(words::LOBBY_QUESTION.into()),
             Place::Inviting(_) => Wanted::LineFromPerson,
             Place::Meeting(run) | Place::Talking(_, Some(run)) if run.is_asking() => {
@@ -231,6 +256,7 @@ impl<'a> App<'a> {
     /// Whether a line that comes now is kept for the next question: while nothing is asked.
     fn holds_lines(&self) -> bool {
         match &self.place {
+            _ if self.talking_while_away().is_some() => false,
             Place::Inviting(_) => true,
             Place::Meeting(run) => !run.is_asking() && !run.has_accepted(),
             Place::Lobby | Place::Waiting(_) | Place::Talking(..) => false,
@@ -246,13 +272,21 @@ impl<'a> App<'a> {
         if let Ok(input) = self.desk.typed().try_recv() {
             return Event::Person(input);
         }
-        let tick = [self.say_waiting_at, self.pins_changed_at.map(|at| at + PINS_UNSAVED_FOR)];
+        let silent_since = self.is_owed_an_answer().then(|| self.silent_since.unwrap_or_else(Instant::now));
+        self.silent_since = silent_since;
+        let tick = [
+            self.say_waiting_at,
+            self.pins_changed_at.map(|at| at + PINS_UNSAVED_FOR),
+            silent_since.map(|since| since + SILENCE_MAX),
+            self.waits_to_reopen_until(),
+        ];
         let tick = match tick.into_iter().flatten().min() {
             Some(at) => crossbeam_channel::at(at),
             None => never(),
         };
         select! {
             recv(self.connection.incoming()) -> incoming => {
+                self.silent_since = None;
                 Event::Server(incoming.unwrap_or(Err(ClientError::Lost(None))))
             }
             recv(self.desk.typed()) -> input => Event::Person(input.unwrap_or(Input::End)),
@@ -262,6 +296,9 @@ impl<'a> App<'a> {
 
     fn on_tick(&mut self) -> Result<Flow, ClientError> {
         let now = Instant::now();
+        if self.silent_since.is_some_and(|since| since + SILENCE_MAX <= now) {
+            return Err(ClientError::Lost(Some(TransportError::TimedOut)));
+        }
         if self.say_waiting_at.is_some_and(|at| at <= now) {
             self.say_waiting_at = None;
             if let Place::Meeting(run) | Place::Talking(_, Some(run)) = &self.place {
@@ -272,6 +309,11 @@ impl<'a> App<'a> {
             self.save_pins()?;
         }
         Ok(Flow::Continue)
+    }
+
+    /// Whether the server is to say something by itself, with no person's doing in between.
+    fn is_owed_an_answer(&self) -> bool {
+        self.leaving || matches!(self.place, Place::Inviting(_)) || !self.all_settled()
     }
 
     // What the server says.
@@ -393,14 +435,13 @@ impl<'a> App<'a> {
 
     /// Writes what is remembered, now and durably.
     pub(super) fn save_pins(&mut self) -> Result<(), ClientError> {
-        self.remember_unconfirmed();
         self.folder.save_pins(&self.me, &self.keys.vault, &self.pins)?;
         self.pins_changed_at = None;
         Ok(())
     }
 
     /// Leaves whatever is open, waits for what was sent to be confirmed, and ends the connection.
-    fn log_out(&mut self) -> Result<(), ClientError> {
+    fn log_out(&mut self) -> Result<Flow, ClientError> {
         match &self.place {
             Place::Lobby => {}
             Place::Inviting(peer) | Place::Waiting(peer) => {
@@ -429,7 +470,11 @@ impl<'a> App<'a> {
             self.on_server(event)?;
         }
         self.connection.close();
-        Ok(())
+        if self.all_settled() {
+            Ok(Flow::End)
+        } else {
+            Err(ClientError::Lost(Some(TransportError::TimedOut)))
+        }
     }
 
     /// Whether the end of a conversation, or a confirmation, is still to come.

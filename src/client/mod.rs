@@ -30,7 +30,6 @@ mod run;
 mod talk;
 pub mod terminal;
 mod typed;
-mod unconfirmed;
 mod words;
 
 pub use address::{AddressError, ServerAddress};

@@ -12,7 +12,6 @@ use super::{
 };
 use crate::{
     crypto::key_file::{KeyFile, Unlocked},
-    transport::TransportError,
     wire::{ErrorCode, Event, InvitationCode, Registration, Request, Username},
 };
 
@@ -91,13 +90,17 @@ fn present(
     loop {
         let connection = door.fresh()?;
         let signature = keys.login.sign_register(name, &connection.exporter());
-        connection.send(&Request::Register {
+        let request = Request::Register {
             username: name.clone(),
             login_key: keys.login.public(),
             signature,
             invitation: *invitation,
-        })?;
-        let code = match connection.answer()? {
+        };
+        let answer = connection.send(&request).and_then(|()| connection.answer());
+        if let Err(ClientError::Lost(_) | ClientError::Stopping) = answer {
+            desk.show(words::ACCOUNT_UNSURE);
+        }
+        let code = match answer? {
             Event::LoggedIn {} => return Ok(Registered::Done(connection)),
             Event::Error { code, .. } => code,
             _ => return Err(ClientError::Protocol("it did not answer a registration")),
@@ -114,11 +117,11 @@ fn present(
                 continue;
             }
             ErrorCode::NameTaken => words::name_taken(name),
-            ErrorCode::Storage | ErrorCode::RegistrationClosed | ErrorCode::TooManyRegistrations => {
-                words::refusal(code, None)
-            }
+            ErrorCode::Storage
+            | ErrorCode::RegistrationClosed
+            | ErrorCode::TooManyRegistrations
+            | ErrorCode::TooSlow => words::refusal(code, None),
             ErrorCode::TooManyAttempts => return Err(ClientError::TooManyAttempts),
-            ErrorCode::TooSlow => return Err(ClientError::Lost(Some(TransportError::TimedOut))),
             _ => return Err(ClientError::Protocol("it did not answer a registration")),
         };
         door.keep(connection);

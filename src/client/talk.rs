@@ -7,13 +7,12 @@ use super::{
     error::ClientError,
     meeting::Concluded,
     pins::{Link, PeerPins},
-    unconfirmed::first_in_question,
     words,
 };
 use crate::{
     crypto::{conversation_key::ConversationKey, hash::body_hash, session::SessionError},
     printable::Printable,
-    wire::{self, Body, Bytes, Entry, ErrorCode, Pair, Request, StreamId, Username, limits},
+    wire::{self, Body, Bytes, Entry, ErrorCode, Pair, Request, Seen, StreamId, Username, limits},
 };
 
 /// Messages of before that are shown when a conversation opens.
@@ -30,8 +29,8 @@ impl App<'_> {
         concluded: Concluded,
     ) -> Result<(), ClientError> {
         (self.reopening, self.leaving) = (None, false);
-        let mut pins = self.pins.peer(peer);
-        pins.unconfirmed.extend(self.unconfirmed_with(peer));
+        let peer_saw = concluded.peer_saw;
+        let pins = self.pins.peer(peer);
         let conversation = Conversation::new(self.me.clone(), peer.clone(), concluded, &pins)
             .map_err(|_| ClientError::Protocol("no stream could be begun"))?;
         self.retire(peer);
@@ -47,6 +46,7 @@ impl App<'_> {
         for shown in shown {
             self.show(&shown);
         }
+        self.compare_with_what_the_peer_saw(peer, peer_saw);
         self.remember_chains(peer);
         self.desk.notice(&words::conversation_open(peer));
         Ok(())
@@ -59,33 +59,61 @@ impl App<'_> {
     }
 
     /// After a lost connection: shows what was missed, and goes on where it was.
-    pub(super) fn reopen_conversation(&mut self, peer: &Username) -> Result<(), ClientError> {
-        (self.reopening, self.leaving) = (None, false);
+    pub(super) fn reopen_conversation(
+        &mut self,
+        peer: &Username,
+        concluded: Concluded,
+    ) -> Result<(), ClientError> {
+        if !self.talks.get(peer).is_some_and(Conversation::is_open) {
+            // The connection was lost before its person saw any of it.
+            return self.open_conversation(peer, concluded);
+        }
+        self.reopening = None;
         self.place = Place::Talking(peer.clone(), None);
-        let last = self.log_end(peer)?.unwrap_or(0);
-        let seen = self.talks.get(peer).map_or(0, |talk| talk.chains.highest_number());
-        if seen > last {
-            self.desk.warn(&words::log_shortened(peer, last, seen));
-        }
-        // From the other's last on: their words may stand below own ones that were sent again and stored.
-        let theirs = self.talks.get(peer).and_then(|talk| talk.chains.last(Side::Theirs));
-        let from = theirs.map_or(0, |link| link.number).min(seen).saturating_add(1);
-        for entry in self.read_range(peer, from, last)? {
-            let own = entry.sender == self.me;
-            let hash = body_hash(&entry.body);
-            if own
-                && entry.number <= seen
-                && self.talks.get(peer).is_some_and(|talk| talk.chains.was_shown(&hash))
-            {
-                continue;
+        if let Some(last) = self.log_end(peer)? {
+            let (seen, complete_to) = self
+                .talks
+                .get(peer)
+                .map_or((0, 0), |talk| (talk.chains.highest_number(), talk.chains.complete_to()));
+            if seen > last {
+                self.desk.warn(&words::log_shortened(peer, last, seen));
             }
-            let shown = self.take(peer, &entry)?;
-            // This person's own words are on the screen since they were typed.
-            self.show(&Shown { message: shown.message.filter(|_| !own), ..shown });
+            for entry in self.read_range(peer, complete_to + 1, last)? {
+                self.take_missed(peer, &entry)?;
+            }
         }
+        self.compare_with_what_the_peer_saw(peer, concluded.peer_saw);
         self.remember_chains(peer);
         self.desk.notice(&words::conversation_open_again(peer));
         Ok(())
+    }
+
+    /// An entry that may have been missed. Own ones are on the screen since they were typed, and those
+    /// that were confirmed or shown before are only counted.
+    fn take_missed(&mut self, peer: &Username, entry: &Entry) -> Result<(), ClientError> {
+        let hash = body_hash(&entry.body);
+        if let Some(talk) = self.talks.get_mut(peer).filter(|talk| talk.chains.was_shown(&hash)) {
+            talk.chains.note_number(entry.number);
+            return Ok(());
+        }
+        let own = entry.sender == self.me;
+        let shown = self.take(peer, entry)?;
+        self.show(&Shown { message: shown.message.filter(|_| !own), ..shown });
+        Ok(())
+    }
+
+    /// What the peer saw of this user's messages is in the log, now that it is read. Not before: a
+    /// message that was stored and whose confirmation was lost is known from there.
+    fn compare_with_what_the_peer_saw(&mut self, peer: &Username, peer_saw: Option<Seen>) {
+        let more = self.talks.get(peer).zip(peer_saw).is_some_and(|(talk, seen)| {
+            match talk.chains.last(Side::Own).map(|link| link.seen) {
+                None => true,
+                Some(own) => own.stream == seen.stream && own.counter < seen.counter,
+            }
+        });
+        if more {
+            self.desk.warn(&words::peer_saw_more(peer));
+        }
     }
 
     fn show(&mut self, shown: &Shown) {
@@ -124,8 +152,7 @@ impl App<'_> {
         if pins.highest_number > last {
             all.push(warning(words::log_shortened(peer, last, pins.highest_number)));
         }
-        let seen_last = pins.highest_number.min(last);
-        let from = shown_from.min(seen_last.saturating_add(1)).min(first_in_question(pins));
+        let from = shown_from.min(pins.complete_to.min(last) + 1);
         let mut earlier = if from == 1 { Chains::from_the_start() } else { Chains::unknown() };
         for link in [pins.own, pins.theirs].into_iter().flatten().filter(|link| link.number < from) {
             if !self.is_as_remembered(peer, &link)? {
@@ -146,6 +173,7 @@ impl App<'_> {
                 let shown = self.take_into(peer, &mut earlier, &entry)?;
                 if let Some(conversation) = self.talks.get_mut(peer) {
                     conversation.chains.note_shown(hash);
+                    conversation.chains.note_number(entry.number);
                 }
                 shown
             } else {
@@ -197,6 +225,7 @@ impl App<'_> {
             for side in unknown {
                 conversation.chains.know_nothing_written(side);
             }
+            conversation.chains.begin_after(last);
         }
         Ok(all)
     }
@@ -292,14 +321,13 @@ impl App<'_> {
     fn remember_chains(&mut self, peer: &Username) {
         let Some(talk) = self.talks.get(peer) else { return };
         let chains = &talk.chains;
-        let (own, theirs, highest) =
-            (chains.last(Side::Own), chains.last(Side::Theirs), chains.highest_number());
+        let (own, theirs) = (chains.last(Side::Own), chains.last(Side::Theirs));
+        let (highest, complete_to) = (chains.highest_number(), chains.complete_to());
         self.remember(peer, |pins| {
             pins.own = own;
-            // From here on the conversation itself knows what it waits for.
-            pins.unconfirmed.clear();
             pins.theirs = theirs;
             pins.highest_number = pins.highest_number.max(highest);
+            pins.complete_to = pins.complete_to.max(complete_to);
         });
     }
 
@@ -385,10 +413,9 @@ impl App<'_> {
             return;
         }
         self.say_waiting_at = None;
-        self.rekey_asked = false;
+        (self.rekey_asked, self.leaving) = (false, false);
         let before = std::mem::replace(&mut self.place, Place::Lobby);
         if *by == self.me {
-            self.leaving = false;
             self.desk.notice(words::YOU_LEFT);
         } else {
             if lost {

@@ -41,6 +41,10 @@ impl App<'_> {
     fn on_text(&mut self, text: &str) -> Result<Flow, ClientError> {
         // Begun before the question that it seems to answer: a message is no name, and no consent.
         let stale = self.desk.take_stale_draft();
+        if let Some(peer) = self.talking_while_away() {
+            self.on_text_while_away(&peer, text)?;
+            return Ok(Flow::Continue);
+        }
         match &self.place {
             Place::Lobby if stale && text.trim() != "exit" => {
                 self.desk.show(&words::draft_not_sent(Printable::line(text).as_str()));
@@ -91,8 +95,9 @@ impl App<'_> {
             Ok(name) => {
                 self.broken_runs.named(&name);
                 self.asked_by_person();
-                self.connection.send(&Request::Invite { peer: name.clone(), new_key: false })?;
-                self.place = Place::Inviting(name);
+                // Before it is sent: a connection that is lost at this moment is said to have ended it.
+                self.place = Place::Inviting(name.clone());
+                self.connection.send(&Request::Invite { peer: name, new_key: false })?;
             }
         }
         Ok(Flow::Continue)

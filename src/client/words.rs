@@ -38,6 +38,8 @@ pub(super) const SERVER_COULD_NOT_STORE: &str =
     "the server could not write to its disk; nothing was changed. Try again later, or tell its operator";
 pub(super) const PASSWORD_CHANGED: &str = "Password changed. A copy of the old key file still opens with the old \
      password and holds the same identity: destroy such copies. Make a new copy of the key file now";
+pub(super) const PASSWORD_NOT_CHANGED: &str = "the password was not changed: the connection was lost before the server heard of it. The old one is in force";
+pub(super) const ACCOUNT_UNSURE: &str = "the connection was lost before the server answered. Start again and answer yes: the key file      is kept, and the account is made then if it was not made now";
 pub(super) const CONNECTION_LOST: &str = "the connection to the server was lost; trying to get it back";
 pub(super) const RECONNECTED: &str = "connected again";
 pub(super) const SENT_LATER: &str = "(this is sent when the connection is back)";

@@ -145,8 +145,9 @@ impl Door {
         Entrance { door: Arc::clone(self), number }
     }
 
-    /// Lets the accepting thread return: the flag, and a knock to wake it.
-    pub(super) fn shut(&self, local: SocketAddr) {
+    /// Lets the accepting thread return: the flag, and a knock to wake it. False when the knock was not
+    /// heard (a firewall, no loopback): that thread then stays where it is, and lets nobody in any more.
+    pub(super) fn shut(&self, local: SocketAddr) -> bool {
         self.shut.store(true, Ordering::Release);
         let mut knock = local;
         if local.ip().is_unspecified() {
@@ -155,7 +156,7 @@ impl Door {
                 SocketAddr::V6(_) => knock.set_ip(Ipv6Addr::LOCALHOST.into()),
             }
         }
-        let _ = TcpStream::connect_timeout(&knock, KNOCK_TIMEOUT);
+        TcpStream::connect_timeout(&knock, KNOCK_TIMEOUT).is_ok()
     }
 
     /// Ends every connection, and waits for their threads until the deadline. True when all are gone.

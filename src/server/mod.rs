@@ -209,8 +209,9 @@ impl Server {
     fn stop(self) {
         let deadline = Instant::now() + limits::STOP_TIMEOUT;
         info!("stopping");
-        self.door.shut(self.address);
-        let _ = self.listening.join();
+        if self.door.shut(self.address) {
+            let _ = self.listening.join();
+        }
         // What was acknowledged so far is said before the farewell, and what comes after it is stored too.
         let drained = self.hall.committer.drain(limits::STOP_TIMEOUT / 4);
         let mut effects = Effects::default();
