@@ -7,7 +7,7 @@ use super::{
     door::Door,
     error::ClientError,
     home::{HomeError, ServerFolder},
-    register::register,
+    register::{register, register_again},
     words,
 };
 use crate::{
@@ -125,7 +125,7 @@ fn log_in(folder: &ServerFolder, door: &mut Door<'_>, desk: &mut Desk) -> Result
             Err(source) => return Err(source.into()),
         };
         let Some(connection) = present(&name, &keys, door)? else {
-            let registered = if waiting && !both { register_again(&name, &keys, door)? } else { None };
+            let registered = if waiting && !both { register_again(&name, &keys, door, desk)? } else { None };
             if let Some(connection) = registered {
                 folder.adopt_new_key_file(&name)?;
                 desk.show(&words::account_created(&folder.key_file_path(&name)));
@@ -175,28 +175,6 @@ pub(super) fn log_in_surely(
     drop(first);
     let second = door.fresh()?;
     Ok(log_in_with(&second, name, keys)?.then_some(second))
-}
-
-/// A registration that was cut short left a key file which the server does not know: it is made now.
-/// False when the name is somebody else's.
-fn register_again(
-    name: &Username,
-    keys: &Unlocked,
-    door: &mut Door<'_>,
-) -> Result<Option<Connection>, ClientError> {
-    let connection = door.fresh()?;
-    let signature = keys.login.sign_register(name, &connection.exporter());
-    let login_key = keys.login.public();
-    connection.send(&Request::Register { username: name.clone(), login_key, signature })?;
-    match connection.answer()? {
-        Event::LoggedIn {} => Ok(Some(connection)),
-        Event::Error { code: ErrorCode::TooManyAttempts, .. } => Err(ClientError::TooManyAttempts),
-        Event::Error { .. } => {
-            door.keep(connection);
-            Ok(None)
-        }
-        _ => Err(ClientError::Protocol("it did not answer a registration")),
-    }
 }
 
 fn present(name: &Username, keys: &Unlocked, door: &mut Door<'_>) -> Result<Option<Connection>, ClientError> {

@@ -79,6 +79,27 @@ pub(super) fn register(
     }
 }
 
+/// A registration that was cut short left a key file which the server does not know: it is made now.
+/// `None` when the server does not make it: the name is somebody else's, or there is no code for it.
+pub(super) fn register_again(
+    name: &Username,
+    keys: &Unlocked,
+    door: &mut Door<'_>,
+    desk: &mut Desk,
+) -> Result<Option<Connection>, ClientError> {
+    let mut invitation = None;
+    if door.registration() == Registration::Invite {
+        invitation = ask_invitation(desk)?;
+        if invitation.is_none() {
+            return Ok(None);
+        }
+    }
+    match present(name, keys, door, desk, &mut invitation)? {
+        Registered::Done(connection) => Ok(Some(connection)),
+        Registered::No(_) | Registered::End => Ok(None),
+    }
+}
+
 /// Hands the registration in; a code that is none is asked for again.
 fn present(
     name: &Username,
