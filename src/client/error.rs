@@ -179,8 +179,8 @@ fn connect_hint(source: &TransportError, address: &ServerAddress) -> Option<Stri
         }
         TransportError::Closed => {
             format!(
-                "the server may be full, or refuse this address for a while after failed logins: try again later; \
-                 if it stays so, something else answers on port {}",
+                "try again in a while; if it stays so, something else answers on port {}, or the server is \
+                 flooded or refuses this address for failed logins",
                 address.port()
             )
         }
