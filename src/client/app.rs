@@ -39,9 +39,6 @@ const PINS_UNSAVED_FOR: Duration = Duration::from_secs(1);
 /// At the end, how long to wait for what was sent to be confirmed.
 const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often a client that wants to end comes back for confirmations that a lost connection took.
-const FAREWELLS_MAX: u32 = 5;
-
 /// How long a request that only the server answers may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -110,6 +107,10 @@ pub(super) struct App<'a> {
     pins_changed_at: Option<Instant>,
     /// When to say that the other has not answered yet.
     pub(super) say_waiting_at: Option<Instant>,
+    /// Who lost the connection, when that is not said yet.
+    pub(super) left_unsaid: Option<Username>,
+    /// The person wants to end: how long is left for what is owed to them.
+    pub(super) ends_by: Option<Instant>,
     pub(super) broken_runs: BrokenRuns,
     /// Peers whom this person named and who may be met without being counted.
     pub(super) rekey_asked: bool,
@@ -151,6 +152,8 @@ impl<'a> App<'a> {
             input_ended: false,
             pins_changed_at: None,
             say_waiting_at: None,
+            left_unsaid: None,
+            ends_by: None,
             broken_runs: BrokenRuns::default(),
             rekey_asked: false,
             epoch_floors: BTreeMap::new(),
@@ -160,16 +163,14 @@ impl<'a> App<'a> {
 
     /// Runs until the person leaves or the connection ends.
     pub(super) fn run(mut self) -> Result<(), ClientError> {
-        let (mut leaving, mut farewells) = (false, 0);
+        let mut leaving = false;
         let ended = loop {
-            farewells += u32::from(leaving);
             let turned = if leaving { self.log_out() } else { self.turn() };
             let turned = match turned {
                 // Nothing is owed to anybody any more: the connection would have been closed now.
                 Err(ClientError::Lost(_) | ClientError::Stopping) if leaving && self.all_settled() => {
                     break Ok(());
                 }
-                Err(error) if farewells == FAREWELLS_MAX => break Err(error),
                 Err(error @ (ClientError::Lost(_) | ClientError::Stopping)) => self.reconnect(error),
                 turned => turned,
             };
@@ -178,6 +179,9 @@ impl<'a> App<'a> {
                 Ok(Flow::End) => leaving = true,
                 Ok(Flow::Continue) => leaving |= self.input_ended,
                 Err(error) => break Err(error),
+            }
+            if leaving {
+                self.ends_by.get_or_insert_with(|| Instant::now() + LAST_ANSWERS_TIMEOUT);
             }
         };
         // A client that was taken over leaves the memory to the newer one.
@@ -296,6 +300,9 @@ impl<'a> App<'a> {
 
     fn on_tick(&mut self) -> Result<Flow, ClientError> {
         let now = Instant::now();
+        if self.talking_while_away().is_none() {
+            self.say_who_left();
+        }
         if self.silent_since.is_some_and(|since| since + SILENCE_MAX <= now) {
             return Err(ClientError::Lost(Some(TransportError::TimedOut)));
         }
@@ -458,7 +465,8 @@ impl<'a> App<'a> {
                 self.connection.send(&Request::Leave { peer })?;
             }
         }
-        let deadline = Instant::now() + LAST_ANSWERS_TIMEOUT;
+        self.say_who_left();
+        let deadline = self.ends_by.unwrap_or_else(|| Instant::now() + LAST_ANSWERS_TIMEOUT);
         while self.is_unfinished() {
             let event = match self.deferred.pop_front() {
                 Some(event) => event,

@@ -32,8 +32,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const REOPENED_WITHIN: Duration = Duration::from_secs(10 * 60);
 
 /// How long the lines of a script still go to the other side of a conversation that a loss closed: longer
-/// than a short outage. After it the lobby's question is asked, and a line answers that.
-const SCRIPT_WAITS: Duration = Duration::from_secs(5);
+/// than a short outage. After it the script is told that they left, the lobby's question is asked, and a
+/// line answers that.
+const SCRIPT_WAITS: Duration = Duration::from_secs(2);
 
 /// A conversation that ended by a lost connection, of either side.
 pub(super) struct Reopening {
@@ -81,6 +82,24 @@ impl App<'_> {
         }
     }
 
+    /// The other side lost its connection. A person is told so, and is back in the lobby; a script's next
+    /// line was written for the conversation, so a short outage is waited out before it is told.
+    pub(super) fn on_peer_lost(&mut self, peer: &Username) {
+        if self.talking_while_away().as_ref() == Some(peer) {
+            self.desk.notice(&words::peer_is_away(peer));
+            self.left_unsaid = Some(peer.clone());
+        } else {
+            self.desk.notice(&words::left_by(peer, true));
+        }
+    }
+
+    /// The outage was not a short one, or something else is to be shown: the peer has left.
+    pub(super) fn say_who_left(&mut self) {
+        if let Some(peer) = self.left_unsaid.take() {
+            self.desk.notice(&words::left_by(&peer, true));
+        }
+    }
+
     /// The epoch of the conversation with this peer that a loss closed, if that was a moment ago.
     pub(super) fn reopening_epoch(&self, peer: &Username) -> Option<u32> {
         let reopening = self.reopening.as_ref()?;
@@ -121,7 +140,7 @@ impl App<'_> {
         if text.trim() != "exit" {
             return self.send_text(peer, text);
         }
-        self.reopening = None;
+        (self.reopening, self.left_unsaid) = (None, None);
         self.desk.notice(words::YOU_LEFT);
         match self.place {
             Place::Lobby => Ok(()),
@@ -134,6 +153,7 @@ impl App<'_> {
         self.connection.close();
         self.forget_what_was_under_way();
         let deadline = Instant::now() + self.retry_for;
+        let deadline = self.ends_by.map_or(deadline, |ends_by| deadline.min(ends_by));
         let mut pause = FIRST_PAUSE;
         loop {
             if Instant::now() + pause > deadline {

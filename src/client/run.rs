@@ -178,6 +178,7 @@ impl App<'_> {
                 if self.run_reopens() {
                     return self.accept(&peer, run, false);
                 }
+                self.say_who_left();
                 if let Some(block) = block {
                     self.desk.show_as(super::terminal::Emphasis::Notice, &block);
                 }

@@ -171,6 +171,10 @@ pub(super) fn reopening_takes_a_new_key(peer: &Username) -> String {
     format!("opening the conversation with {peer} again takes a new key; name {peer} to agree on one")
 }
 
+pub(super) fn peer_is_away(peer: &Username) -> String {
+    format!("{peer}'s connection was lost; waiting a moment for them")
+}
+
 pub(super) fn reopens_later(peer: &Username) -> String {
     format!("{peer} is not here; the conversation opens again when both of you are")
 }

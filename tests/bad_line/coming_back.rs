@@ -23,7 +23,7 @@ fn a_cut_line_comes_back_by_itself_and_the_conversation_with_it() {
         alice.sees(LOST);
         alice.sees(BACK);
         alice.sees("Conversation with bob is open again.\n");
-        bob.sees("alice left the conversation (connection lost)\n");
+        bob.sees("alice's connection was lost");
         bob.sees("Conversation with alice is open again.\n");
         alice.says_to(&mut bob, "after");
         bob.says_to(&mut alice, "yes");

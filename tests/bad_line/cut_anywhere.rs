@@ -17,8 +17,8 @@ fn step(coarse: u64) -> usize {
 /// Each of the two directions and of the two ways to cut.
 fn ways(after: u64) -> (Way, Cut) {
     (
-        if after % 2 == 0 { Way::Up } else { Way::Down },
-        if after / 2 % 2 == 0 { Cut::Breaks } else { Cut::Ends },
+        if after.is_multiple_of(2) { Way::Up } else { Way::Down },
+        if (after / 2).is_multiple_of(2) { Cut::Breaks } else { Cut::Ends },
     )
 }
 

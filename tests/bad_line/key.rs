@@ -150,7 +150,7 @@ fn a_line_lost_while_the_log_is_read_reads_it_at_the_next_opening() {
         alice.types("yes");
         bob.talks_with("alice");
         alice.sees("the connection to the server was lost");
-        bob.sees("alice left the conversation (connection lost)");
+        bob.sees("alice's connection was lost");
         // Both accepted; she saw nothing of it yet, and sees it now.
         line.cuts_no_more();
         if alice.sees_any(&["your meeting with bob ended", "Conversation with bob is open"])
