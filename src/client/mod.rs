@@ -26,6 +26,7 @@ mod passwd;
 mod pins;
 mod reading;
 mod reconnect;
+mod register;
 mod run;
 mod talk;
 pub mod terminal;

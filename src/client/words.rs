@@ -24,6 +24,12 @@ pub(super) const NEW_PASSWORD_QUESTION: &str = "New password: ";
 pub(super) const LOBBY_QUESTION: &str = "Who do you want to start a conversation with? ";
 pub(super) const NEW_SERVER_QUESTION: &str = "Is this the right server? (yes/no/[fingerprint]) ";
 
+pub(super) const INVITATION_QUESTION: &str = "Invitation code: ";
+
+pub(super) const BAD_INVITATION: &str =
+    "that invitation code is not valid here: it is mistyped, used or expired";
+pub(super) const REGISTRATION_CLOSED: &str =
+    "this server takes no new accounts; its operator can say who gets one";
 pub(super) const WRONG_LOGIN: &str = "Wrong username or password";
 pub(super) const PASSWORD_EMPTY: &str = "a password has at least one character";
 pub(super) const PASSWORDS_DIFFER: &str = "the two passwords differ; please type them again";
@@ -234,5 +240,19 @@ pub(super) fn refusal(code: ErrorCode, peer: Option<&Username>) -> String {
         ErrorCode::WrongUsernameOrPassword => WRONG_LOGIN.into(),
         ErrorCode::NameTaken => "the name is taken".into(),
         ErrorCode::TooManyAttempts => "too many failed attempts".into(),
+        ErrorCode::RegistrationClosed => REGISTRATION_CLOSED.into(),
+        ErrorCode::BadInvitation => BAD_INVITATION.into(),
+        ErrorCode::TooManyRegistrations => {
+            "too many accounts were made from this network address; try again in an hour".into()
+        }
+        ErrorCode::ServerFull => "it has as many connections as it takes".into(),
+        ErrorCode::AddressFull => "it has as many connections from this network address as it takes".into(),
+        ErrorCode::TooSlow => "the server waited too long for this program, and closed the connection".into(),
+        ErrorCode::TooManyInvitations => {
+            "too many invitations in a short time; wait a moment before the next".into()
+        }
+        ErrorCode::TooManyWaiting => {
+            format!("as many people as may wait for {peer} are waiting already; try again later")
+        }
     }
 }
