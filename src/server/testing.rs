@@ -9,12 +9,13 @@ use std::{
     time::Duration,
 };
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::Receiver;
 use parking_lot::{Condvar, Mutex};
 
 use super::{
     ServerConfig,
     conversation_log::LogError,
+    fail_stop::FailStop,
     hall::Hall,
     open_hall,
     outgoing::{Outgoing, Outlet},
@@ -116,8 +117,8 @@ impl Stage {
     fn within(folder: tempfile::TempDir, answer_timeout: Duration) -> Self {
         let mut config = ServerConfig::new(folder.path().to_owned());
         config.answer_timeout = answer_timeout;
-        let (failed, failure) = bounded(1);
-        let hall = Arc::new(open_hall(config, failed).unwrap());
+        let (fail_stop, failure) = FailStop::new();
+        let hall = Arc::new(open_hall(config, &fail_stop).unwrap());
         let settler = Some(hall.start_settler().unwrap());
         Self { folder, hall, settler, connections: AtomicU64::new(0), failure }
     }
