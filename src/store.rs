@@ -16,6 +16,8 @@ use thiserror::Error;
 
 mod disk;
 #[cfg(test)]
+pub(crate) mod power_cut;
+#[cfg(test)]
 pub(crate) mod test_disk;
 
 /// What a folder's owner holds while it runs.

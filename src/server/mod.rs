@@ -32,6 +32,8 @@ mod accounts;
 mod commit;
 mod connection;
 mod conversation_log;
+#[cfg(test)]
+mod disk_tests;
 mod error;
 mod fail_stop;
 mod hall;
