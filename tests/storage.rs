@@ -212,6 +212,22 @@ fn a_dictionary_that_is_gone_is_not_begun_anew() {
     server.restarts();
 }
 
+/// The key that everybody's client has pinned: a new certificate would be of a new key, over the old one.
+#[test]
+fn a_lost_certificate_does_not_cost_the_key_that_clients_know() {
+    let mut server = server_with_messages(1);
+    server.stops();
+    let (path, aside) = (server.data().join("tls-cert.pem"), server.data().with_file_name("aside"));
+    fs::rename(&path, &aside).unwrap();
+    let before = everything_in(&server);
+    let (status, said) = server.is_refused_a_start();
+    assert_eq!(status, Some(NO_INPUT), "{said}");
+    assert!(said.contains("tls-cert.pem") && said.contains("tls-key.pem"), "{said}");
+    assert!(everything_in(&server) == before, "the folder was changed");
+    fs::rename(&aside, &path).unwrap();
+    server.restarts();
+}
+
 /// Every file of the data folder with its bytes.
 fn everything_in(server: &TestServer) -> BTreeMap<std::path::PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();

@@ -20,6 +20,7 @@ mod door;
 mod error;
 mod event;
 mod home;
+mod kept;
 mod meeting;
 mod passwd;
 mod pins;
@@ -28,6 +29,7 @@ mod run;
 mod talk;
 pub mod terminal;
 mod typed;
+mod unconfirmed;
 mod words;
 
 pub use address::{AddressError, ServerAddress};

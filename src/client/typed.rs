@@ -68,6 +68,7 @@ impl App<'_> {
             Place::Talking(peer, _) => {
                 let peer = peer.clone();
                 if text.trim() == "exit" {
+                    self.leaving = true;
                     self.connection.send(&Request::Leave { peer })?;
                 } else {
                     self.send_text(&peer, text)?;
@@ -89,6 +90,7 @@ impl App<'_> {
             Ok(name) if name == self.me => self.desk.show(words::YOURSELF),
             Ok(name) => {
                 self.broken_runs.named(&name);
+                self.asked_by_person();
                 self.connection.send(&Request::Invite { peer: name.clone(), new_key: false })?;
                 self.place = Place::Inviting(name);
             }

@@ -49,10 +49,12 @@ impl Search {
         let zeros = [0; BLOCK_BYTES];
         for start in (0..bytes.len().saturating_sub(1)).step_by(BLOCK_BYTES) {
             let end = bytes.len().min(start + BLOCK_BYTES);
-            // No pattern begins with a zero byte in a block of zeros, but for one in a few thousand: looked for below.
-            if bytes[start..end] == zeros[..end - start] {
-                continue;
-            }
+            // In a block of zeros a pattern can only begin that has zeros of its own to begin with.
+            let start = if bytes[start..end] == zeros[..end - start] {
+                end.saturating_sub(PART_BYTES).max(start)
+            } else {
+                start
+            };
             // With one byte of the next block, so that a pattern may begin in two.
             let block = &bytes[start..bytes.len().min(end + 1)];
             for (offset, two) in block.windows(2).enumerate() {
@@ -117,6 +119,12 @@ fn a_secret_is_found_however_it_is_written_and_wherever_it_is() {
                 }
             }
         }
+    }
+    let mut of_zeros = Search::new();
+    of_zeros.add("zeros and ones", &[0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+    for zeros in 0..7 {
+        let hidden = [&vec![0; BLOCK_BYTES + zeros], &[1; 20][..]].concat();
+        assert!(of_zeros.finds_in(&hidden).iter().any(|name| name.ends_with("raw")), "{zeros}");
     }
     let half = &secret[16..];
     assert_eq!(search.finds_in(half), ["the secret, part 1, raw"]);

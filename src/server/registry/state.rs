@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Caller, Effects, Gate, Refusal, Start,
-    place::{Part, Place},
+    place::{Closing, Part, Place},
 };
 use crate::{
     server::{
@@ -135,8 +135,8 @@ impl State {
         }
     }
 
-    /// The conversation of `name` with `peer` is over: `name` is told, and is in the lobby, or still in
-    /// the run that was going on within the conversation.
+    /// The conversation of `name` with `peer` is over: `name` is told, and is in the lobby; or is still in
+    /// the run that was going on within the conversation, and is told when that is settled.
     pub(super) fn close_for(
         &mut self,
         name: &Username,
@@ -145,13 +145,13 @@ impl State {
         lost: bool,
         effects: &mut Effects,
     ) {
-        let closed = Event::Closed { peer: peer.clone(), by: by.clone(), lost };
-        self.say(name, &closed, effects);
-        if let Some(session) = self.sessions.get_mut(name) {
-            session.place = match std::mem::replace(&mut session.place, Place::Lobby) {
-                Place::Talking { rekey: Some(part), .. } => Place::Meeting { part, closed: true },
-                _ => Place::Lobby,
-            };
+        let Some(session) = self.sessions.get_mut(name) else { return };
+        if let Place::Talking { rekey: Some(part), .. } = std::mem::replace(&mut session.place, Place::Lobby)
+        {
+            session.place = Place::Meeting { part, closed: Some(Closing { by: by.clone(), lost }) };
+        } else {
+            let closed = Event::Closed { peer: peer.clone(), by: by.clone(), lost };
+            self.say(name, &closed, effects);
         }
     }
 
@@ -203,7 +203,7 @@ impl State {
             if let Some(session) = self.sessions.get_mut(name) {
                 session.place = match std::mem::replace(&mut session.place, Place::Lobby) {
                     Place::Talking { peer, .. } if new_key => Place::Talking { peer, rekey: Some(part) },
-                    _ => Place::Meeting { part, closed: false },
+                    _ => Place::Meeting { part, closed: None },
                 };
             }
         }
