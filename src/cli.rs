@@ -95,7 +95,10 @@ pub enum LogLevel {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 struct ServerArgs {
+    #[command(subcommand)]
+    upkeep: Option<Upkeep>,
     /// Where to listen; port 0 takes a free one [default: every interface, port 4117]
     #[arg(long, value_name = "ADDR:PORT", env = "SECURECHAT_LISTEN")]
     listen: Option<SocketAddr>,
@@ -123,6 +126,42 @@ struct ServerArgs {
     /// A TOML file with any of these settings, under the same names
     #[arg(long, value_name = "FILE", env = "SECURECHAT_SERVER_CONFIG")]
     config: Option<PathBuf>,
+}
+
+/// What is done to a data folder besides serving from it.
+#[derive(Debug, Subcommand)]
+enum Upkeep {
+    /// Looks at every file of a data folder that no server runs on; status 65 when something is damaged
+    Check {
+        #[command(flatten)]
+        folder: DataFolder,
+        /// Set aside what is damaged, and leave every whole line and entry where it is
+        #[arg(long)]
+        repair: bool,
+    },
+    /// Copies a data folder whole, also while its server runs
+    Backup {
+        #[command(flatten)]
+        folder: DataFolder,
+        /// A folder that is not there yet; or a file, if its name ends in .tar
+        #[arg(long, value_name = "FILE_OR_DIR")]
+        to: PathBuf,
+    },
+    /// Puts a backup where no data folder is, once it is seen to be whole
+    Restore {
+        /// The backup, folder or file
+        #[arg(long, value_name = "FILE_OR_DIR")]
+        from: PathBuf,
+        #[command(flatten)]
+        folder: DataFolder,
+    },
+}
+
+#[derive(Debug, Args)]
+struct DataFolder {
+    /// The folder of accounts, keys and conversations
+    #[arg(long, value_name = "DIR", env = "SECURECHAT_DATA", default_value = "data")]
+    data: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -183,6 +222,27 @@ struct ClientFile {
 pub enum Task {
     /// Run a server.
     Server(Box<ServerConfig>, LogLevel, LogFormat),
+    /// Look at a data folder, and repair it if that is asked for.
+    Check {
+        /// Which folder.
+        data: PathBuf,
+        /// Whether to set aside what is damaged.
+        repair: bool,
+    },
+    /// Copy a data folder.
+    Backup {
+        /// Which folder.
+        data: PathBuf,
+        /// Where to.
+        to: PathBuf,
+    },
+    /// Put a backup back.
+    Restore {
+        /// Which backup.
+        from: PathBuf,
+        /// Where to.
+        data: PathBuf,
+    },
     /// Run a client.
     Client(Box<ClientConfig>),
     /// Print completions.
@@ -265,6 +325,12 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Task, CliE
 }
 
 fn server(args: ServerArgs) -> Result<Task, CliError> {
+    match args.upkeep {
+        None => (),
+        Some(Upkeep::Check { folder, repair }) => return Ok(Task::Check { data: folder.data, repair }),
+        Some(Upkeep::Backup { folder, to }) => return Ok(Task::Backup { data: folder.data, to }),
+        Some(Upkeep::Restore { from, folder }) => return Ok(Task::Restore { from, data: folder.data }),
+    }
     let file: ServerFile = read_config(args.config.as_deref())?;
     let tls = match (args.tls_cert.or(file.tls_cert), args.tls_key.or(file.tls_key)) {
         (Some(certificate), Some(key)) => Some((certificate, key)),

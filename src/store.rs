@@ -8,10 +8,11 @@ use std::{
     fmt,
     fs::{File, TryLockError},
     io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
-use tempfile::TempPath;
+use tempfile::{NamedTempFile, TempDir, TempPath};
 use thiserror::Error;
 
 mod disk;
@@ -144,6 +145,12 @@ pub fn lock_folder(folder: &Path) -> Result<Option<FolderLock>, StoreError> {
     }
 }
 
+/// Whether a path is that of a folder's lock.
+#[must_use]
+pub fn is_lock(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == LOCK_FILE)
+}
+
 /// Reads a whole file; `None` when there is none.
 ///
 /// # Errors
@@ -173,9 +180,9 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError`], of kind [`io::ErrorKind::AlreadyExists`] when the path is taken.
 pub fn create(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let unfinished = unfinished(path, bytes)?;
-    disk::name_new(unfinished, path).map_err(StoreError::at(Action::Replace, path))?;
-    sync_folder(parent(path))
+    let unfinished = unfinished_file(parent(path))?;
+    write_at(unfinished.as_file(), unfinished.path(), bytes, 0)?;
+    finish_new(unfinished, path)
 }
 
 /// Gives a file another name in its folder, in the place of whatever had it.
@@ -218,6 +225,45 @@ pub fn clear_unfinished(folder: &Path) -> Result<(), StoreError> {
 pub fn is_unfinished(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default();
     name.as_encoded_bytes().starts_with(UNFINISHED_PREFIX.as_bytes())
+}
+
+/// What the system says of a file or folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspected {
+    /// Which one.
+    pub path: PathBuf,
+    /// Whether it is a file or a folder, and not a link, a device or anything else.
+    pub is_plain: bool,
+    /// Whether it is a folder.
+    pub is_folder: bool,
+    /// Who may do what: the nine bits of it, and the three above them.
+    pub mode: u32,
+    /// The number of the user it belongs to.
+    pub owner: u32,
+}
+
+/// Looks at a file or folder, and follows no link.
+///
+/// # Errors
+/// [`StoreError`] when it cannot be looked at.
+pub fn inspect(path: &Path) -> Result<Inspected, StoreError> {
+    let found = disk::inspect(path).map_err(StoreError::at(Action::Read, path))?;
+    Ok(Inspected {
+        path: path.to_owned(),
+        is_plain: found.is_file() || found.is_dir(),
+        is_folder: found.is_dir(),
+        mode: found.mode() & 0o7777,
+        owner: found.uid(),
+    })
+}
+
+/// Takes from everybody but the owner what they may do with a file or folder.
+///
+/// # Errors
+/// [`StoreError`] when that is not allowed.
+pub fn make_private(file: &Inspected) -> Result<(), StoreError> {
+    let mode = if file.is_folder { disk::FOLDER_MODE } else { disk::FILE_MODE };
+    disk::set_mode(&file.path, mode).map_err(StoreError::at(Action::Replace, &file.path))
 }
 
 /// The paths of everything in a folder, in no order.
@@ -330,14 +376,44 @@ pub fn sync_folder(path: &Path) -> Result<(), StoreError> {
 
 /// The bytes in a file of their own beside `path`, on the disk; deleted when dropped.
 fn unfinished(path: &Path, bytes: &[u8]) -> Result<TempPath, StoreError> {
-    let made = tempfile::Builder::new().prefix(UNFINISHED_PREFIX).make_in(parent(path), disk::create_new);
-    let (file, unfinished) = made.map_err(StoreError::at(Action::Open, path))?.into_parts();
+    let (file, unfinished) = unfinished_file(parent(path))?.into_parts();
     write_at(&file, &unfinished, bytes, 0)?;
     sync_file(&file, &unfinished)?;
     Ok(unfinished)
 }
 
-fn parent(path: &Path) -> &Path {
+/// A new file that has no name of its own yet, in the folder where it will have one; deleted when dropped.
+///
+/// # Errors
+/// [`StoreError`] when it cannot be made.
+pub fn unfinished_file(folder: &Path) -> Result<NamedTempFile, StoreError> {
+    let made = tempfile::Builder::new().prefix(UNFINISHED_PREFIX).make_in(folder, disk::create_new);
+    made.map_err(StoreError::at(Action::Open, folder))
+}
+
+/// Gives such a file its name once it is on the disk; a file that has the name is never touched.
+///
+/// # Errors
+/// [`StoreError`], of kind [`io::ErrorKind::AlreadyExists`] when the path is taken.
+pub fn finish_new(unfinished: NamedTempFile, path: &Path) -> Result<(), StoreError> {
+    let (file, unfinished) = unfinished.into_parts();
+    sync_file(&file, &unfinished)?;
+    disk::name_new(unfinished, path).map_err(StoreError::at(Action::Replace, path))?;
+    sync_folder(parent(path))
+}
+
+/// A new folder for its owner only, in the folder where it will have its name; deleted when dropped.
+///
+/// # Errors
+/// [`StoreError`] when it cannot be made.
+pub fn unfinished_folder(folder: &Path) -> Result<TempDir, StoreError> {
+    let made = tempfile::Builder::new().prefix(UNFINISHED_PREFIX).tempdir_in(folder);
+    made.map_err(StoreError::at(Action::CreateFolder, folder))
+}
+
+/// The folder that a path is in.
+#[must_use]
+pub fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

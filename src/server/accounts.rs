@@ -49,9 +49,10 @@ pub(super) enum AccountError {
     Store(#[source] Arc<StoreError>),
 }
 
+/// What the file has of an account, besides its name.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Account {
+pub(super) struct Account {
     login_key: Bytes<32>,
     created: DateTime<Utc>,
 }

@@ -45,9 +45,10 @@ pub(super) enum Kept {
     OldEpoch,
 }
 
+/// What the file has of a pair.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PairKeys {
+pub(super) struct PairKeys {
     epoch: u32,
     key_id: Bytes<16>,
     created: DateTime<Utc>,
@@ -67,6 +68,11 @@ struct OlderKey {
 }
 
 impl PairKeys {
+    /// Whether the pair ever agreed on that epoch.
+    pub(super) fn has_epoch(&self, epoch: u32) -> bool {
+        self.all().any(|(number, _, _)| number == epoch)
+    }
+
     /// Every epoch's number, id and copies, newest first.
     fn all(&self) -> impl Iterator<Item = (u32, Bytes<16>, &BTreeMap<Username, Blob>)> {
         let older = self.older.iter().map(|key| (key.epoch, key.key_id, &key.sealed));
@@ -154,7 +160,7 @@ impl Keyring {
 
     /// Whether the pair ever agreed on that epoch; `None` when it has no key at all.
     pub(super) fn has_epoch(&self, pair: &Pair, epoch: u32) -> Option<bool> {
-        Some(self.stored.read().get(pair)?.all().any(|(number, _, _)| number == epoch))
+        Some(self.stored.read().get(pair)?.has_epoch(epoch))
     }
 
     /// Stores a batch with one replacement of the file; one result a key, in order. When this returns

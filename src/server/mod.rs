@@ -7,6 +7,7 @@
 //! - `log_line`, `log_file`, `conversation_log`, `logs`, `commit`: the conversations, and when they are stored;
 //! - `registry`, `rendezvous`, `hall`: who is where, two answers and one outcome, and what joins them;
 //! - `outgoing`, `requests`, `connection`, `listener`: one client, and all of them;
+//! - `check`, `backup`: what is done to a data folder from outside;
 //! - here: start and stop.
 //!
 //! Locks: each guards one part's memory, none is held across IO or a wait but a log's own (its file)
@@ -29,6 +30,8 @@ use signal_hook::{
 use tracing::{info, warn};
 
 mod accounts;
+pub mod backup;
+pub mod check;
 mod commit;
 mod connection;
 mod conversation_log;

@@ -5,9 +5,9 @@
 //! build [`call`] is the call itself.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions},
     io,
-    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -56,6 +56,16 @@ pub(super) fn create_folder(path: &Path) -> io::Result<()> {
 /// The paths of everything in a folder.
 pub(super) fn list(path: &Path) -> io::Result<Vec<PathBuf>> {
     call(Call::Read(path), || fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect())
+}
+
+/// What the system says of a file or folder; a link is not followed.
+pub(super) fn inspect(path: &Path) -> io::Result<Metadata> {
+    call(Call::Read(path), || fs::symlink_metadata(path))
+}
+
+/// Sets who may do what.
+pub(super) fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    call(Call::Open(path), || fs::set_permissions(path, Permissions::from_mode(mode)))
 }
 
 /// Opens a file that is there for reading and writing.
