@@ -6,9 +6,9 @@
 
 use std::{
     fmt,
-    fs::{File, TryLockError},
+    fs::{File, Permissions, TryLockError},
     io,
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -407,7 +407,8 @@ pub fn finish_new(unfinished: NamedTempFile, path: &Path) -> Result<(), StoreErr
 /// # Errors
 /// [`StoreError`] when it cannot be made.
 pub fn unfinished_folder(folder: &Path) -> Result<TempDir, StoreError> {
-    let made = tempfile::Builder::new().prefix(UNFINISHED_PREFIX).tempdir_in(folder);
+    let private = Permissions::from_mode(disk::FOLDER_MODE);
+    let made = tempfile::Builder::new().prefix(UNFINISHED_PREFIX).permissions(private).tempdir_in(folder);
     made.map_err(StoreError::at(Action::CreateFolder, folder))
 }
 

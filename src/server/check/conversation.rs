@@ -1,9 +1,11 @@
 //! One conversation's log, line by line: which lines are whole and in their place.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
 };
+
+use chrono::{DateTime, Utc};
 
 use super::{finding::Finding, order::in_place};
 use crate::{
@@ -18,6 +20,9 @@ const STAND_IN_STREAM: StreamId = Bytes([0; 16]);
 
 /// A log whose numbers leave out more than this many is not filled up.
 const STAND_INS_MAX: u64 = 100_000;
+
+/// What is wrong with a line whose number is not between those around it.
+const OUT_OF_PLACE: &str = "a number that is out of place";
 
 /// A log that was looked at.
 #[derive(Debug)]
@@ -98,6 +103,7 @@ pub(super) fn take_apart(path: &Path, pair: &Pair) -> Result<Parts, StoreError> 
     let bytes = store::read(path)?.unwrap_or_default();
     let mut lines = lines(&bytes, pair);
     judge(&mut lines);
+    put_back(&mut lines);
     let mut parts = Parts::default();
     let mut stand_ins = StandIns::after(&lines);
     // The damaged lines since the last good one, of which each stands in the place of a number.
@@ -144,40 +150,80 @@ fn lines<'a>(bytes: &'a [u8], pair: &Pair) -> Vec<Line<'a>> {
 /// Finds the lines that are whole and in the wrong place.
 fn judge(lines: &mut [Line<'_>]) {
     let limit = lines.len() as u64 + STAND_INS_MAX;
-    keep_in_place(lines, "a number that is out of place", false, |entry| entry.number);
+    keep_in_place(lines, &good(lines), OUT_OF_PLACE, false, |entry| entry.number);
     for line in lines.iter_mut() {
         if line.entry.as_ref().is_ok_and(|entry| entry.number > limit) {
-            line.entry = Err("a number that is out of place");
+            line.entry = Err(OUT_OF_PLACE);
         }
     }
-    keep_in_place(lines, "a time before that of the line before", true, |entry| entry.time);
-    let mut next: HashMap<(Username, StreamId), u64> = HashMap::new();
-    for line in lines.iter_mut() {
-        let Ok(entry) = &line.entry else { continue };
-        let header = entry.body.header();
-        let next = next.entry((entry.sender.clone(), header.stream)).or_default();
-        if header.counter < *next {
-            line.entry = Err("a message that is there twice, or out of its stream's order");
-        } else {
-            *next = header.counter.saturating_add(1);
+    judge_streams(lines);
+    let earlier = "a time before that of the line before";
+    keep_in_place(lines, &good(lines), earlier, true, |entry| entry.time);
+}
+
+/// Finds the lines that are not after the one before of their stream.
+fn judge_streams(lines: &mut [Line<'_>]) {
+    let mut streams: HashMap<(Username, StreamId), Vec<usize>> = HashMap::new();
+    for (at, line) in lines.iter().enumerate() {
+        if let Ok(entry) = &line.entry {
+            streams.entry((entry.sender.clone(), entry.body.header().stream)).or_default().push(at);
         }
+    }
+    let fault = "a message that is there twice, or out of its stream's order";
+    for places in streams.values() {
+        keep_in_place(lines, places, fault, false, |entry| entry.body.header().counter);
     }
 }
 
+/// Puts whole lines that were moved back where their number is missing, if their time fits there too.
+fn put_back(lines: &mut Vec<Line<'_>>) {
+    let good = lines.iter().filter_map(|line| line.entry.as_ref().ok());
+    let mut times: BTreeMap<u64, DateTime<Utc>> = good.map(|entry| (entry.number, entry.time)).collect();
+    let moved = |line: &&Line<'_>| line.entry.as_ref().is_err_and(|fault| *fault == OUT_OF_PLACE);
+    let moved: Vec<u64> = lines.iter().filter(moved).map(|line| line.number).collect();
+    for number in moved {
+        let Some(from) = lines.iter().position(|line| line.number == number) else { continue };
+        let text = lines.get(from).and_then(|line| line.bytes.strip_suffix(b"\n"));
+        let Some(entry) = text.and_then(log_line::read) else { continue };
+        let (below, above) = (times.range(..entry.number).next_back(), times.range(entry.number..).next());
+        let fits = below.is_none_or(|(_, time)| *time <= entry.time)
+            && above.is_some_and(|(next, time)| *next != entry.number && *time >= entry.time);
+        if !fits {
+            continue;
+        }
+        times.insert(entry.number, entry.time);
+        let mut line = lines.remove(from);
+        let after = |line: &Line<'_>| line.entry.as_ref().is_ok_and(|other| other.number > entry.number);
+        let to = lines.iter().position(after).unwrap_or(lines.len());
+        line.entry = Ok(entry);
+        lines.insert(to, line);
+    }
+    judge_streams(lines);
+}
+
+/// Of the good lines at these places, keeps as many as can be in one order.
 fn keep_in_place<T: Ord>(
     lines: &mut [Line<'_>],
+    places: &[usize],
     fault: &'static str,
     equal: bool,
     key: impl Fn(&Entry) -> T,
 ) {
-    let mut good: Vec<&mut Line<'_>> = lines.iter_mut().filter(|line| line.entry.is_ok()).collect();
-    let keys: Vec<T> = good.iter().filter_map(|line| line.entry.as_ref().ok().map(&key)).collect();
+    let entry = |at: &usize| lines.get(*at)?.entry.as_ref().ok().map(&key);
+    let keys: Vec<T> = places.iter().filter_map(entry).collect();
     let mut chain = in_place(&keys, equal).into_iter().peekable();
-    for (at, line) in good.iter_mut().enumerate() {
-        if chain.next_if_eq(&at).is_none() {
+    for (nth, at) in places.iter().enumerate() {
+        if chain.next_if_eq(&nth).is_none()
+            && let Some(line) = lines.get_mut(*at)
+        {
             line.entry = Err(fault);
         }
     }
+}
+
+/// The places of all good lines.
+fn good(lines: &[Line<'_>]) -> Vec<usize> {
+    lines.iter().enumerate().filter(|(_, line)| line.entry.is_ok()).map(|(at, _)| at).collect()
 }
 
 /// Counters that were left out. Where lines are lost, some must be missing: then it is no more than a note.
@@ -205,7 +251,7 @@ fn is_stand_in(entry: &Entry) -> bool {
 /// is what the clients then show, and every other line keeps its number.
 struct StandIns {
     last: u64,
-    time: Option<chrono::DateTime<chrono::Utc>>,
+    time: Option<DateTime<Utc>>,
     epoch: u32,
     counters: HashMap<Username, u64>,
 }
