@@ -15,6 +15,10 @@ use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
 use serde::Deserialize;
 use thiserror::Error;
 
+mod upkeep;
+
+pub use upkeep::Upkeep;
+
 use crate::{
     client::{ClientConfig, ServerAddress},
     crypto::key_file::KdfCost,
@@ -128,42 +132,6 @@ struct ServerArgs {
     config: Option<PathBuf>,
 }
 
-/// What is done to a data folder besides serving from it.
-#[derive(Debug, Subcommand)]
-enum Upkeep {
-    /// Looks at every file of a data folder that no server runs on; status 65 when something is damaged
-    Check {
-        #[command(flatten)]
-        folder: DataFolder,
-        /// Set aside what is damaged, and leave every whole line and entry where it is
-        #[arg(long)]
-        repair: bool,
-    },
-    /// Copies a data folder whole, also while its server runs
-    Backup {
-        #[command(flatten)]
-        folder: DataFolder,
-        /// A folder that is not there yet; or a file, if its name ends in .tar
-        #[arg(long, value_name = "FILE_OR_DIR")]
-        to: PathBuf,
-    },
-    /// Puts a backup where no data folder is, once it is seen to be whole
-    Restore {
-        /// The backup, folder or file
-        #[arg(long, value_name = "FILE_OR_DIR")]
-        from: PathBuf,
-        #[command(flatten)]
-        folder: DataFolder,
-    },
-}
-
-#[derive(Debug, Args)]
-struct DataFolder {
-    /// The folder of accounts, keys and conversations
-    #[arg(long, value_name = "DIR", env = "SECURECHAT_DATA", default_value = "data")]
-    data: PathBuf,
-}
-
 #[derive(Debug, Args)]
 struct ClientArgs {
     /// The server, and its port if it is not 4117
@@ -222,27 +190,8 @@ struct ClientFile {
 pub enum Task {
     /// Run a server.
     Server(Box<ServerConfig>, LogLevel, LogFormat),
-    /// Look at a data folder, and repair it if that is asked for.
-    Check {
-        /// Which folder.
-        data: PathBuf,
-        /// Whether to set aside what is damaged.
-        repair: bool,
-    },
-    /// Copy a data folder.
-    Backup {
-        /// Which folder.
-        data: PathBuf,
-        /// Where to.
-        to: PathBuf,
-    },
-    /// Put a backup back.
-    Restore {
-        /// Which backup.
-        from: PathBuf,
-        /// Where to.
-        data: PathBuf,
-    },
+    /// Look after a data folder.
+    Upkeep(Upkeep),
     /// Run a client.
     Client(Box<ClientConfig>),
     /// Print completions.
@@ -325,11 +274,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Task, CliE
 }
 
 fn server(args: ServerArgs) -> Result<Task, CliError> {
-    match args.upkeep {
-        None => (),
-        Some(Upkeep::Check { folder, repair }) => return Ok(Task::Check { data: folder.data, repair }),
-        Some(Upkeep::Backup { folder, to }) => return Ok(Task::Backup { data: folder.data, to }),
-        Some(Upkeep::Restore { from, folder }) => return Ok(Task::Restore { from, data: folder.data }),
+    if let Some(upkeep) = args.upkeep {
+        return Ok(Task::Upkeep(upkeep));
     }
     let file: ServerFile = read_config(args.config.as_deref())?;
     let tls = match (args.tls_cert.or(file.tls_cert), args.tls_key.or(file.tls_key)) {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use securechat::{
-    cli::{self, CliError, LogFormat, LogLevel, Task},
+    cli::{self, CliError, LogFormat, LogLevel, Task, Upkeep},
     client,
     printable::Printable,
     server::{
@@ -21,9 +21,11 @@ use securechat::{
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os()) {
         Ok(Task::Server(config, level, format)) => run_server(*config, level, format),
-        Ok(Task::Check { data, repair }) => run_check(&data, repair),
-        Ok(Task::Backup { data, to }) => copied(backup::backup(&data, &to), &to),
-        Ok(Task::Restore { from, data }) => copied(backup::restore(&from, &data), &data),
+        Ok(Task::Upkeep(Upkeep::Check { folder, repair })) => run_check(&folder.data, repair),
+        Ok(Task::Upkeep(Upkeep::Backup { folder, to })) => copied(backup::backup(&folder.data, &to), &to),
+        Ok(Task::Upkeep(Upkeep::Restore { from, folder })) => {
+            copied(backup::restore(&from, &folder.data), &folder.data)
+        }
         Ok(Task::Client(config)) => match client::run(&config) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => last_words(&error, error.hint().as_deref(), error.exit_status()),
