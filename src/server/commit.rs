@@ -35,7 +35,7 @@ impl Durable for Log {
     }
 }
 
-enum Work {
+pub(super) enum Work {
     Acknowledge {
         durable: Arc<dyn Durable>,
         to: Outgoing,
@@ -54,7 +54,7 @@ pub(super) struct Committer {
 impl Committer {
     /// Starts the thread. `failed` gets the reason, once, if the disk refuses.
     pub(super) fn start(failed: Sender<LogError>) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let (work, waiting) = bounded(COMMITS_WAITING_MAX);
+        let (committer, waiting) = Self::queue();
         let thread = thread::Builder::new().name("committer".to_owned());
         let thread = thread.spawn(move || {
             if let Err(reason) = run(&waiting) {
@@ -62,7 +62,13 @@ impl Committer {
                 let _ = failed.send(reason);
             }
         })?;
-        Ok((Self { work }, thread))
+        Ok((committer, thread))
+    }
+
+    /// The way to a committer that has not begun, and what [`run`] takes from it.
+    pub(super) fn queue() -> (Self, Receiver<Work>) {
+        let (work, waiting) = bounded(COMMITS_WAITING_MAX);
+        (Self { work }, waiting)
     }
 
     /// Sends `frame` to `to` once `durable` is on the disk. Waits while too many wait already. After a
@@ -78,7 +84,8 @@ impl Committer {
     }
 }
 
-fn run(waiting: &Receiver<Work>) -> Result<(), LogError> {
+/// Acknowledges until the last way to it is dropped, or the disk refuses.
+pub(super) fn run(waiting: &Receiver<Work>) -> Result<(), LogError> {
     while let Ok(first) = waiting.recv() {
         let batch: Vec<Work> = std::iter::once(first).chain(waiting.try_iter()).collect();
         let mut distinct: HashMap<*const (), &Arc<dyn Durable>> = HashMap::new();
