@@ -137,7 +137,7 @@ struct ClientArgs {
     #[arg(long, value_name = "FINGERPRINT", env = "SECURECHAT_SERVER_KEY")]
     server_key: Option<Fingerprint>,
     /// Trust a certificate that one of the system's authorities signed, when no fingerprint is known
-    #[arg(long, env = "SECURECHAT_CA")]
+    #[arg(long, env = "SECURECHAT_CA", value_parser = clap::builder::FalseyValueParser::new())]
     ca: bool,
     /// Memory that opening a new key file takes, in MiB; from 19 [default: 64]
     #[arg(long, value_name = "MIB", env = "SECURECHAT_KEY_FILE_MEMORY_MIB")]

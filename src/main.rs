@@ -59,10 +59,16 @@ fn written(result: io::Result<()>) -> ExitCode {
 /// Says why it ends. `eprintln!` would panic where standard error cannot be written.
 fn last_words(error: &dyn std::error::Error, hint: Option<&str>, status: u8) -> ExitCode {
     let mut out = anstream::stderr().lock();
-    let _ = writeln!(out, "error: {error}");
+    let mut said = error.to_string();
+    let _ = writeln!(out, "error: {said}");
     let mut source = error.source();
     while let Some(cause) = source {
-        let _ = writeln!(out, "  because: {cause}");
+        let words = cause.to_string();
+        // Where the words of an error hold those of its cause already, once is enough.
+        if !said.contains(&words) {
+            let _ = writeln!(out, "  because: {words}");
+        }
+        said = words;
         source = cause.source();
     }
     if let Some(hint) = hint {

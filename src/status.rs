@@ -10,8 +10,6 @@ pub const NO_INPUT: u8 = 66;
 pub const NO_HOST: u8 = 68;
 /// The server cannot be reached, is none, or has no room; or cannot listen.
 pub const UNAVAILABLE: u8 = 69;
-/// A mistake in this program.
-pub const SOFTWARE: u8 = 70;
 /// The machine refused something.
 pub const OS: u8 = 71;
 /// A file could not be read or written.

@@ -26,6 +26,8 @@ mod agreements;
 mod conversations;
 #[path = "lying/nonsense.rs"]
 mod nonsense;
+#[path = "lying/reopening.rs"]
+mod reopening;
 #[path = "lying/silent_runs.rs"]
 mod silent_runs;
 #[path = "lying/stored_keys.rs"]

@@ -212,6 +212,22 @@ fn a_dictionary_that_is_gone_is_not_begun_anew() {
     server.restarts();
 }
 
+/// The key that everybody's client has pinned: a new certificate would be of a new key, over the old one.
+#[test]
+fn a_lost_certificate_does_not_cost_the_key_that_clients_know() {
+    let mut server = server_with_messages(1);
+    server.stops();
+    let (path, aside) = (server.data().join("tls-cert.pem"), server.data().with_file_name("aside"));
+    fs::rename(&path, &aside).unwrap();
+    let before = everything_in(&server);
+    let (status, said) = server.is_refused_a_start();
+    assert_eq!(status, Some(NO_INPUT), "{said}");
+    assert!(said.contains("tls-cert.pem") && said.contains("tls-key.pem"), "{said}");
+    assert!(everything_in(&server) == before, "the folder was changed");
+    fs::rename(&aside, &path).unwrap();
+    server.restarts();
+}
+
 /// Every file of the data folder with its bytes.
 fn everything_in(server: &TestServer) -> BTreeMap<std::path::PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
@@ -270,8 +286,7 @@ fn a_server_asked_to_stop_tells_its_clients_and_has_everything_stored() {
     assert!(status.success(), "{status}");
     assert!(took < STOP_TIME, "it took {took:?}");
     for client in [&mut alice, &mut bob] {
-        client.is_warned("the server is stopping");
-        assert_eq!(client.ends().code(), Some(UNAVAILABLE));
+        client.sees("the connection to the server was lost");
     }
 
     let lines = lines_of(&server, "conversations/carol+dave.txt");
@@ -287,6 +302,11 @@ fn a_server_asked_to_stop_tells_its_clients_and_has_everything_stored() {
     assert_eq!(lines_of(&server, LOG).len(), 1);
     server.restarts();
     assert!(!server.errors().contains("torn"), "{}", server.errors());
+    alice.sees("Conversation with bob is open again.");
+    bob.sees("Conversation with alice is open again.");
+    bob.types("were not the last");
+    alice.sees("bob: were not the last");
+    assert_eq!(lines_of(&server, LOG).len(), 2);
 }
 
 /// A connection that has said nothing yet has nothing to lose: nobody waits for it.

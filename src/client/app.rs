@@ -88,6 +88,8 @@ pub(super) struct App<'a> {
     pub(super) retired: Vec<Conversation>,
     /// The conversation that a lost connection has closed.
     pub(super) reopening: Option<Reopening>,
+    /// The person left the conversation, and the server has not confirmed it.
+    pub(super) leaving: bool,
     /// What the server said while an answer was being waited for.
     pub(super) deferred: VecDeque<wire::Event>,
     /// Lines that came when nothing was asked: they answer what is asked next.
@@ -129,6 +131,7 @@ impl<'a> App<'a> {
             talks: BTreeMap::new(),
             retired: Vec::new(),
             reopening: None,
+            leaving: false,
             deferred: VecDeque::new(),
             held: VecDeque::new(),
             input_ended: false,
@@ -159,6 +162,7 @@ impl<'a> App<'a> {
         };
         // A client that was taken over leaves the memory to the newer one.
         if !matches!(ended, Err(ClientError::TakenOver)) {
+            self.remember_unconfirmed();
             self.save_pins()?;
         }
         for text in self.retired.iter().chain(self.talks.values()).flat_map(Conversation::unconfirmed) {
@@ -237,6 +241,11 @@ impl<'a> App<'a> {
     fn next(&mut self) -> Event {
         if let Some(event) = self.deferred.pop_front() {
             return Event::Server(Ok(event));
+        }
+        // A line that is there already answers what was asked when it was typed: it comes before what the
+        // server says now, which may change the question.
+        if let Ok(input) = self.desk.typed().try_recv() {
+            return Event::Person(input);
         }
         let tick = [self.say_waiting_at, self.pins_changed_at.map(|at| at + PINS_UNSAVED_FOR)];
         let tick = match tick.into_iter().flatten().min() {

@@ -122,6 +122,18 @@ impl Chains {
         self.shown.contains(hash)
     }
 
+    /// Whether somebody who had seen this message of `side` had seen more than was shown until now: lines
+    /// are missing then, or in another order than they were written in.
+    #[must_use]
+    pub(super) fn is_ahead(&self, side: Side, seen: &Seen) -> bool {
+        match self.end(side) {
+            _ if self.was_shown(&seen.hash) => false,
+            End::Unknown => false,
+            End::Start => true,
+            End::At(last) => last.seen.stream == seen.stream && last.seen.counter < seen.counter,
+        }
+    }
+
     /// A message was read again from the log: its hash is remembered, to know a repeat by.
     pub(super) fn note_shown(&mut self, hash: Bytes<32>) {
         if !self.was_shown(&hash) {
@@ -250,6 +262,18 @@ mod tests {
         assert_eq!(chains.advance(Side::Own, 1, &new, hash(1)), Ok(()));
         let old = Header { stream: Bytes([2; 16]), ..header(0, 1) };
         assert_eq!(chains.advance(Side::Own, 2, &old, hash(2)), Err(Break::OldKey));
+    }
+
+    #[test]
+    fn a_message_seen_and_not_shown_is_ahead_and_an_older_one_is_not() {
+        let seen = |stream, counter, mark| Seen { stream: Bytes([stream; 16]), counter, hash: hash(mark) };
+        assert!(Chains::from_the_start().is_ahead(Side::Theirs, &seen(1, 0, 1)));
+        assert!(!Chains::unknown().is_ahead(Side::Theirs, &seen(1, 0, 1)));
+        let chains = three();
+        assert!(!chains.is_ahead(Side::Theirs, &seen(1, 2, 3)));
+        assert!(!chains.is_ahead(Side::Theirs, &seen(1, 0, 1)));
+        assert!(chains.is_ahead(Side::Theirs, &seen(1, 3, 4)));
+        assert!(!chains.is_ahead(Side::Theirs, &seen(9, 7, 77)), "an earlier stream, not read this time");
     }
 
     #[test]

@@ -229,6 +229,20 @@ impl Conversation {
             .map(|sent| Request::Send { peer: self.peer.clone(), body: sent.body.clone() })
     }
 
+    /// With whom it is.
+    pub(super) fn peer(&self) -> &Username {
+        &self.peer
+    }
+
+    /// What was sent and is not confirmed, as the peer would name it.
+    pub(super) fn unconfirmed_seen(&self) -> impl Iterator<Item = Seen> {
+        self.unacknowledged.iter().map(|sent| Seen {
+            stream: sent.stream,
+            counter: sent.counter,
+            hash: sent.hash,
+        })
+    }
+
     /// The texts whose fate is not known, printable.
     pub(super) fn unconfirmed(&self) -> impl Iterator<Item = String> {
         self.unacknowledged.iter().map(|sent| Printable::line(&sent.text).to_string())
@@ -272,12 +286,9 @@ impl Conversation {
             Err(Break::Late) => warnings.push(words::late(*number, sender)),
             Err(Break::OldKey) => warnings.push(words::old_key(*number, sender)),
         }
-        match side {
-            Side::Own => self.remember_own(Seen { stream: header.stream, counter: header.counter, hash }),
-            Side::Theirs if self.saw_other_than_sent(plain.seen) => {
-                warnings.push(words::peer_saw_other(&self.peer));
-            }
-            Side::Theirs => {}
+        warnings.extend(plain.seen.and_then(|seen| self.judge_seen(chains, side, *number, seen)));
+        if side == Side::Own {
+            self.remember_own(Seen { stream: header.stream, counter: header.counter, hash });
         }
         let sent = local(plain.sent);
         let message = words::message(sent, Local::now(), sender, Printable::line(&plain.text).as_str());
@@ -291,9 +302,27 @@ impl Conversation {
         self.own_sent.push_back(seen);
     }
 
+    /// What a message's sender had seen of the other member when they wrote it: a warning when that
+    /// cannot be, by what was sent here or by what was shown until now.
+    fn judge_seen(&self, chains: &Chains, side: Side, number: u64, seen: Seen) -> Option<String> {
+        let (sender, other, of) = match side {
+            Side::Own => (&self.me, &self.peer, Side::Theirs),
+            Side::Theirs => (&self.peer, &self.me, Side::Own),
+        };
+        // Of what this client is still sending, the peer may know sooner than it is confirmed here.
+        let on_its_way = self.unacknowledged.iter().any(|sent| sent.hash == seen.hash);
+        let ahead = chains.is_ahead(of, &seen) && !on_its_way;
+        if side == Side::Theirs
+            && self.saw_other_than_sent(&seen)
+            && (!ahead || seen.stream == self.stream.id())
+        {
+            return Some(words::peer_saw_other(&self.peer));
+        }
+        ahead.then(|| words::answers_unseen(number, sender, other))
+    }
+
     /// Whether the peer saw, under this user's name, something this client knows not to be so.
-    fn saw_other_than_sent(&self, seen: Option<Seen>) -> bool {
-        let Some(seen) = seen else { return false };
+    fn saw_other_than_sent(&self, seen: &Seen) -> bool {
         let mut of_stream = self.own_sent.iter().filter(|own| own.stream == seen.stream).peekable();
         if of_stream.peek().is_none() {
             return false;

@@ -39,9 +39,11 @@ impl<'a> Door<'a> {
         match door.trust {
             Trust::Any => door.confirm(&link, desk)?,
             Trust::Fingerprint(fingerprint) if pinned != Some(fingerprint) => {
-                folder.pin_server(&fingerprint)?
+                folder.pin_server(&fingerprint)?;
             }
-            Trust::Fingerprint(_) | Trust::Authorities => {}
+            Trust::Fingerprint(_) => {}
+            // An authority vouches for the first meeting; from then on a changed key is a changed key.
+            Trust::Authorities => door.pin(&link)?,
         }
         door.kept = Some(Connection::start(link, &config.address)?);
         Ok(door)
@@ -70,6 +72,11 @@ impl<'a> Door<'a> {
         } else {
             desk.diagnose(&words::server_pinned(address, &shown));
         }
+        self.pin(link)
+    }
+
+    fn pin(&mut self, link: &Link) -> Result<(), ClientError> {
+        let shown = link.peer_fingerprint().ok_or(ClientError::Protocol("it showed no key"))?;
         self.folder.pin_server(&shown)?;
         self.trust = Trust::Fingerprint(shown);
         Ok(())

@@ -138,7 +138,8 @@ impl ClientError {
         match self {
             Self::Connect { source: TransportError::HostNotFound { .. }, .. } => status::NO_HOST,
             Self::Connect {
-                source: TransportError::OtherVersion | TransportError::NotSecurechat, ..
+                source: TransportError::OtherVersion | TransportError::NotSecurechat | TransportError::NotTls,
+                ..
             }
             | Self::Version { .. }
             | Self::Protocol(_) => status::PROTOCOL,
@@ -152,8 +153,7 @@ impl ClientError {
             Self::Home(HomeError::NoKeyFile { .. }) => status::NO_INPUT,
             Self::Home(HomeError::Store(_)) | Self::Terminal(_) => status::IO,
             Self::Home(_) => status::DATA,
-            Self::KeyFile(_) => status::SOFTWARE,
-            Self::Random(_) => status::OS,
+            Self::KeyFile(_) | Self::Random(_) => status::OS,
         }
     }
 }
@@ -167,6 +167,9 @@ fn connect_hint(source: &TransportError, address: &ServerAddress) -> Option<Stri
         TransportError::TimedOut => "check the address, and that no firewall is in the way".into(),
         TransportError::NotTls | TransportError::NotSecurechat => {
             format!("something else answers on port {}: check the port", address.port())
+        }
+        TransportError::Closed => {
+            format!("try again in a while; if it stays so, something else answers on port {}", address.port())
         }
         TransportError::OtherVersion => "use the same version of securechat here and there".into(),
         TransportError::Untrusted(_) => {

@@ -5,6 +5,7 @@
 //! an epoch is never taken for a second key, and an outcome is believed only with the peer's proof.
 
 use super::{
+    kept,
     pins::{PeerPins, PinnedEpoch, Standing},
     words,
 };
@@ -35,6 +36,10 @@ pub(super) struct Known<'a> {
     pub(super) kept_key_declined: bool,
     /// A lost connection closed the conversation with this peer a moment ago, under this epoch.
     pub(super) reopening: Option<u32>,
+    /// The invitation was the client's own, to open that again: no new key is offered on it.
+    pub(super) asked_by_itself: bool,
+    /// What was sent to the peer in this session and is not confirmed: they may have seen it all the same.
+    pub(super) unconfirmed: Vec<Seen>,
 }
 
 /// How a run begins, as the server says.
@@ -114,6 +119,10 @@ pub(super) struct Meeting {
     pair: Pair,
     /// The kept key that the server shows, when it is one to go on with, and the peer's identity in it.
     kept: Option<(ConversationKey, Bytes<32>)>,
+    /// The epoch of the kept key that the server shows, whether it is one to go on with or not.
+    shown_epoch: u32,
+    /// The epoch that was proposed in this run, by either; 0 for none.
+    pub(super) proposed_epoch: u32,
     /// The peer's identity of the kept key that this run goes on with.
     kept_identity: Option<Bytes<32>>,
     stage: Stage,
@@ -144,6 +153,8 @@ impl Meeting {
             role: start.role,
             pair,
             kept: None,
+            shown_epoch: 0,
+            proposed_epoch: 0,
             kept_identity: None,
             stage: Stage::Awaiting,
             notices: Vec::new(),
@@ -153,44 +164,15 @@ impl Meeting {
             we_reopen: false,
             peer_reopens: false,
         };
-        meeting.judge_kept(start.kept, known);
+        let judged = kept::judge(start.kept, &meeting.peer, &meeting.pair, known);
+        meeting.kept = judged.usable;
+        meeting.shown_epoch = judged.shown_epoch;
+        meeting.notices = judged.notices;
         let progress = match start.role {
             Role::Responder => Progress::Wait(None),
             Role::Initiator => meeting.first_step(known),
         };
         Ok((meeting, progress))
-    }
-
-    /// Compares the kept key that the server shows with what this machine remembers.
-    fn judge_kept(&mut self, shown: Option<KeptKey>, known: &Known<'_>) {
-        let (pins, peer) = (known.pins, &self.peer);
-        let proven = pins.highest_proven().map(|(epoch, _)| epoch);
-        let Some(shown) = shown else {
-            if let Some(epoch) = proven {
-                self.notices.push(words::kept_key_gone(peer, epoch));
-            }
-            return;
-        };
-        if let Some(epoch) = proven.filter(|epoch| shown.epoch < *epoch) {
-            self.notices.push(words::kept_key_rolled_back(peer, shown.epoch, epoch));
-            return;
-        }
-        let pinned = pins.epochs.get(&shown.epoch);
-        if pinned.is_some_and(|pinned| pinned.key_id != shown.key_id) {
-            self.notices.push(words::kept_key_swapped(peer, shown.epoch));
-            return;
-        }
-        match ConversationKey::open(&known.keys.vault, &self.pair, &shown) {
-            Err(_) => self.notices.push(words::kept_key_does_not_open(peer, shown.epoch)),
-            Ok(opened) => {
-                if pins.is_empty() {
-                    self.notices.push(words::no_memory(peer));
-                } else if pinned.is_none() {
-                    self.notices.push(words::kept_key_unremembered(peer, shown.epoch));
-                }
-                self.kept = Some(opened);
-            }
-        }
     }
 
     fn first_step(&mut self, known: &Known<'_>) -> Progress {
@@ -207,13 +189,20 @@ impl Meeting {
                     Err(error) => self.fail(&error),
                 }
             }
+            _ if known.asked_by_itself => {
+                self.stage = Stage::Over;
+                Progress::Fail(None, words::reopening_takes_a_new_key(&self.peer))
+            }
             kept => {
                 let kept_epoch = kept.map_or(0, |(key, _)| key.epoch());
-                let floor = known.epoch_floor.min(known.pins.highest_used().saturating_add(EPOCH_STEP_MAX));
+                // What others say may raise the number, but not use the numbers up.
+                let said = known.epoch_floor.max(self.shown_epoch);
+                let floor = said.min(known.pins.highest_used().saturating_add(EPOCH_STEP_MAX));
                 let highest = known.pins.highest_used().max(kept_epoch).max(floor);
                 let Some(epoch) = highest.checked_add(1) else {
                     return Progress::Fail(None, words::EPOCHS_EXHAUSTED.into());
                 };
+                self.proposed_epoch = epoch;
                 match agreement::offer(&known.keys.identity, &self.members, epoch) {
                     Ok((offering, step)) => {
                         self.stage = Stage::Offered(Box::new(offering));
@@ -281,6 +270,7 @@ impl Meeting {
             let why = words::epoch_declined(&self.peer, offer.epoch, refused.highest_used);
             return Progress::Fail(Some(Agreement::Decline(decline)), why);
         }
+        self.proposed_epoch = offer.epoch;
         match agreement::reply(&known.keys.identity, &self.members, offer) {
             Ok((replied, step)) => {
                 self.replied = true;
@@ -326,16 +316,7 @@ impl Meeting {
 
     /// The peer says what it last saw of this user: more than this machine knows of is worth a word.
     fn compare_seen(&mut self, seen: Option<Seen>, known: &Known<'_>) {
-        let Some(seen) = seen else { return };
-        let differs = match known.pins.own {
-            None => !known.pins.is_empty(),
-            Some(own) if own.seen.stream == seen.stream => {
-                seen.counter > own.seen.counter
-                    || (seen.counter == own.seen.counter && seen.hash != own.seen.hash)
-            }
-            Some(_) => false,
-        };
-        if differs {
+        if seen.is_some_and(|seen| !known.unconfirmed.contains(&seen) && !known.pins.knows_own(&seen)) {
             self.notices.push(words::peer_saw_more(&self.peer));
         }
     }
@@ -362,6 +343,11 @@ impl Meeting {
             own_code: proposal.agreed.own_code(),
             notices: &self.notices,
         }))
+    }
+
+    /// What the kept key and the peer's memory gave rise to, for a run that ends before the question.
+    pub(super) fn notices(&self) -> &[String] {
+        &self.notices
     }
 
     /// This side opens again what a lost connection closed: it says so, in what both prove.

@@ -20,6 +20,7 @@ mod door;
 mod error;
 mod event;
 mod home;
+mod kept;
 mod meeting;
 mod passwd;
 mod pins;

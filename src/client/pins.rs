@@ -89,6 +89,9 @@ pub(super) struct PeerPins {
     pub(super) epochs: BTreeMap<u32, PinnedEpoch>,
     /// This user's own last stored message.
     pub(super) own: Option<Link>,
+    /// What this user sent after it and was never told to be stored: the peer may have seen it all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) unconfirmed: Vec<Seen>,
     /// The peer's last message seen.
     pub(super) theirs: Option<Link>,
     /// The highest number of the pair's log that was seen.
@@ -107,6 +110,19 @@ impl PeerPins {
     #[must_use]
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether the peer may have seen this as this user's last message, by what is remembered here.
+    #[must_use]
+    pub(super) fn knows_own(&self, seen: &Seen) -> bool {
+        self.unconfirmed.contains(seen)
+            || match self.own {
+                None => self.is_empty(),
+                Some(own) if own.seen.stream == seen.stream => {
+                    seen.counter < own.seen.counter || *seen == own.seen
+                }
+                Some(_) => true,
+            }
     }
 
     /// The highest epoch that was ever accepted here; 0 for none.

@@ -36,17 +36,33 @@ pub(super) struct Reopening {
     peer: Username,
     epoch: u32,
     until: Instant,
+    /// The client asked for it, not its person: that is no act that a new key may be offered on.
+    asked_by_itself: bool,
 }
 
 impl App<'_> {
-    /// Remembers that the conversation with this peer ended by a loss.
+    /// Remembers that the conversation with this peer ended by a loss; not one that its person has left.
     pub(super) fn may_reopen(&mut self, peer: &Username) {
-        let open = self.talks.get(peer).filter(|talk| talk.is_open());
+        let left = std::mem::take(&mut self.leaving);
+        let open = self.talks.get(peer).filter(|talk| talk.is_open() && !left);
         self.reopening = open.map(|talk| Reopening {
             peer: peer.clone(),
             epoch: talk.epoch(),
             until: Instant::now() + REOPENED_WITHIN,
+            asked_by_itself: false,
         });
+    }
+
+    /// Whether an invitation of this peer that is out now is the client's own, to open again and no more.
+    pub(super) fn asked_by_itself(&self, peer: &Username) -> bool {
+        self.reopening.as_ref().is_some_and(|reopening| reopening.peer == *peer && reopening.asked_by_itself)
+    }
+
+    /// The person named somebody: that is an act of theirs.
+    pub(super) fn asked_by_person(&mut self) {
+        if let Some(reopening) = &mut self.reopening {
+            reopening.asked_by_itself = false;
+        }
     }
 
     /// The epoch of the conversation with this peer that a loss closed, if that was a moment ago.
@@ -86,8 +102,9 @@ impl App<'_> {
         self.connection = connection;
         self.desk.notice(words::RECONNECTED);
         self.send_again()?;
-        let peer = self.reopening.as_ref().map(|reopening| reopening.peer.clone());
-        if let Some(peer) = peer.filter(|_| !self.input_ended) {
+        if let Some(reopening) = self.reopening.as_mut().filter(|_| !self.input_ended) {
+            reopening.asked_by_itself = true;
+            let peer = reopening.peer.clone();
             self.connection.send(&Request::Invite { peer: peer.clone(), new_key: false })?;
             self.place = Place::Inviting(peer);
         }
@@ -101,11 +118,21 @@ impl App<'_> {
         self.desk.warn(words::CONNECTION_LOST);
         match std::mem::replace(&mut self.place, Place::Lobby) {
             Place::Lobby => {}
-            Place::Talking(peer, _) => self.may_reopen(&peer),
+            Place::Talking(peer, run) => {
+                if self.leaving {
+                    self.desk.notice(words::YOU_LEFT);
+                }
+                self.may_reopen(&peer);
+                // A server that cuts the line instead of the run does not get its try uncounted.
+                self.count_if(run.is_some_and(|run| run.died_unanswered()), &peer);
+            }
             Place::Inviting(peer) | Place::Waiting(peer) => {
                 self.desk.notice(&words::ended_with_the_connection(&peer));
             }
-            Place::Meeting(run) => self.desk.notice(&words::ended_with_the_connection(&run.peer)),
+            Place::Meeting(run) => {
+                self.desk.notice(&words::ended_with_the_connection(&run.peer));
+                self.count_if(run.died_unanswered(), &run.peer);
+            }
         }
     }
 

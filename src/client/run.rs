@@ -60,6 +60,8 @@ impl App<'_> {
             epoch_floor: self.epoch_floors.get(peer).copied().unwrap_or(0),
             kept_key_declined: self.kept_key_declined.contains(peer),
             reopening: self.reopening_epoch(peer),
+            asked_by_itself: self.asked_by_itself(peer),
+            unconfirmed: self.unconfirmed_with(peer),
         }
     }
 
@@ -165,7 +167,7 @@ impl App<'_> {
     fn progress(&mut self, progress: Progress) -> Result<(), ClientError> {
         let Some(current) = self.current_run() else { return Ok(()) };
         let (peer, run) = (current.peer.clone(), current.run);
-        let block = current.key_block();
+        let (block, notices) = (current.key_block(), current.notices().to_vec());
         let send = |app: &Self, step: Option<Agreement>| match step {
             Some(step) => app.connection.send(&Request::Agree { peer: peer.clone(), run, step }),
             None => Ok(()),
@@ -184,6 +186,9 @@ impl App<'_> {
             }
             Progress::Fail(step, why) => {
                 send(self, step)?;
+                for notice in &notices {
+                    self.desk.warn(notice);
+                }
                 self.desk.warn(&why);
                 self.connection.send(&Request::Refuse { peer, run })
             }
@@ -285,6 +290,9 @@ impl App<'_> {
     }
 
     fn say_outcome(&mut self, peer: &Username, meeting: &Meeting, outcome: &Outcome) {
+        // The peer may have accepted under this number and used it up: the next one is proposed next.
+        let floor = self.epoch_floors.entry(peer.clone()).or_default();
+        *floor = meeting.proposed_epoch.max(*floor);
         let text = match outcome {
             Outcome::Agreed { .. } => return,
             Outcome::Refused { by } if *by == self.me => words::YOU_REFUSED.to_owned(),

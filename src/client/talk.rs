@@ -1,5 +1,7 @@
 //! What a conversation brings: opening it from the log, messages both ways, its end, its history.
 
+use std::collections::BTreeSet;
+
 use super::{
     app::{App, Place},
     chain::{Chains, Side},
@@ -12,7 +14,7 @@ use super::{
 use crate::{
     crypto::{conversation_key::ConversationKey, hash::body_hash, session::SessionError},
     printable::Printable,
-    wire::{self, Body, Bytes, Entry, ErrorCode, Pair, Request, StreamId, Username, limits},
+    wire::{self, Body, Bytes, Entry, ErrorCode, Pair, Request, Seen, StreamId, Username, limits},
 };
 
 /// Messages of before that are shown when a conversation opens.
@@ -28,7 +30,7 @@ impl App<'_> {
         peer: &Username,
         concluded: Concluded,
     ) -> Result<(), ClientError> {
-        self.reopening = None;
+        (self.reopening, self.leaving) = (None, false);
         let pins = self.pins.peer(peer);
         let conversation = Conversation::new(self.me.clone(), peer.clone(), concluded, &pins)
             .map_err(|_| ClientError::Protocol("no stream could be begun"))?;
@@ -58,15 +60,25 @@ impl App<'_> {
 
     /// After a lost connection: shows what was missed, and goes on where it was.
     pub(super) fn reopen_conversation(&mut self, peer: &Username) -> Result<(), ClientError> {
-        self.reopening = None;
+        (self.reopening, self.leaving) = (None, false);
         self.place = Place::Talking(peer.clone(), None);
         let last = self.log_end(peer)?.unwrap_or(0);
         let seen = self.talks.get(peer).map_or(0, |talk| talk.chains.highest_number());
         if seen > last {
             self.desk.warn(&words::log_shortened(peer, last, seen));
         }
-        for entry in self.read_range(peer, seen + 1, last)? {
+        // From the other's last on: their words may stand below own ones that were sent again and stored.
+        let theirs = self.talks.get(peer).and_then(|talk| talk.chains.last(Side::Theirs));
+        let from = theirs.map_or(0, |link| link.number).min(seen).saturating_add(1);
+        for entry in self.read_range(peer, from, last)? {
             let own = entry.sender == self.me;
+            let hash = body_hash(&entry.body);
+            if own
+                && entry.number <= seen
+                && self.talks.get(peer).is_some_and(|talk| talk.chains.was_shown(&hash))
+            {
+                continue;
+            }
             let shown = self.take(peer, &entry)?;
             // This person's own words are on the screen since they were typed.
             self.show(&Shown { message: shown.message.filter(|_| !own), ..shown });
@@ -113,7 +125,7 @@ impl App<'_> {
             all.push(warning(words::log_shortened(peer, last, pins.highest_number)));
         }
         let seen_last = pins.highest_number.min(last);
-        let from = shown_from.min(seen_last + 1);
+        let from = shown_from.min(seen_last.saturating_add(1));
         let mut earlier = if from == 1 { Chains::from_the_start() } else { Chains::unknown() };
         for link in [pins.own, pins.theirs].into_iter().flatten().filter(|link| link.number < from) {
             if !self.is_as_remembered(peer, &link)? {
@@ -121,16 +133,23 @@ impl App<'_> {
             }
         }
         for entry in self.read_range(peer, from, last)? {
-            let shown = if entry.number <= seen_last {
+            let hash = body_hash(&entry.body);
+            // By its bytes: it need not open to be what was seen.
+            let links = [pins.own, pins.theirs].into_iter().flatten();
+            for link in links.filter(|link| link.number == entry.number && link.seen.hash != hash) {
+                all.push(warning(words::log_altered(peer, link.number)));
+            }
+            // What comes after the last one seen of its sender is new, also below the other's last: it was
+            // stored while this client was away, or never confirmed to it.
+            let last_seen = if entry.sender == self.me { pins.own } else { pins.theirs };
+            let shown = if last_seen.is_some_and(|link| entry.number <= link.number) {
                 let shown = self.take_into(peer, &mut earlier, &entry)?;
                 if let Some(conversation) = self.talks.get_mut(peer) {
-                    conversation.chains.note_shown(body_hash(&entry.body));
-                }
-                if entry.number == seen_last {
-                    all.extend(compare_with_memory(peer, pins, &earlier, from, last));
+                    conversation.chains.note_shown(hash);
                 }
                 shown
             } else {
+                earlier.note_shown(hash);
                 self.take(peer, &entry)?
             };
             keep(&mut all, shown, entry.number >= shown_from);
@@ -150,14 +169,17 @@ impl App<'_> {
         if let Some(conversation) = self.talks.get_mut(peer) {
             conversation.chains = Chains::unknown();
         }
-        for entry in self.read_range(peer, shown_from, last)? {
+        let page = self.read_range(peer, shown_from, last)?;
+        let mut whole = page.last().is_some_and(|entry| entry.number == last);
+        for entry in page {
             let shown = self.take(peer, &entry)?;
             keep(&mut all, shown, true);
         }
         let mut to = shown_from.saturating_sub(1);
-        while to > 0 && !self.unknown_sides(peer).is_empty() {
+        while whole && to > 0 && !self.unknown_sides(peer).is_empty() {
             let from = to.saturating_sub(PAGE_ENTRIES - 1).max(1);
             let page = self.read_range(peer, from, to)?;
+            whole = page.last().is_some_and(|entry| entry.number == to);
             for entry in page.iter().rev() {
                 let side = if entry.sender == self.me { Side::Own } else { Side::Theirs };
                 if self.unknown_sides(peer).contains(&side) {
@@ -165,6 +187,10 @@ impl App<'_> {
                 }
             }
             to = from - 1;
+        }
+        if !whole {
+            // Why was said; what was not read stays unknown.
+            return Ok(all);
         }
         let unknown = self.unknown_sides(peer);
         if let Some(conversation) = self.talks.get_mut(peer) {
@@ -208,8 +234,12 @@ impl App<'_> {
                     self.desk.warn(&words::log_numbering(peer, next, entry.number));
                     return Ok(entries);
                 }
-                next += 1;
                 entries.push(entry);
+                // Also where more came than was asked for, and at the end of all numbers.
+                if next == to {
+                    return Ok(entries);
+                }
+                next += 1;
             }
         }
         Ok(entries)
@@ -258,6 +288,22 @@ impl App<'_> {
         Ok(())
     }
 
+    /// What was sent to this peer in this session and is not confirmed.
+    pub(super) fn unconfirmed_with(&self, peer: &Username) -> Vec<Seen> {
+        let talks = self.retired.iter().chain(self.talks.get(peer)).filter(|talk| talk.peer() == peer);
+        talks.flat_map(Conversation::unconfirmed_seen).collect()
+    }
+
+    /// At the end: what is still not confirmed is known as one's own the next time.
+    pub(super) fn remember_unconfirmed(&mut self) {
+        let talks = self.retired.iter().chain(self.talks.values());
+        let peers: BTreeSet<Username> = talks.map(|talk| talk.peer().clone()).collect();
+        for peer in peers {
+            let unconfirmed = self.unconfirmed_with(&peer);
+            self.pins.peer_mut(&peer).unconfirmed = unconfirmed;
+        }
+    }
+
     /// What the chains now know is remembered.
     fn remember_chains(&mut self, peer: &Username) {
         let Some(talk) = self.talks.get(peer) else { return };
@@ -266,6 +312,8 @@ impl App<'_> {
             (chains.last(Side::Own), chains.last(Side::Theirs), chains.highest_number());
         self.remember(peer, |pins| {
             pins.own = own;
+            // From here on the conversation itself knows what it waits for.
+            pins.unconfirmed.clear();
             pins.theirs = theirs;
             pins.highest_number = pins.highest_number.max(highest);
         });
@@ -356,11 +404,13 @@ impl App<'_> {
         self.rekey_asked = false;
         let before = std::mem::replace(&mut self.place, Place::Lobby);
         if *by == self.me {
+            self.leaving = false;
             self.desk.notice(words::YOU_LEFT);
         } else {
             if lost {
                 self.may_reopen(peer);
             }
+            self.leaving = false;
             self.desk.notice(&words::left_by(peer, lost));
         }
         if let Place::Talking(_, Some(run)) = before {
@@ -439,23 +489,4 @@ fn keep(all: &mut Vec<Shown>, shown: Shown, with_message: bool) {
     if message.is_some() || !shown.warnings.is_empty() {
         all.push(Shown { warnings: shown.warnings, message });
     }
-}
-
-/// The part of the log that was seen before ends with the very messages that were seen.
-fn compare_with_memory(peer: &Username, pins: &PeerPins, read: &Chains, from: u64, last: u64) -> Vec<Shown> {
-    let mut found = Vec::new();
-    for (side, pinned) in [(Side::Own, pins.own), (Side::Theirs, pins.theirs)] {
-        match (pinned, read.last(side)) {
-            (Some(pinned), _) if pinned.number > last => {}
-            (Some(pinned), Some(at)) if at.number > pinned.number => {
-                found.push(warning(words::log_inserted(peer, at.number)));
-            }
-            (Some(pinned), at) if pinned.number >= from && at.is_none_or(|at| at.seen != pinned.seen) => {
-                found.push(warning(words::log_altered(peer, pinned.number)));
-            }
-            (None, Some(at)) => found.push(warning(words::log_inserted(peer, at.number))),
-            _ => {}
-        }
-    }
-    found
 }

@@ -11,6 +11,11 @@ use crate::{
     wire::{Request, Username},
 };
 
+/// Whether this takes back an invitation, or an acceptance that the other has not answered.
+fn is_a_no(text: &str) -> bool {
+    matches!(text.trim().to_lowercase().as_str(), "no" | "n")
+}
+
 impl App<'_> {
     pub(super) fn on_line(&mut self, typed: &str) -> Result<Flow, ClientError> {
         match Line::read(typed) {
@@ -57,9 +62,13 @@ impl App<'_> {
                 let peer = peer.clone();
                 self.on_waiting_text(&peer, text)?;
             }
+            Place::Talking(peer, Some(run)) if run.has_accepted() && is_a_no(text) => {
+                self.connection.send(&Request::Withdraw { peer: peer.clone() })?;
+            }
             Place::Talking(peer, _) => {
                 let peer = peer.clone();
                 if text.trim() == "exit" {
+                    self.leaving = true;
                     self.connection.send(&Request::Leave { peer })?;
                 } else {
                     self.send_text(&peer, text)?;
@@ -81,6 +90,7 @@ impl App<'_> {
             Ok(name) if name == self.me => self.desk.show(words::YOURSELF),
             Ok(name) => {
                 self.broken_runs.named(&name);
+                self.asked_by_person();
                 self.connection.send(&Request::Invite { peer: name.clone(), new_key: false })?;
                 self.place = Place::Inviting(name);
             }
@@ -90,7 +100,7 @@ impl App<'_> {
 
     /// A line while the other side has the word: it can be taken back; a script's line is kept.
     fn on_waiting_text(&mut self, peer: &Username, text: &str) -> Result<(), ClientError> {
-        if matches!(text.trim().to_lowercase().as_str(), "no" | "n" | "exit") {
+        if is_a_no(text) || text.trim().eq_ignore_ascii_case("exit") {
             return self.connection.send(&Request::Withdraw { peer: peer.clone() });
         }
         if self.desk.is_interactive() {

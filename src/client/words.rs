@@ -159,6 +159,10 @@ pub(super) fn conversation_open_again(peer: &Username) -> String {
     format!("Conversation with {peer} is open again.")
 }
 
+pub(super) fn reopening_takes_a_new_key(peer: &Username) -> String {
+    format!("opening the conversation with {peer} again takes a new key; name {peer} to agree on one")
+}
+
 pub(super) fn reopens_later(peer: &Username) -> String {
     format!("{peer} is not here; the conversation opens again when both of you are")
 }

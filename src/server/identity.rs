@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::ServerError;
+use super::{ServerError, accounts::ACCOUNTS_FILE};
 use crate::{
     store::{self, Action, StoreError},
     transport::ServerIdentity,
@@ -20,8 +20,11 @@ pub(super) fn load(data: &Path, given: Option<&(PathBuf, PathBuf)>) -> Result<Se
         Some((certificate, key)) => (certificate.clone(), key.clone()),
         None => (data.join(CERTIFICATE_FILE), data.join(KEY_FILE)),
     };
-    // The key is written first: a certificate without one was lost, a key without one was never shown to anybody.
+    // The key is written first: a key without a certificate was never shown to anybody, if nobody has an account yet.
     if given.is_none() && !certificate.exists() {
+        if key.exists() && data.join(ACCOUNTS_FILE).exists() {
+            return Err(ServerError::Missing { missing: certificate, there: key });
+        }
         let made = ServerIdentity::generate().map_err(|source| ServerError::Certificate {
             certificate: certificate.clone(),
             key: key.clone(),

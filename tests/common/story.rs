@@ -67,6 +67,16 @@ impl TestServer {
         client
     }
 
+    /// The same with a client that ends when its connection is lost.
+    pub fn logs_in_without_retry(&self, name: &str) -> TestClient {
+        let mut command = self.client_command(name);
+        command.args(["--retry", "0"]);
+        let mut client = TestClient::starts(name, command);
+        client.says_who_they_are(name, &password_of(name));
+        client.is_in_the_lobby();
+        client
+    }
+
     /// Two people with new accounts, in the lobby.
     pub fn registers_two(&self, first: &str, second: &str) -> (TestClient, TestClient) {
         (self.registers(first), self.registers(second))
@@ -145,10 +155,9 @@ pub fn invite(first: &mut TestClient, second: &mut TestClient) {
     second.sees(&format!("{} wants to start a conversation with you", first.name()));
 }
 
-/// Both name each other, the first first, and both are asked about the key: their codes.
+/// The first names the second, and both are asked about the key: their codes.
 pub fn reach_the_key(first: &mut TestClient, second: &mut TestClient) -> (Option<String>, Option<String>) {
     invite(first, second);
-    second.types(first.name());
     (first.is_asked_about_the_key(), second.is_asked_about_the_key())
 }
 

@@ -1,10 +1,7 @@
 //! Lies while two people agree on a key.
 
 use securechat::{
-    crypto::{
-        agreement, random,
-        resume::{self},
-    },
+    crypto::{agreement, random, resume},
     wire::{Agreement, Bytes, Decline, Event, Outcome, Request, Role},
 };
 

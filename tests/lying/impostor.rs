@@ -9,7 +9,7 @@ use securechat::{
         key_file::{KdfCost, KeyFile, Password, Unlocked},
         session::{Plain, Stream},
     },
-    wire::{Agreement, Body, Bytes, Entry, Event, KeptKey, Role, Seen, Username},
+    wire::{Agreement, Body, Bytes, Entry, Event, KeptKey, Reply, Role, Seen, Username},
 };
 
 use crate::{
@@ -50,7 +50,7 @@ impl Impostor {
     }
 
     /// A run begins and comes as far as the victim's Reply.
-    pub fn hears_the_reply(&self, line: &Line, run: u64, epoch: u32) -> (Offering, securechat::wire::Reply) {
+    pub fn hears_the_reply(&self, line: &Line, run: u64, epoch: u32) -> (Offering, Reply) {
         line.starts(self.name.as_str(), run, Role::Responder, None);
         let offering = self.offers(line, run, epoch);
         (offering, heard!(line.hears_step(), Agreement::Reply(reply) => reply))
@@ -63,13 +63,7 @@ impl Impostor {
     }
 
     /// Step 3, to the victim.
-    pub fn confirms(
-        &self,
-        line: &Line,
-        run: u64,
-        offering: Offering,
-        reply: &securechat::wire::Reply,
-    ) -> Agreed {
+    pub fn confirms(&self, line: &Line, run: u64, offering: Offering, reply: &Reply) -> Agreed {
         let (agreed, confirm) = offering.receive(&self.keys.identity, reply).unwrap();
         line.says_step(self.name.as_str(), run, Agreement::Confirm(confirm));
         agreed

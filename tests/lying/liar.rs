@@ -7,7 +7,7 @@
 use std::{
     fs,
     net::{SocketAddr, TcpListener},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     sync::Arc,
     time::Instant,
@@ -19,8 +19,8 @@ use securechat::{
     crypto::login,
     transport::{Acceptor, Link, ServerIdentity, Stragglers, listen},
     wire::{
-        Agreement, Body, Bytes, Entry, ErrorCode, Event, Frames, KeptKey, Outcome, OwnCopy, PROTOCOL_VERSION,
-        Request, Role, encode, limits::FRAME_BYTES_MAX,
+        Agreement, Body, Bytes, Entry, Event, Frames, KeptKey, Outcome, OwnCopy, PROTOCOL_VERSION, Request,
+        Role, encode, limits::FRAME_BYTES_MAX,
     },
 };
 
@@ -42,11 +42,19 @@ pub struct Liar {
     folder: tempfile::TempDir,
     address: SocketAddr,
     key: String,
+    /// For how long a client tries to get a lost connection back, in seconds.
+    retry: &'static str,
     connections: Receiver<Link>,
 }
 
 impl Liar {
+    /// Clients take the first lost connection for the end.
     pub fn starts() -> Self {
+        Self::starts_for_clients_that_retry("0")
+    }
+
+    /// Clients try to get a lost connection back, for so many seconds.
+    pub fn starts_for_clients_that_retry(retry: &'static str) -> Self {
         let pem = ServerIdentity::generate().unwrap();
         let identity = ServerIdentity::from_pem(&pem.certificate, &pem.key).unwrap();
         let acceptor = Acceptor::new(&identity, &Stragglers::start().unwrap()).unwrap();
@@ -54,12 +62,17 @@ impl Liar {
         let (address, (sender, connections)) = (listener.local_addr().unwrap(), unbounded());
         std::thread::spawn(move || accept_all(&listener, &acceptor, &sender));
         let folder = tempfile::tempdir().unwrap();
-        Self { folder, address, key: identity.fingerprint().to_string(), connections }
+        Self { folder, address, key: identity.fingerprint().to_string(), retry, connections }
     }
 
     /// Takes this person's machine its memory of peers.
     pub fn forgets(&self, name: &str) {
-        forget(&self.folder.path().join(name), name);
+        forget(&self.home_of(name), name);
+    }
+
+    /// Where this person's client keeps its files for this server.
+    pub fn home_of(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name).join(format!("127.0.0.1~{}", self.address.port()))
     }
 
     /// The command of this person's client; key files cost as little as is allowed.
@@ -67,7 +80,7 @@ impl Liar {
         let mut command = securechat();
         command.arg("client").args(["--host", &self.address.to_string()]);
         command.arg("--home").arg(self.folder.path().join(name));
-        command.args(["--server-key", &self.key]);
+        command.args(["--server-key", &self.key, "--retry", self.retry]);
         command.env("SECURECHAT_KEY_FILE_MEMORY_MIB", "19").env("SECURECHAT_KEY_FILE_PASSES", "2");
         command
     }
@@ -110,6 +123,14 @@ impl Liar {
         (client, line)
     }
 
+    /// A client that lost its connection logs in again, by itself.
+    pub fn comes_back(&self) -> Line {
+        let line = self.greets();
+        heard!(line.hears(), Request::Login { .. } => ());
+        line.says(&Event::LoggedIn {});
+        line
+    }
+
     /// The first questions, answered.
     pub fn account(&self, name: &str, has_account: &str) -> (TestClient, Line) {
         let mut client = self.client(name);
@@ -124,11 +145,9 @@ impl Liar {
     }
 }
 
-/// Removes what a client remembers of peers, in its home folder, and leaves the key file.
+/// Removes what a client remembers of peers from its folder for a server, and leaves the key file.
 pub fn forget(home: &Path, name: &str) {
-    let servers: Vec<_> = fs::read_dir(home).unwrap().map(|entry| entry.unwrap().path()).collect();
-    let [server] = servers.as_slice() else { panic!("one server in {home:?}: {servers:?}") };
-    fs::remove_file(server.join(format!("{name}.pins"))).unwrap();
+    fs::remove_file(home.join(format!("{name}.pins"))).unwrap();
 }
 
 fn accept_all(listener: &TcpListener, acceptor: &Acceptor, connections: &Sender<Link>) {
@@ -144,7 +163,15 @@ fn accept_all(listener: &TcpListener, acceptor: &Acceptor, connections: &Sender<
 #[derive(Default)]
 pub struct Archive {
     pub log: Vec<Entry>,
+    /// What is said to be the log's last number, if not what it is.
+    pub said_last: Option<u64>,
     pub keys: Vec<KeptKey>,
+}
+
+impl Archive {
+    fn last(&self) -> u64 {
+        self.said_last.unwrap_or_else(|| self.log.last().map_or(0, |entry| entry.number))
+    }
 }
 
 /// The server's end of one client's connection.
@@ -190,12 +217,6 @@ impl Line {
     /// The next request.
     pub fn hears(&self) -> Request {
         self.heard.recv_timeout(PATIENCE).expect("a request")
-    }
-
-    /// The client said nothing more and hung up.
-    pub fn hears_the_end(&self) {
-        let after = self.heard.recv_timeout(PATIENCE);
-        assert!(after.as_ref().is_err_and(|error| error.is_disconnected()), "{after:?}");
     }
 
     /// An invitation of this person; nothing else came before it.
@@ -274,14 +295,9 @@ fn read_all(link: &Link, archive: &Mutex<Archive>, heard: &Sender<Request>) {
 fn from_archive(archive: &Archive, request: &Request) -> Option<Event> {
     match request {
         Request::Read { peer, from, count } => {
-            let from = usize::try_from(*from).unwrap_or(usize::MAX);
-            let page = archive.log.iter().skip(from.saturating_sub(1)).take(*count as usize);
-            let (entries, last) = (page.cloned().collect::<Vec<_>>(), archive.log.len() as u64);
-            Some(if entries.is_empty() && last > 0 {
-                Event::Error { code: ErrorCode::Storage, peer: Some(peer.clone()) }
-            } else {
-                Event::Entries { peer: peer.clone(), entries, last }
-            })
+            let page = archive.log.iter().filter(|entry| entry.number >= *from).take(*count as usize);
+            let entries = page.cloned().collect();
+            Some(Event::Entries { peer: peer.clone(), entries, last: archive.last() })
         }
         Request::Key { peer, epoch } => {
             let kept = archive.keys.iter().find(|kept| kept.epoch == *epoch).cloned();

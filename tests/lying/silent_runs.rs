@@ -6,6 +6,7 @@ use securechat::{
 };
 
 use crate::{
+    common::TestClient,
     impostor::Impostor,
     liar::{Liar, Line, heard},
 };
@@ -18,7 +19,7 @@ fn is_counted(dies: impl Fn(&Line, &Impostor, u64, Offering, &Reply)) {
     for run in 1..=3 {
         let (offering, reply) = alice.hears_the_reply(&line, run, 1);
         dies(&line, &alice, run, offering, &reply);
-        bob.sees(&format!("a key with alice broke off before you answered ({run} of 3 within an hour)"));
+        is_shown_once(&mut bob, run);
     }
 
     line.starts("alice", 4, Role::Responder, None);
@@ -30,6 +31,11 @@ fn is_counted(dies: impl Fn(&Line, &Impostor, u64, Offering, &Reply)) {
     line.hears_invitation("alice");
     alice.reaches_the_question(&line, 5, 1);
     bob.sees("Accept this key? ");
+}
+
+fn is_shown_once(bob: &mut TestClient, run: u64) {
+    bob.sees(&format!("a key with alice broke off before you answered ({run} of 3 within an hour)"));
+    assert_eq!(bob.saw_times("broke off before you answered"), usize::try_from(run).unwrap());
 }
 
 fn outcome(line: &Line, run: u64, outcome: Outcome) {
@@ -104,4 +110,20 @@ fn a_run_within_a_conversation_is_counted_when_the_conversation_is_cut_off() {
     heard!(line.hears_step(), Agreement::Reply(_) => ());
     line.says(&Event::Closed { peer: peer.clone(), by: peer, lost: true });
     bob.sees("a key with alice broke off before you answered (1 of 3 within an hour)");
+}
+
+#[test]
+fn runs_cut_off_with_the_connection_are_shown_and_counted() {
+    let liar = Liar::starts_for_clients_that_retry("60");
+    let (mut bob, mut line) = liar.registers("bob");
+    let alice = Impostor::poses_as("alice", "bob");
+    for run in 1..=3 {
+        alice.hears_the_reply(&line, run, 1);
+        line.hangs_up();
+        is_shown_once(&mut bob, run);
+        line = liar.comes_back();
+    }
+    line.starts("alice", 4, Role::Responder, None);
+    bob.sees("alice's invitation was declined: too many keys with alice broke off within an hour");
+    heard!(line.hears_step(), Agreement::Decline(Decline::Paused {}) => ());
 }

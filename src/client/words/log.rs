@@ -15,12 +15,6 @@ pub(in crate::client) fn log_altered(peer: &Username, number: u64) -> String {
     format!("WARNING: message {number} of the log with {peer} is not what this machine saw there before")
 }
 
-pub(in crate::client) fn log_inserted(peer: &Username, number: u64) -> String {
-    format!(
-        "WARNING: message {number} of the log with {peer} was not there before, though later ones were seen"
-    )
-}
-
 pub(in crate::client) fn log_numbering(peer: &Username, expected: u64, got: u64) -> String {
     format!("WARNING: the server's log with {peer} shows number {got} where {expected} belongs")
 }
@@ -47,6 +41,13 @@ pub(in crate::client) fn repeat(number: u64, sender: &Username) -> String {
 
 pub(in crate::client) fn late(number: u64, sender: &Username) -> String {
     format!("WARNING: number {number} is out of order: {sender} wrote it before one that was shown above")
+}
+
+pub(in crate::client) fn answers_unseen(number: u64, sender: &Username, other: &Username) -> String {
+    format!(
+        "WARNING: {sender} wrote number {number} after a message of {other} that is not shown above: one is \
+         missing, or the lines are out of order"
+    )
 }
 
 pub(in crate::client) fn old_key(number: u64, sender: &Username) -> String {

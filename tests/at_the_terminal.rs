@@ -1,0 +1,289 @@
+//! The whole client at a terminal: what a person sees there and types there.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{Pty, TestClient, TestServer, invite};
+use expectrl::process::unix::WaitStatus;
+
+const PASSWORD: &str = "Geheimnis 42 pferd";
+
+/// The server's key, the account, the password twice: in the lobby.
+fn registers_at_a_terminal(server: &TestServer, name: &str) -> Pty {
+    let mut person = Pty::spawn(server.client_command(name));
+    person.sees("Do you already have an account? (yes/no)");
+    person.types("no\r");
+    person.sees("Username:");
+    person.types(&format!("{name}\r"));
+    person.sees("Password:");
+    person.types(&format!("{PASSWORD}\r"));
+    person.sees("Repeat password:");
+    person.types(&format!("{PASSWORD}\r"));
+    person.sees("Account created");
+    person.sees("Who do you want to start a conversation with?");
+    person.sees_line_typed(">");
+    person
+}
+
+/// Both are asked, both say yes, and the one at the terminal sees an empty line to type on.
+fn open_from_the_pipe(peer: &mut TestClient, person: &mut Pty, name: &str) {
+    peer.types(name);
+    peer.is_asked_about_the_key();
+    peer.types("yes");
+    person.sees("Accept this key?");
+    person.types("yes\r");
+    person.sees("is open. Type a message, or exit to leave.");
+    peer.talks_with(name);
+    person.sees_line_typed(">");
+}
+
+#[test]
+fn a_first_meeting_at_a_terminal_from_the_servers_key_to_the_end() {
+    let server = TestServer::starts();
+    let mut bob = server.registers("bob");
+    let mut alice = Pty::spawn(server.newcomer_command("alice"));
+    alice.sees(&format!("This machine has not met the server {} before.", server.host()));
+    alice.sees(server.key());
+    alice.sees("Is this the right server? (yes/no/[fingerprint])");
+    alice.types("SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r");
+    alice.sees("that is another fingerprint than the server's");
+    alice.types(&format!("{}\r", server.key()));
+    alice.sees("Do you already have an account? (yes/no)");
+    alice.types("no\r");
+    alice.sees("Username:");
+    alice.types("alice\r");
+    // The two passwords differ, and both are asked again.
+    alice.sees("Password:");
+    alice.types(&format!("{PASSWORD}\r"));
+    alice.sees("Repeat password:");
+    alice.types("something else\r");
+    alice.sees("the two passwords differ; please type them again");
+    alice.sees_line_typed("Password:");
+    alice.types(&format!("{PASSWORD}\r"));
+    alice.sees_line_typed("Repeat password:");
+    alice.types(&format!("{PASSWORD}\r"));
+    alice.sees("Account created");
+    alice.sees("Who do you want to start a conversation with?");
+    alice.sees_line_typed(">");
+    alice.types("bob\r");
+    bob.sees("alice wants to start a conversation with you\n");
+    let of_bob = bob.is_asked_about_the_key().unwrap();
+    alice.sees("your code:");
+    alice.sees("Accept this key? (yes / no / the code bob reads to you)");
+    alice.types(&format!("{of_bob}\r"));
+    alice.sees("Waiting for bob to answer...");
+    bob.types("yes");
+    alice.sees("Conversation with bob is open. Type a message, or exit to leave.");
+    bob.talks_with("alice");
+    alice.types("hello bob\r");
+    bob.sees("] alice: hello bob\n");
+    bob.types("hello alice");
+    alice.sees("] bob: hello alice");
+    alice.types("exit\r");
+    alice.sees("You left the conversation");
+    bob.sees("alice left the conversation\n");
+    alice.sees_line_typed(">");
+    alice.types("exit\r");
+    assert!(matches!(alice.ends(), WaitStatus::Exited(_, 0)));
+    let raw = alice.screen().raw();
+    for secret in [PASSWORD, "Geheimnis", "something else"] {
+        assert!(!raw.contains(secret), "{secret:?} was shown");
+    }
+    assert!(!alice.screen().marks_pastes());
+    // Met once, the server is known.
+    let again = Pty::spawn(server.newcomer_command("alice"));
+    again.sees("Do you already have an account? (yes/no)");
+    assert!(!again.screen().contents().contains("Is this the right server?"));
+}
+
+#[test]
+fn a_server_that_is_not_confirmed_is_not_used() {
+    let server = TestServer::starts();
+    let mut alice = Pty::spawn(server.newcomer_command("alice"));
+    alice.sees("Is this the right server? (yes/no/[fingerprint])");
+    alice.types("perhaps\r");
+    alice.sees_line_typed("Is this the right server? (yes/no/[fingerprint])");
+    alice.types("no\r");
+    assert!(matches!(alice.ends(), WaitStatus::Exited(_, 77)));
+    let rows = alice.screen().everything().join("\n");
+    assert!(rows.contains("error: the server's key was not confirmed; nothing was sent to it"), "{rows}");
+    assert!(!server.folder_of("alice").join("server.pin").exists());
+}
+
+#[test]
+fn no_password_is_echoed_when_logging_in_and_changing_it() {
+    let server = TestServer::starts();
+    let mut alice = registers_at_a_terminal(&server, "alice");
+    alice.types("/passwd\r");
+    alice.sees_line_typed("Current password:");
+    alice.types(&format!("{PASSWORD}\r"));
+    alice.sees_line_typed("New password:");
+    alice.types("Zweites 77\r");
+    alice.sees_line_typed("Repeat password:");
+    alice.types("Zweites 77\r");
+    alice.sees("Password changed.");
+    alice.sees_line_typed(">");
+    alice.types("/quit\r");
+    assert!(matches!(alice.ends(), WaitStatus::Exited(_, 0)));
+    let mut again = Pty::spawn(server.client_command("alice"));
+    again.sees("Do you already have an account? (yes/no)");
+    again.types("yes\r");
+    again.sees_line_typed("Username:");
+    again.types("alice\r");
+    again.sees_line_typed("Password:");
+    again.types("Zweites 77\r");
+    again.sees("Who do you want to start a conversation with?");
+    for (screen, who) in [(alice.screen().raw(), "before"), (again.screen().raw(), "after")] {
+        assert!(!screen.contains("Zweites") && !screen.contains("Geheimnis"), "{who}: {screen}");
+    }
+}
+
+#[test]
+fn two_hundred_messages_arrive_while_a_line_is_half_typed_and_the_line_is_sent_whole() {
+    let server = TestServer::starts();
+    let mut alice = server.registers("alice");
+    let mut bob = registers_at_a_terminal(&server, "bob");
+    open_from_the_pipe(&mut alice, &mut bob, "bob");
+    bob.types("half a li");
+    bob.sees_line_typed("> half a li");
+    let messages: String = (1..=200).map(|number| format!("message {number:03}\n")).collect();
+    alice.types_bytes(messages.as_bytes());
+    bob.sees("alice: message 200");
+    bob.sees_line_typed("> half a li");
+    bob.types("ne, and its end\r");
+    alice.sees("] bob: half a line, and its end\n");
+    let rows = bob.screen().everything();
+    let shown: Vec<&str> =
+        rows.iter().filter_map(|row| row.split_once("] alice: ").map(|(_, text)| text)).collect();
+    let sent: Vec<String> = (1..=200).map(|number| format!("message {number:03}")).collect();
+    assert_eq!(shown, sent, "{}", rows.join("\n"));
+    assert!(rows.iter().all(|row| !row.contains("half a li") || row.ends_with("half a line, and its end")));
+}
+
+#[test]
+fn a_line_typed_while_the_conversation_ends_is_neither_a_name_nor_lost() {
+    let server = TestServer::starts();
+    let mut alice = server.registers("alice");
+    let _carol = server.registers("carol");
+    let mut bob = registers_at_a_terminal(&server, "bob");
+    open_from_the_pipe(&mut alice, &mut bob, "bob");
+    bob.types("car");
+    bob.sees_line_typed("> car");
+    alice.types("exit");
+    bob.sees("alice left the conversation");
+    bob.sees_line_typed("> car");
+    bob.types("ol\r");
+    bob.sees("not sent, and nobody was invited: carol");
+    bob.sees_line_typed(">");
+    bob.types("carol\r");
+    bob.sees("Accept this key?");
+}
+
+#[test]
+fn whoever_sits_at_a_terminal_is_told_while_they_type_a_name() {
+    let server = TestServer::starts();
+    let mut alice = server.registers("alice");
+    let mut bob = registers_at_a_terminal(&server, "bob");
+    bob.types("ali");
+    bob.sees_line_typed("> ali");
+    alice.types("bob");
+    bob.sees("alice wants to start a conversation with you");
+    bob.sees("Accept this key?");
+    bob.sees_line_typed("> ali");
+    // It was begun before the question: neither an answer nor a refusal.
+    bob.types("ce\r");
+    bob.sees_line_typed(">");
+    bob.types("yes\r");
+    alice.is_asked_about_the_key();
+    alice.types("yes");
+    alice.talks_with("bob");
+    bob.sees("Conversation with alice is open.");
+}
+
+#[test]
+fn evil_text_in_a_message_moves_and_hides_nothing() {
+    let server = TestServer::starts();
+    let mut alice = server.registers("alice");
+    let mut bob = registers_at_a_terminal(&server, "bob");
+    let mut carol = server.registers("carol");
+    open_from_the_pipe(&mut alice, &mut bob, "bob");
+    let before = bob.screen().raw().len();
+    let evil = [
+        ("\x1b]0;owned\x07 title", "\\u{1b}]0;owned\\u{7} title"),
+        ("\x1b[2J\x1b[H cleared", "\\u{1b}[2J\\u{1b}[H cleared"),
+        ("\u{9b}31m C1", "\\u{9b}31m C1"),
+        ("abc\u{202e}txt.exe bidi", "abc\\u{202e}txt.exe bidi"),
+        ("in\u{200b}visible zero", "in\\u{200b}visible zero"),
+        ("tag\u{e0041} tags", "tag\\u{e0041} tags"),
+        ("one\rtwo return", "one\\rtwo return"),
+        ("\u{8}\u{8}\u{7f} back", "\\u{8}\\u{8}\\u{7f} back"),
+    ];
+    for (sent, shown) in &evil {
+        alice.types(sent);
+        bob.sees(&format!("] alice: {shown}"));
+    }
+    let raw = bob.screen().raw()[before..].to_owned();
+    for sequence in
+        ["\x1b]0", "\x1b[2J\x1b[H cleared", "\u{7}", "\u{9b}", "\u{202e}", "\u{200b}", "\u{e0041}", "\u{7f}"]
+    {
+        assert!(!raw.contains(sequence), "{sequence:?} reached the terminal:\n{raw:?}");
+    }
+    alice.types("exit");
+    alice.is_in_the_lobby();
+    bob.sees("alice left the conversation");
+    // Where there is no terminal it is the same.
+    common::open_conversation(&mut alice, &mut carol);
+    for (sent, shown) in &evil {
+        alice.types(sent);
+        carol.sees(&format!("] alice: {shown}\n"));
+    }
+    let control = |c: char| c.is_control() && c != '\n';
+    assert!(!carol.transcript().contains(control), "{:?}", carol.transcript());
+}
+
+#[test]
+fn a_typed_name_and_a_wrong_command_are_made_printable_too() {
+    let server = TestServer::starts();
+    let mut alice = server.registers("alice");
+    alice.types("/\x1b[31mred");
+    alice.sees("there is no command /\\u{1b}[31mred");
+    alice.types("bob\x1b[2J");
+    alice.sees("a username has only the letters a to z, digits, and _ . -\n");
+    assert!(!alice.transcript().contains('\x1b'));
+}
+
+#[test]
+fn control_d_and_control_c_log_out_from_the_lobby_and_from_a_conversation() {
+    let server = TestServer::starts();
+    let mut alice = server.registers("alice");
+    for (name, key) in [("bob", "\x04"), ("dave", "\x03")] {
+        let mut person = registers_at_a_terminal(&server, name);
+        open_from_the_pipe(&mut alice, &mut person, name);
+        person.types(key);
+        assert!(matches!(person.ends(), WaitStatus::Exited(_, 0)));
+        alice.sees(&format!("{name} left the conversation\n"));
+        alice.is_in_the_lobby();
+    }
+    let mut erin = registers_at_a_terminal(&server, "erin");
+    erin.types("\x04");
+    assert!(matches!(erin.ends(), WaitStatus::Exited(_, 0)));
+    alice.types("erin");
+    alice.sees("erin is not connected\n");
+}
+
+#[test]
+fn a_person_who_waits_may_type_and_only_no_takes_it_back() {
+    let server = TestServer::starts();
+    let (_alice, mut bob) = server.two_in_conversation("alice", "bob");
+    let mut carol = registers_at_a_terminal(&server, "carol");
+    carol.types("bob\r");
+    bob.sees("carol wants to start a conversation with you");
+    carol.sees("bob is busy; they are told, and your invitation waits.");
+    carol.types("hello?\r");
+    carol.sees("bob has not answered yet, so that was not sent; type no to take it back");
+    carol.types("no\r");
+    carol.sees("You took back your invitation to bob");
+    let mut dave = server.registers("dave");
+    invite(&mut dave, &mut bob);
+}
