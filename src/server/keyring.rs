@@ -65,6 +65,12 @@ struct OlderKey {
     sealed: BTreeMap<Username, Blob>,
 }
 
+/// The file's text as it is written again after it was read; `None` for what is no such file.
+#[cfg(any(test, fuzzing))]
+pub(super) fn rewritten(text: &[u8]) -> Option<Vec<u8>> {
+    json_file::parse::<Pair, PairKeys>(text).ok().map(|keys| json_file::text(keys.iter()))
+}
+
 impl PairKeys {
     /// Every epoch's number, id and copies, newest first.
     fn all(&self) -> impl Iterator<Item = (u32, Bytes<16>, &BTreeMap<Username, Blob>)> {

@@ -32,6 +32,9 @@ mod commit;
 mod connection;
 mod conversation_log;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hall;
 mod identity;
 mod json_file;
