@@ -200,7 +200,12 @@ impl<'a> App<'a> {
         if let Some(line) = self.want_input() {
             return self.on_line(&line);
         }
-        match self.next() {
+        let event = self.next();
+        self.on_event(event)
+    }
+
+    pub(super) fn on_event(&mut self, event: Event) -> Result<Flow, ClientError> {
+        match event {
             Event::Person(Input::Line(line)) => {
                 if self.holds_lines() {
                     self.held.push_back(line);
@@ -222,7 +227,7 @@ impl<'a> App<'a> {
     }
 
     /// Asks for what is wanted now; or gives a line that came early and answers it.
-    fn want_input(&mut self) -> Option<String> {
+    pub(super) fn want_input(&mut self) -> Option<String> {
         let wanted = self.wanted();
         let takes_lines = !matches!(wanted, Wanted::LineFromPerson) && !self.holds_lines();
         if takes_lines && let Some(line) = self.held.pop_front() {
@@ -450,7 +455,7 @@ impl<'a> App<'a> {
     }
 
     /// Leaves whatever is open, waits for what was sent to be confirmed, and ends the connection.
-    fn log_out(&mut self) -> Result<Flow, ClientError> {
+    pub(super) fn log_out(&mut self) -> Result<Flow, ClientError> {
         match &self.place {
             Place::Lobby => {}
             Place::Inviting(peer) | Place::Waiting(peer) => {

@@ -41,6 +41,9 @@ mod disk_tests;
 mod doorkeeper;
 mod error;
 mod fail_stop;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hall;
 mod identity;
 mod invites;
