@@ -17,6 +17,9 @@ use thiserror::Error;
 
 mod limits;
 mod span;
+mod upkeep;
+
+pub use upkeep::Upkeep;
 
 use limits::LimitSettings;
 use span::Span;
@@ -108,6 +111,8 @@ enum ServerCommand {
     /// Prints one code a line. Each lets one person make one account; the server keeps only its hash, so a
     /// code that is lost cannot be shown again.
     Invite(InviteArgs),
+    #[command(flatten)]
+    Upkeep(Upkeep),
 }
 
 #[derive(Debug, Args)]
@@ -230,6 +235,8 @@ pub enum Task {
         /// How long each lets somebody in.
         valid_for: Duration,
     },
+    /// Look after a data folder.
+    Upkeep(Upkeep),
     /// Run a client.
     Client(Box<ClientConfig>),
     /// Print completions.
@@ -306,6 +313,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Task, CliE
     Ok(match Cli::try_parse_from(arguments)?.command {
         Command::Server(args) => match args.command {
             Some(ServerCommand::Invite(args)) => invite(args)?,
+            Some(ServerCommand::Upkeep(upkeep)) => Task::Upkeep(upkeep),
             None => server(*args)?,
         },
         Command::Client(args) => Task::Client(Box::new(client(args)?)),

@@ -171,6 +171,8 @@ impl<'a> App<'a> {
                 Err(ClientError::Lost(_) | ClientError::Stopping) if leaving && self.all_settled() => {
                     break Ok(());
                 }
+                // Who types exit is told what is not confirmed; a script whose input ended cannot type it again.
+                Err(error) if leaving && !self.input_ended => break Err(error),
                 Err(error @ (ClientError::Lost(_) | ClientError::Stopping)) => self.reconnect(error),
                 turned => turned,
             };
@@ -198,7 +200,12 @@ impl<'a> App<'a> {
         if let Some(line) = self.want_input() {
             return self.on_line(&line);
         }
-        match self.next() {
+        let event = self.next();
+        self.on_event(event)
+    }
+
+    pub(super) fn on_event(&mut self, event: Event) -> Result<Flow, ClientError> {
+        match event {
             Event::Person(Input::Line(line)) => {
                 if self.holds_lines() {
                     self.held.push_back(line);
@@ -220,7 +227,7 @@ impl<'a> App<'a> {
     }
 
     /// Asks for what is wanted now; or gives a line that came early and answers it.
-    fn want_input(&mut self) -> Option<String> {
+    pub(super) fn want_input(&mut self) -> Option<String> {
         let wanted = self.wanted();
         let takes_lines = !matches!(wanted, Wanted::LineFromPerson) && !self.holds_lines();
         if takes_lines && let Some(line) = self.held.pop_front() {
@@ -448,7 +455,7 @@ impl<'a> App<'a> {
     }
 
     /// Leaves whatever is open, waits for what was sent to be confirmed, and ends the connection.
-    fn log_out(&mut self) -> Result<Flow, ClientError> {
+    pub(super) fn log_out(&mut self) -> Result<Flow, ClientError> {
         match &self.place {
             Place::Lobby => {}
             Place::Inviting(peer) | Place::Waiting(peer) => {

@@ -56,6 +56,12 @@ impl<'a> Door<'a> {
         Ok(door)
     }
 
+    /// One that was never opened.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn shut(config: &'a ClientConfig, folder: &'a ServerFolder) -> Self {
+        Self { config, folder, trust: Trust::Any, kept: None, registration: Registration::Open }
+    }
+
     /// A server that nobody vouches for: the person compares its fingerprint; where there is no
     /// terminal to ask on, its key is pinned as it is, and that is said.
     fn confirm(&mut self, link: &Link, desk: &mut Desk) -> Result<(), ClientError> {

@@ -19,6 +19,9 @@ mod desk;
 mod door;
 mod error;
 mod event;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod home;
 mod kept;
 mod meeting;

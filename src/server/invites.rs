@@ -149,6 +149,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::server::fail_stop::FailStop;
     use crate::wire::Bytes;
 
     const DAY: Duration = Duration::from_secs(86_400);
@@ -158,7 +159,7 @@ mod tests {
     }
 
     fn opened(folder: &Path) -> Invites {
-        Invites::load(folder, &Accounts::load(folder).unwrap()).unwrap()
+        Invites::load(folder, &Accounts::load(folder, FailStop::default()).unwrap()).unwrap()
     }
 
     #[test]
@@ -211,7 +212,7 @@ mod tests {
     #[test]
     fn after_a_crash_a_claim_is_settled_by_whether_the_account_is_there() {
         let folder = tempfile::tempdir().unwrap();
-        let accounts = Accounts::load(folder.path()).unwrap();
+        let accounts = Accounts::load(folder.path(), FailStop::default()).unwrap();
         let invites = Invites::load(folder.path(), &accounts).unwrap();
         let [made, not_made] = invite(folder.path(), 2, DAY).unwrap().try_into().unwrap();
         let _crashed = invites.claim(&made, &name("al.ice")).unwrap().unwrap();

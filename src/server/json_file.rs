@@ -47,10 +47,18 @@ where
     K: Ord + for<'a> Deserialize<'a>,
     V: Checked<K> + for<'a> Deserialize<'a>,
 {
-    let Some(bytes) = store::read(path)? else { return Ok(None) };
-    let read: Result<Dictionary<K, V>, _> = serde_json::from_slice(&bytes);
+    store::read(path)?.map(|bytes| parse(path, &bytes)).transpose()
+}
+
+/// Reads a dictionary from the bytes of the file at `path`.
+pub(super) fn parse<K, V>(path: &Path, bytes: &[u8]) -> Result<BTreeMap<K, V>, JsonFileError>
+where
+    K: Ord + for<'a> Deserialize<'a>,
+    V: Checked<K> + for<'a> Deserialize<'a>,
+{
+    let read: Result<Dictionary<K, V>, _> = serde_json::from_slice(bytes);
     match read {
-        Ok(dictionary) => Ok(Some(dictionary.0)),
+        Ok(dictionary) => Ok(dictionary.0),
         Err(source) => Err(JsonFileError::Damaged {
             path: path.to_owned(),
             line: source.line(),

@@ -40,7 +40,7 @@ fn accounts() -> (tempfile::TempDir, Accounts) {
     }
     text.push_str("\n}\n");
     std::fs::write(folder.path().join(ACCOUNTS_FILE), text).unwrap();
-    let accounts = Accounts::load(folder.path()).unwrap();
+    let accounts = Accounts::load(folder.path(), FailStop::default()).unwrap();
     (folder, accounts)
 }
 

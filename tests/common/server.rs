@@ -106,6 +106,20 @@ impl TestServer {
             .unwrap_or_else(|| panic!("the server did not stop; its errors:\n{}", running.errors.text()))
     }
 
+    /// Waits until it ends by itself: its exit status, and what it said on standard error.
+    pub fn ends_by_itself(&mut self) -> (Option<i32>, String) {
+        let mut running = self.running.take().expect("a running server");
+        let status = wait_for(&mut running.child)
+            .unwrap_or_else(|| panic!("the server did not end; its errors:\n{}", running.errors.text()));
+        assert!(running.errors.ends(), "its errors end with it");
+        (status.code(), running.errors.text())
+    }
+
+    /// From its next start on it is by no other program.
+    pub fn is_unwrapped(&mut self) {
+        self.wrapper.clear();
+    }
+
     /// Ends it without a warning, as a power cut does.
     pub fn is_killed(&mut self) {
         drop(self.running.take().expect("a running server"));

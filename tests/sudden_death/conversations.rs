@@ -76,6 +76,9 @@ fn a_client_killed_in_the_middle_of_talk_leaves_a_beginning_of_what_was_typed_an
         chance.waits(most_ms);
         alice.is_killed();
         no_alarm(&alice);
+        // Bob's program has read all his lines: none of them is left to be the answer to a question.
+        bob.types("/help");
+        bob.sees("//text ");
         alice = server.logs_in("alice");
         alice.types("bob");
         alice.is_asked_about_the_key();
