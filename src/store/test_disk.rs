@@ -161,6 +161,7 @@ impl State {
             self.short = false;
             return Err(full);
         }
+        self.short = self.fault == Some((number, Fault::Short)) && matches!(what, Call::Write { .. });
         match self.fault {
             Some((at, Fault::Error)) if number == at => Err(broken),
             Some((at, Fault::Full)) if number == at => Err(full),
@@ -183,13 +184,12 @@ pub(super) fn call<T>(what: Call<'_>, real: impl FnOnce() -> io::Result<T>) -> i
 /// How much of a write is done.
 pub(super) fn let_through<'a>(path: &Path, bytes: &'a [u8]) -> &'a [u8] {
     let Some(disk) = disk_of(path) else { return bytes };
-    let mut state = disk.state.lock();
+    let state = disk.state.lock();
     let now = state.sites.len();
     let is_short = match state.fault {
         Some((at, Fault::Short | Fault::ShortThenDead)) => at == now && bytes.len() > 1,
         _ => false,
     };
-    state.short = is_short && state.fault == Some((now, Fault::Short));
     if is_short { &bytes[..bytes.len() / 2] } else { bytes }
 }
 
