@@ -21,6 +21,13 @@ use securechat::{
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os()) {
         Ok(Task::Server(config, level, format)) => run_server(*config, level, format),
+        Ok(Task::Invite { data, count, valid_for }) => match server::invite(&data, count, valid_for) {
+            Ok(codes) => {
+                let lines: String = codes.iter().map(|code| format!("{code}\n")).collect();
+                written(io::stdout().write_all(lines.as_bytes()))
+            }
+            Err(error) => last_words(&error, error.hint(), error.exit_status()),
+        },
         Ok(Task::Upkeep(Upkeep::Check { folder, repair })) => run_check(&folder.data, repair),
         Ok(Task::Upkeep(Upkeep::Backup { folder, to })) => copied(backup::backup(&folder.data, &to), &to),
         Ok(Task::Upkeep(Upkeep::Restore { from, folder })) => {

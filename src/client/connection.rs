@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use super::{address::ServerAddress, error::ClientError};
 use crate::{
     transport::{Link, TransportError},
-    wire::{self, FrameError, Frames, PROTOCOL_VERSION, Request, limits},
+    wire::{self, ErrorCode, FrameError, Frames, PROTOCOL_VERSION, Registration, Request, limits},
 };
 
 /// How long the server may take to answer what needs no person.
@@ -22,11 +22,43 @@ const EVENTS_WAITING_MAX: usize = 1024;
 /// What comes in: an event, or why there will be none any more.
 pub(super) type Incoming = Result<wire::Event, ClientError>;
 
+/// What a connection needs of its link.
+pub(super) trait Carrier {
+    /// Sends a frame; waits until it has left, with a deadline.
+    fn carry(&self, frame: &[u8]) -> Result<(), TransportError>;
+    /// The channel binding of this connection (RFC 9266).
+    fn exporter(&self) -> [u8; 32];
+    /// Whether it has ended.
+    fn is_closed(&self) -> bool;
+    /// Ends it.
+    fn close(&self);
+}
+
+impl Carrier for Link {
+    fn carry(&self, frame: &[u8]) -> Result<(), TransportError> {
+        self.queue(frame);
+        self.flush_by(Instant::now() + WRITE_TIMEOUT)
+    }
+
+    fn exporter(&self) -> [u8; 32] {
+        Self::exporter(self)
+    }
+
+    fn is_closed(&self) -> bool {
+        Self::is_closed(self)
+    }
+
+    fn close(&self) {
+        Self::close(self);
+    }
+}
+
 /// A connection whose server has greeted in this version of the protocol.
 pub(super) struct Connection {
-    link: Link,
+    link: Box<dyn Carrier>,
     incoming: Receiver<Incoming>,
     since: Instant,
+    registration: Registration,
 }
 
 impl Connection {
@@ -35,10 +67,17 @@ impl Connection {
         let (sender, incoming) = bounded(EVENTS_WAITING_MAX);
         let reading = link.clone();
         std::thread::Builder::new().name("from-server".into()).spawn(move || read_all(&reading, &sender))?;
-        let connection = Self { link, incoming, since: Instant::now() };
+        let registration = Registration::Open;
+        let mut connection = Self { link: Box::new(link), incoming, since: Instant::now(), registration };
         match connection.answer()? {
-            wire::Event::Hello { version } if version == PROTOCOL_VERSION => Ok(connection),
-            wire::Event::Hello { version } => Err(ClientError::Version {
+            wire::Event::Hello { version, registration } if version == PROTOCOL_VERSION => {
+                connection.registration = registration;
+                Ok(connection)
+            }
+            wire::Event::Error { code: code @ (ErrorCode::ServerFull | ErrorCode::AddressFull), .. } => {
+                Err(ClientError::TurnedAway { address: address.clone(), code })
+            }
+            wire::Event::Hello { version, .. } => Err(ClientError::Version {
                 address: address.clone(),
                 theirs: version,
                 ours: PROTOCOL_VERSION,
@@ -47,13 +86,17 @@ impl Connection {
         }
     }
 
+    /// One that has greeted already, over anything.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn over(link: Box<dyn Carrier>, incoming: Receiver<Incoming>) -> Self {
+        Self { link, incoming, since: Instant::now(), registration: Registration::Open }
+    }
+
     /// Sends one request; waits until it has left, with a deadline.
     pub(super) fn send(&self, request: &Request) -> Result<(), ClientError> {
         let frame = wire::encode(request, limits::FRAME_BYTES_MAX)
             .map_err(|_| ClientError::Protocol("a request was too large"))?;
-        self.link.queue(&frame);
-        let sent = self.link.flush_by(Instant::now() + WRITE_TIMEOUT);
-        sent.map_err(|source| ClientError::Lost(Some(source)))
+        self.link.carry(&frame).map_err(|source| ClientError::Lost(Some(source)))
     }
 
     /// What the server says next, when nothing but an answer is to be expected.
@@ -64,6 +107,11 @@ impl Connection {
             Err(RecvTimeoutError::Timeout) => Err(ClientError::Lost(Some(TransportError::TimedOut))),
             Err(RecvTimeoutError::Disconnected) => Err(ClientError::Lost(None)),
         }
+    }
+
+    /// Who may make an account, as the server said when it greeted.
+    pub(super) fn registration(&self) -> Registration {
+        self.registration
     }
 
     /// The channel that events come on, to be selected on.

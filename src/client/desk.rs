@@ -26,6 +26,13 @@ impl Desk {
         Ok(Self { terminal: Terminal::open(Box::new(deliver))?, typed })
     }
 
+    /// Where nobody types and everything shown goes to `output`.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn over(output: Box<dyn io::Write + Send>) -> Result<Self, ClientError> {
+        let (_, typed) = bounded(0);
+        Ok(Self { terminal: Terminal::over(output)?, typed })
+    }
+
     /// Whether a person sits at a terminal.
     pub(super) fn is_interactive(&self) -> bool {
         self.terminal.is_interactive()

@@ -19,17 +19,22 @@ mod desk;
 mod door;
 mod error;
 mod event;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod home;
 mod kept;
 mod meeting;
 mod passwd;
 mod pins;
+mod reading;
 mod reconnect;
+mod register;
 mod run;
 mod talk;
 pub mod terminal;
 mod typed;
-mod unconfirmed;
+mod verify;
 mod words;
 
 pub use address::{AddressError, ServerAddress};

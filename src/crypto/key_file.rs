@@ -162,6 +162,15 @@ impl Unlocked {
         }
     }
 
+    /// Keys that anybody can make, without the cost of a key file.
+    #[cfg(any(test, fuzzing))]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn insecure(seed: u8) -> Self {
+        let of = |byte| Secret::filled(|bytes| bytes.fill(byte));
+        Self::new(of(seed), &of(!seed))
+    }
+
     /// A key file with the same secret under another password, and its keys: identity and vault stay,
     /// the login key is another.
     ///

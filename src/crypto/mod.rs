@@ -42,3 +42,5 @@ pub mod session;
 
 #[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod wycheproof;

@@ -71,6 +71,15 @@ impl Plain {
         Some(bytes)
     }
 
+    /// The padded bytes as they are written again after they were read; `None` for what is no message.
+    /// Their twin is `what_is_read_is_written_the_same`.
+    #[cfg(fuzzing)]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn rewritten(bytes: &[u8]) -> Option<Vec<u8>> {
+        Self::from_padded(bytes).ok()?.to_padded().map(|bytes| bytes.to_vec())
+    }
+
     /// Reads padded bytes. One message has one form: whatever is left free is a place to hide
     /// something, or to tell two programs apart by.
     pub(super) fn from_padded(bytes: &[u8]) -> Result<Self, PlainError> {

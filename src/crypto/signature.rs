@@ -61,7 +61,17 @@ impl fmt::Debug for SigningKey {
 
 /// Whether `signature` over this encoding is by `key`. Strict: one signature has one form.
 pub(super) fn verify(key: &Bytes<32>, message: &Encoded, signature: &Bytes<64>) -> bool {
-    UnparsedPublicKey::new(&ED25519, key.0).verify(message.as_bytes(), &signature.0).is_ok()
+    verify_bytes(key, message.as_bytes(), signature)
+}
+
+fn verify_bytes(key: &Bytes<32>, message: &[u8], signature: &Bytes<64>) -> bool {
+    UnparsedPublicKey::new(&ED25519, key.0).verify(message, &signature.0).is_ok()
+}
+
+/// For the published vectors, whose messages have no label.
+#[cfg(test)]
+pub(super) fn verify_unlabelled(key: &Bytes<32>, message: &[u8], signature: &Bytes<64>) -> bool {
+    verify_bytes(key, message, signature)
 }
 
 #[cfg(test)]

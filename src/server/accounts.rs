@@ -63,6 +63,14 @@ impl Checked<Username> for Account {
     }
 }
 
+/// The file's text as it is written again after it was read; `None` for what is no such file.
+#[cfg(any(test, fuzzing))]
+pub(super) fn rewritten(text: &[u8]) -> Option<Vec<u8>> {
+    json_file::parse::<Username, Account>(Path::new("dico.json"), text)
+        .ok()
+        .map(|accounts| json_file::text(accounts.iter()))
+}
+
 /// All accounts, in memory and on the disk.
 #[derive(Debug)]
 pub(super) struct Accounts {
@@ -111,9 +119,14 @@ impl Accounts {
     /// Whether this signature logs in to that account on the connection of this exporter.
     /// An unknown name costs the same work and gives the same `false`.
     pub(super) fn verify_login(&self, name: &Username, exporter: &Exporter, signature: &Bytes<64>) -> bool {
+        self.check(name, |key| login::verify_login(key, name, exporter, signature))
+    }
+
+    /// Checks once, whether there is such an account or not.
+    fn check(&self, name: &Username, check: impl FnOnce(&Bytes<32>) -> bool) -> bool {
         let key = self.login_key(name);
-        let right = login::verify_login(&key.unwrap_or(NOBODYS_KEY), name, exporter, signature);
-        right && key.is_some()
+        let right = check(&key.unwrap_or(NOBODYS_KEY));
+        right & key.is_some()
     }
 
     /// The key that logs in to an account.
@@ -289,6 +302,24 @@ mod tests {
         assert!(!accounts.verify_login(&name("nobody"), &[0; 32], &signature));
         accounts.register(&name("nobody"), NOBODYS_KEY).unwrap();
         assert!(accounts.verify_login(&name("nobody"), &[0; 32], &signature));
+    }
+
+    #[test]
+    fn for_known_and_unknown_names_the_same_is_done_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let accounts = Accounts::load(folder.path(), FailStop::default()).unwrap();
+        accounts.register(&name("alice"), Bytes([1; 32])).unwrap();
+        for (who, expected) in [("alice", Bytes([1; 32])), ("nobody", NOBODYS_KEY)] {
+            for right in [true, false] {
+                let mut checked = Vec::new();
+                let let_in = accounts.check(&name(who), |key| {
+                    checked.push(*key);
+                    right
+                });
+                assert_eq!(checked, [expected], "{who}");
+                assert_eq!(let_in, right && who == "alice");
+            }
+        }
     }
 
     #[test]

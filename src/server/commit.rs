@@ -34,7 +34,7 @@ impl Durable for Log {
     }
 }
 
-enum Work {
+pub(super) enum Work {
     Acknowledge {
         durable: Arc<dyn Durable>,
         to: Outgoing,
@@ -53,14 +53,20 @@ pub(super) struct Committer {
 impl Committer {
     /// Starts the thread. It ends, and stops the server, if the disk refuses.
     pub(super) fn start(fail_stop: FailStop) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let (work, waiting) = bounded(COMMITS_WAITING_MAX);
+        let (committer, waiting) = Self::queue();
         let thread = thread::Builder::new().name("committer".to_owned());
         let thread = thread.spawn(move || {
             if let Err(reason) = run(&waiting, &fail_stop) {
                 fail_stop.stop(reason);
             }
         })?;
-        Ok((Self { work }, thread))
+        Ok((committer, thread))
+    }
+
+    /// The way to a committer that has not begun, and what [`run`] takes from it.
+    pub(super) fn queue() -> (Self, Receiver<Work>) {
+        let (work, waiting) = bounded(COMMITS_WAITING_MAX);
+        (Self { work }, waiting)
     }
 
     /// Sends `frame` to `to` once `durable` is on the disk. Waits while too many wait already. After a
@@ -76,7 +82,8 @@ impl Committer {
     }
 }
 
-fn run(waiting: &Receiver<Work>, fail_stop: &FailStop) -> Result<(), LogError> {
+/// Acknowledges until the last way to it is dropped, or the disk refuses.
+pub(super) fn run(waiting: &Receiver<Work>, fail_stop: &FailStop) -> Result<(), LogError> {
     while let Ok(first) = waiting.recv() {
         // A batch has an end, or senders that are faster than this loop would keep it from the disk.
         let more = waiting.try_iter().take(COMMITS_WAITING_MAX);

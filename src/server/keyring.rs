@@ -67,6 +67,14 @@ struct OlderKey {
     sealed: BTreeMap<Username, Blob>,
 }
 
+/// The file's text as it is written again after it was read; `None` for what is no such file.
+#[cfg(any(test, fuzzing))]
+pub(super) fn rewritten(text: &[u8]) -> Option<Vec<u8>> {
+    json_file::parse::<Pair, PairKeys>(Path::new("keys_dico.json"), text)
+        .ok()
+        .map(|keys| json_file::text(keys.iter()))
+}
+
 impl PairKeys {
     /// Whether the pair ever agreed on that epoch.
     pub(super) fn has_epoch(&self, epoch: u32) -> bool {

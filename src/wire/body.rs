@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{
-    bytes::Bytes,
+    bytes::{Bytes, from_base64},
     limits::{BODY_BYTES_MAX, BODY_BYTES_MIN, HEADER_BYTES, PADDED_BYTES_MIN, PADDED_BYTES_STEP, TAG_BYTES},
 };
 
@@ -144,7 +144,7 @@ impl TryFrom<&str> for Body {
         if text.len() > BASE64.encode_len(BODY_BYTES_MAX) {
             return Err(BodyError::Length);
         }
-        Self::from_bytes(BASE64.decode(text.as_bytes()).map_err(|_| BodyError::NotBase64)?)
+        Self::from_bytes(from_base64(text).ok_or(BodyError::NotBase64)?)
     }
 }
 

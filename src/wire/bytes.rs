@@ -17,6 +17,15 @@ pub enum BytesError {
     Length(usize),
 }
 
+/// Reads base64 in its one form: the bytes of one text, not of several that are padded each for itself, which the
+/// library would take too.
+pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
+    if text.trim_end_matches('=').contains('=') {
+        return None;
+    }
+    BASE64.decode(text.as_bytes()).ok()
+}
+
 /// Exactly `N` bytes, written in JSON as base64.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "&str", into = "String")]
@@ -34,7 +43,7 @@ impl<const N: usize> TryFrom<&str> for Bytes<N> {
     type Error = BytesError;
 
     fn try_from(text: &str) -> Result<Self, BytesError> {
-        let bytes = BASE64.decode(text.as_bytes()).map_err(|_| BytesError::NotBase64)?;
+        let bytes = from_base64(text).ok_or(BytesError::NotBase64)?;
         bytes.try_into().map(Self).map_err(|_| BytesError::Length(N))
     }
 }
@@ -72,7 +81,7 @@ impl TryFrom<&str> for Blob {
     type Error = BytesError;
 
     fn try_from(text: &str) -> Result<Self, BytesError> {
-        BASE64.decode(text.as_bytes()).map(Self).map_err(|_| BytesError::NotBase64)
+        from_base64(text).map(Self).ok_or(BytesError::NotBase64)
     }
 }
 
@@ -111,5 +120,7 @@ mod tests {
         assert_eq!(Bytes::<1>::try_from("AA"), Err(BytesError::NotBase64), "no padding");
         assert_eq!(Bytes::<2>::try_from("AA=="), Err(BytesError::Length(2)));
         assert_eq!(Blob::try_from("AA\n=="), Err(BytesError::NotBase64));
+        assert_eq!(Blob::try_from("AA==AA=="), Err(BytesError::NotBase64), "two texts");
+        assert_eq!(Blob::try_from("AAA=AAAA"), Err(BytesError::NotBase64), "two texts, as long as one");
     }
 }

@@ -59,6 +59,12 @@ impl TestServer {
         self.running = Some(running);
     }
 
+    /// Starts it again with other arguments than before.
+    pub fn restarts_with(&mut self, arguments: &[&str]) {
+        self.extra = arguments.iter().map(|&word| word.to_owned()).collect();
+        self.restarts();
+    }
+
     /// Starts a server on its data that has to refuse, whether this one runs or not: the exit status, and what it
     /// said on standard error.
     pub fn is_refused_a_start(&self) -> (Option<i32>, String) {

@@ -51,7 +51,7 @@ pub struct Terminal {
     kind: Kind,
     paint: Paint,
     interactive: bool,
-    _signals: EndOnSignal,
+    _signals: Option<EndOnSignal>,
 }
 
 #[derive(Debug)]
@@ -86,7 +86,21 @@ impl Terminal {
             Kind::Plain(Plain::standard(deliver, mode, surroundings)?)
         };
         let paint = Paint::choose(surroundings.output_is_terminal && clever);
-        Ok(Self { kind, paint, interactive, _signals: signals })
+        Ok(Self { kind, paint, interactive, _signals: Some(signals) })
+    }
+
+    /// Plain lines to `output`, and no input.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn over(output: Box<dyn io::Write + Send>) -> io::Result<Self> {
+        let plain = Plain::over(
+            io::empty(),
+            output,
+            Box::new(io::sink()),
+            Surroundings::default(),
+            Deliver::new(Box::new(drop)),
+            SavedMode::of_standard_input(),
+        )?;
+        Ok(Self { kind: Kind::Plain(plain), paint: Paint::none(), interactive: false, _signals: None })
     }
 
     /// Whether a person sits at it: standard input and output are both terminals.

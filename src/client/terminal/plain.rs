@@ -61,7 +61,7 @@ impl Plain {
     }
 
     /// On any streams.
-    fn over(
+    pub(super) fn over(
         input: impl Read + Send + 'static,
         output: Box<dyn Write + Send>,
         errors: Box<dyn Write + Send>,

@@ -88,6 +88,9 @@ impl Registry {
         let mut state = self.state.lock();
         let both = members.both().map(|name| state.is_in(name, run));
         let together = both == [true, true];
+        if together && verdict.agreed() {
+            state.was_welcome(&members.initiator);
+        }
         for (name, peer) in
             [(&members.initiator, &members.responder), (&members.responder, &members.initiator)]
         {
