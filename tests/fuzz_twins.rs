@@ -2,12 +2,17 @@
 //!
 //! Those of the server's and the client's insides are beside the code: `server::fuzzing`, `client::fuzzing`.
 
+#![allow(clippy::unwrap_used)]
+
 use proptest::{collection::vec, prelude::*};
 
 #[path = "../fuzz/checks.rs"]
 mod checks;
 
-const SEEDS: [(&str, fn(&[u8])); 5] = [
+/// A target's check: it panics when something does not hold.
+type Check = fn(&[u8]);
+
+const SEEDS: [(&str, Check); 5] = [
     ("frame", checks::frame),
     ("key_file", checks::key_file),
     ("message_body", checks::message_body),
