@@ -15,10 +15,19 @@ use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
 use serde::Deserialize;
 use thiserror::Error;
 
+mod limits;
+mod span;
+mod upkeep;
+
+pub use upkeep::Upkeep;
+
+use limits::LimitSettings;
+use span::Span;
+
 use crate::{
     client::{ClientConfig, ServerAddress},
     crypto::key_file::KdfCost,
-    server::{ServerConfig, limits},
+    server::{self, ServerConfig},
     status,
     transport::Fingerprint,
     wire::DEFAULT_PORT,
@@ -45,7 +54,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs the server: accounts, presence, meetings, and logs that it cannot read
-    Server(ServerArgs),
+    #[command(args_conflicts_with_subcommands = true)]
+    Server(Box<ServerArgs>),
     /// Talks: logs in to a server and opens conversations
     Client(ClientArgs),
     /// Prints the completions of a shell
@@ -94,8 +104,37 @@ pub enum LogLevel {
     Debug,
 }
 
+#[derive(Debug, Subcommand)]
+enum ServerCommand {
+    /// Makes one-time codes for a server with --registration invite, also while it runs
+    ///
+    /// Prints one code a line. Each lets one person make one account; the server keeps only its hash, so a
+    /// code that is lost cannot be shown again.
+    Invite(InviteArgs),
+    #[command(flatten)]
+    Upkeep(Upkeep),
+}
+
+#[derive(Debug, Args)]
+struct InviteArgs {
+    /// The server's folder [default: data]
+    #[arg(long, value_name = "DIR", env = "SECURECHAT_DATA")]
+    data: Option<PathBuf>,
+    /// How many codes
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    count: u16,
+    /// How long they are good for: a number with s, m, h or d, up to 365d
+    #[arg(long, value_name = "SPAN", default_value = "7d")]
+    expires: Span,
+    /// The server's TOML file, for its data folder
+    #[arg(long, value_name = "FILE", env = "SECURECHAT_SERVER_CONFIG")]
+    config: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 struct ServerArgs {
+    #[command(subcommand)]
+    command: Option<ServerCommand>,
     /// Where to listen; port 0 takes a free one [default: every interface, port 4117]
     #[arg(long, value_name = "ADDR:PORT", env = "SECURECHAT_LISTEN")]
     listen: Option<SocketAddr>,
@@ -123,6 +162,8 @@ struct ServerArgs {
     /// A TOML file with any of these settings, under the same names
     #[arg(long, value_name = "FILE", env = "SECURECHAT_SERVER_CONFIG")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    limits: LimitSettings,
 }
 
 #[derive(Debug, Args)]
@@ -164,6 +205,8 @@ struct ServerFile {
     answer_timeout: Option<u64>,
     log: Option<LogLevel>,
     log_format: Option<LogFormat>,
+    #[serde(flatten)]
+    limits: LimitSettings,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -183,6 +226,17 @@ struct ClientFile {
 pub enum Task {
     /// Run a server.
     Server(Box<ServerConfig>, LogLevel, LogFormat),
+    /// Make so many invitation codes for the server of this folder, good for so long.
+    Invite {
+        /// The data folder.
+        data: PathBuf,
+        /// How many.
+        count: usize,
+        /// How long each lets somebody in.
+        valid_for: Duration,
+    },
+    /// Look after a data folder.
+    Upkeep(Upkeep),
     /// Run a client.
     Client(Box<ClientConfig>),
     /// Print completions.
@@ -257,7 +311,11 @@ impl CliError {
 /// As the variants of [`CliError`] say; help and version come as [`CliError::Usage`].
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Task, CliError> {
     Ok(match Cli::try_parse_from(arguments)?.command {
-        Command::Server(args) => server(args)?,
+        Command::Server(args) => match args.command {
+            Some(ServerCommand::Invite(args)) => invite(args)?,
+            Some(ServerCommand::Upkeep(upkeep)) => Task::Upkeep(upkeep),
+            None => server(*args)?,
+        },
         Command::Client(args) => Task::Client(Box::new(client(args)?)),
         Command::Completions { shell } => Task::Completions(shell),
         Command::Man { folder } => Task::Man(folder),
@@ -276,25 +334,37 @@ fn server(args: ServerArgs) -> Result<Task, CliError> {
             return Err(setting("--tls-cert", "a key needs its certificate: give both or neither"));
         }
     };
-    let max_clients = args.max_clients.or(file.max_clients).unwrap_or(limits::CLIENTS_MAX);
+    let max_clients = args.max_clients.or(file.max_clients).unwrap_or(server::limits::CLIENTS_MAX);
     if max_clients == 0 {
         return Err(setting("--max-clients", "a server without clients is of no use; give 1 or more"));
     }
-    let answer_timeout =
-        args.answer_timeout.or(file.answer_timeout).map_or(limits::ANSWER_TIMEOUT, Duration::from_secs);
+    let answer_timeout = args
+        .answer_timeout
+        .or(file.answer_timeout)
+        .map_or(server::limits::ANSWER_TIMEOUT, Duration::from_secs);
     if !ANSWER_TIMEOUT_BOUNDS.contains(&answer_timeout) {
         return Err(setting("--answer-timeout", "give 1 to 86400 seconds"));
     }
+    let given = args.limits.or(file.limits);
     let config = ServerConfig {
         listen: args.listen.or(file.listen),
         tls,
         max_clients,
         answer_timeout,
+        login_timeout: given.login_timeout()?,
+        registration: given.registration(),
+        limits: given.limits(max_clients)?,
         ..ServerConfig::new(args.data.or(file.data).unwrap_or_else(|| PathBuf::from("data")))
     };
     let level = args.log.or(file.log).unwrap_or(LogLevel::Info);
     let format = args.log_format.or(file.log_format).unwrap_or(LogFormat::Text);
     Ok(Task::Server(Box::new(config), level, format))
+}
+
+fn invite(args: InviteArgs) -> Result<Task, CliError> {
+    let file: ServerFile = read_config(args.config.as_deref())?;
+    let data = args.data.or(file.data).unwrap_or_else(|| PathBuf::from("data"));
+    Ok(Task::Invite { data, count: usize::from(args.count), valid_for: args.expires.into() })
 }
 
 fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
@@ -382,71 +452,5 @@ pub fn write_man_pages(folder: &Path) -> std::io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(line: &str) -> Result<Task, CliError> {
-        parse(line.split_whitespace().map(OsString::from))
-    }
-
-    #[test]
-    fn the_definitions_are_consistent() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn a_flag_beats_the_file_and_the_file_beats_the_default() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("server.toml");
-        std::fs::write(&path, "max-clients = 7\nanswer-timeout = 9\n").unwrap();
-        let line = format!("securechat server --max-clients 3 --config {}", path.display());
-        let Task::Server(config, level, _) = read(&line).unwrap() else { panic!("not a server") };
-        assert_eq!(config.max_clients, 3);
-        assert_eq!(config.answer_timeout, Duration::from_secs(9));
-        assert_eq!(level, LogLevel::Info);
-    }
-
-    #[test]
-    fn a_misspelt_setting_in_the_file_is_an_error_that_names_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("server.toml");
-        std::fs::write(&path, "max-client = 7\n").unwrap();
-        let error = read(&format!("securechat server --config {}", path.display())).unwrap_err();
-        assert!(error.to_string().contains("max-client"), "{error}");
-        assert_eq!(error.exit_status(), 78);
-    }
-
-    #[test]
-    fn wrong_usage_is_status_64_and_says_what_is_right() {
-        for line in [
-            "securechat client",
-            "securechat client --host :9",
-            "securechat client --host h --key-file-memory-mib 18",
-            "securechat server --max-clients 0",
-            "securechat server --tls-cert x",
-            "securechat server --listen nonsense",
-            "securechat dance",
-        ] {
-            let error = read(line).unwrap_err();
-            assert_eq!(error.exit_status(), 64, "{line}: {error}");
-        }
-    }
-
-    #[test]
-    fn the_announcement_can_be_pasted() {
-        let key: Fingerprint = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".parse().unwrap();
-        for (local, host) in [
-            ("127.0.0.1:4117", "127.0.0.1"),
-            ("127.0.0.1:99", "127.0.0.1:99"),
-            ("[::1]:99", "[::1]:99"),
-            ("[::]:4117", "HOST"),
-            ("0.0.0.0:99", "HOST:99"),
-        ] {
-            let text = announcement(local.parse().unwrap(), &key);
-            let lines: Vec<&str> = text.lines().collect();
-            assert_eq!(lines[0], format!("listening on {local}"));
-            assert_eq!(lines[1], format!("server key {key}"));
-            assert_eq!(lines[2], format!("securechat client --host {host} --server-key {key}"));
-        }
-    }
-}
+#[path = "cli/tests.rs"]
+mod tests;

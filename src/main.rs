@@ -2,19 +2,37 @@
 
 use std::{
     io::{self, Write},
+    path::Path,
     process::ExitCode,
 };
 
 use securechat::{
-    cli::{self, CliError, LogFormat, LogLevel, Task},
+    cli::{self, CliError, LogFormat, LogLevel, Task, Upkeep},
     client,
-    server::{self, ServerConfig},
+    printable::Printable,
+    server::{
+        self, ServerConfig,
+        backup::{self, BackupError},
+        check::{self, Report, Severity},
+    },
     status,
 };
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os()) {
         Ok(Task::Server(config, level, format)) => run_server(*config, level, format),
+        Ok(Task::Invite { data, count, valid_for }) => match server::invite(&data, count, valid_for) {
+            Ok(codes) => {
+                let lines: String = codes.iter().map(|code| format!("{code}\n")).collect();
+                written(io::stdout().write_all(lines.as_bytes()))
+            }
+            Err(error) => last_words(&error, error.hint(), error.exit_status()),
+        },
+        Ok(Task::Upkeep(Upkeep::Check { folder, repair })) => run_check(&folder.data, repair),
+        Ok(Task::Upkeep(Upkeep::Backup { folder, to })) => copied(backup::backup(&folder.data, &to), &to),
+        Ok(Task::Upkeep(Upkeep::Restore { from, folder })) => {
+            copied(backup::restore(&from, &folder.data), &folder.data)
+        }
         Ok(Task::Client(config)) => match client::run(&config) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => last_words(&error, error.hint().as_deref(), error.exit_status()),
@@ -46,6 +64,61 @@ fn run_server(config: ServerConfig, level: LogLevel, format: LogFormat) -> ExitC
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => last_words(&error, error.hint(), error.exit_status()),
+    }
+}
+
+/// Says what is damaged, one line each; status 65 while anything is.
+fn run_check(data: &Path, repair: bool) -> ExitCode {
+    let mut out = anstream::stdout().lock();
+    let report = match check::check(data) {
+        Ok(report) => report,
+        Err(error) => return last_words(&error, error.hint(), error.exit_status()),
+    };
+    for finding in &report.findings {
+        let _ = writeln!(out, "{finding}");
+    }
+    if !repair || report.findings.is_empty() {
+        let _ = writeln!(out, "{report}");
+        return report_status(&report);
+    }
+    match check::repair(data) {
+        Ok((aside, after)) => {
+            if let Some(aside) = aside {
+                let _ = writeln!(out, "set aside in {}", Printable::line(&aside.to_string_lossy()));
+            }
+            for finding in after.findings.iter().filter(|finding| finding.severity == Severity::Damage) {
+                let _ = writeln!(out, "not repaired: {finding}");
+            }
+            let _ = writeln!(out, "{after}");
+            report_status(&after)
+        }
+        Err(error) => last_words(&error, error.hint(), error.exit_status()),
+    }
+}
+
+fn report_status(report: &Report) -> ExitCode {
+    if report.is_damaged() { ExitCode::from(status::DATA) } else { ExitCode::SUCCESS }
+}
+
+/// Says what a copy holds and what is damaged in it.
+fn copied(result: Result<Report, BackupError>, place: &Path) -> ExitCode {
+    let mut out = anstream::stdout().lock();
+    match result {
+        Ok(report) => {
+            for finding in report.findings.iter().filter(|finding| finding.severity == Severity::Damage) {
+                let _ = writeln!(out, "{finding}");
+            }
+            let _ = writeln!(out, "{}: {report}", Printable::line(&place.to_string_lossy()));
+            report_status(&report)
+        }
+        Err(error) => {
+            if let BackupError::Damaged { findings, .. } = &error {
+                for finding in findings {
+                    let _ = writeln!(out, "{finding}");
+                }
+            }
+            last_words(&error, error.hint(), error.exit_status())
+        }
     }
 }
 

@@ -1,30 +1,31 @@
 //! Files that survive a crash: replaced whole or not at all, private to their owner, one owner a folder.
 //!
 //! Everything here ends on the disk before it returns. What a file means is its caller's business.
-//! Every write, sync, rename and open that the server relies on for its promises goes through this
-//! file, so that there is one place to make a disk fail in.
+//! Every call to the system that the server relies on for its promises is in `disk`, so that there is
+//! one place to make a disk fail in, or to look over its shoulder.
 
 use std::{
     fmt,
-    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
-    io::{self, Write},
-    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
+    fs::{File, Permissions, TryLockError},
+    io,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
+use tempfile::{NamedTempFile, TempDir, TempPath};
 use thiserror::Error;
+
+mod disk;
+#[cfg(test)]
+pub(crate) mod power_cut;
+#[cfg(test)]
+pub(crate) mod test_disk;
 
 /// What a folder's owner holds while it runs.
 const LOCK_FILE: &str = "lock";
 
 /// How the name of a file begins that is not finished: whoever finds one may delete it.
 const UNFINISHED_PREFIX: &str = ".unfinished-";
-
-/// Only the owner reads and writes.
-const FILE_MODE: u32 = 0o600;
-
-/// Only the owner lists and enters.
-const FOLDER_MODE: u32 = 0o700;
 
 /// What was being done when a [`StoreError`] happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +78,16 @@ impl StoreError {
         move |source| Self { action, path: path.to_owned(), source }
     }
 
+    /// The same once more, for a second one who must know.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let source = match self.source.raw_os_error() {
+            Some(number) => io::Error::from_raw_os_error(number),
+            None => io::Error::new(self.source.kind(), self.source.to_string()),
+        };
+        Self { action: self.action, path: self.path.clone(), source }
+    }
+
     /// What a person can do about it, where there is something.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
@@ -107,16 +118,17 @@ pub struct FolderLock {
 /// # Errors
 /// [`StoreError`] when it cannot be made.
 pub fn create_folder(path: &Path) -> Result<(), StoreError> {
-    if path.is_dir() {
-        return Ok(());
+    let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.is_dir();
+    let mut missing: Vec<&Path> = path.ancestors().take_while(missing).collect();
+    while let Some(folder) = missing.pop() {
+        match disk::create_folder(folder) {
+            // Somebody else made it meanwhile.
+            Err(_) if folder.is_dir() => (),
+            made => made.map_err(StoreError::at(Action::CreateFolder, folder))?,
+        }
+        sync_folder(parent(folder))?;
     }
-    let mut builder = DirBuilder::new();
-    builder
-        .recursive(true)
-        .mode(FOLDER_MODE)
-        .create(path)
-        .map_err(StoreError::at(Action::CreateFolder, path))?;
-    sync_folder(parent(path))
+    Ok(())
 }
 
 /// Locks a folder against a second owner; `None` when there is one already.
@@ -125,7 +137,7 @@ pub fn create_folder(path: &Path) -> Result<(), StoreError> {
 /// [`StoreError`] when the lock cannot be tried.
 pub fn lock_folder(folder: &Path) -> Result<Option<FolderLock>, StoreError> {
     let path = folder.join(LOCK_FILE);
-    let file = options().create(true).open(&path).map_err(StoreError::at(Action::Open, &path))?;
+    let file = disk::open_or_create(&path).map_err(StoreError::at(Action::Open, &path))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(FolderLock { _file: file })),
         Err(TryLockError::WouldBlock) => Ok(None),
@@ -133,12 +145,18 @@ pub fn lock_folder(folder: &Path) -> Result<Option<FolderLock>, StoreError> {
     }
 }
 
+/// Whether a path is that of a folder's lock.
+#[must_use]
+pub fn is_lock(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == LOCK_FILE)
+}
+
 /// Reads a whole file; `None` when there is none.
 ///
 /// # Errors
 /// [`StoreError`] when it is there and cannot be read.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
-    match fs::read(path) {
+    match disk::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(StoreError { action: Action::Read, path: path.to_owned(), source }),
@@ -151,7 +169,9 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
 /// [`StoreError`]; the old file is then still there, unless only the last sync of the folder failed.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let unfinished = unfinished(path, bytes)?;
-    unfinished.persist(path).map_err(|error| StoreError::at(Action::Replace, path)(error.error))?;
+    disk::rename(&unfinished, path).map_err(StoreError::at(Action::Replace, path))?;
+    // Its name of before is gone; dropped, it would be deleted under that name.
+    let _ = unfinished.keep();
     sync_folder(parent(path))
 }
 
@@ -160,9 +180,9 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError`], of kind [`io::ErrorKind::AlreadyExists`] when the path is taken.
 pub fn create(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let unfinished = unfinished(path, bytes)?;
-    unfinished.persist_noclobber(path).map_err(|error| StoreError::at(Action::Replace, path)(error.error))?;
-    sync_folder(parent(path))
+    let unfinished = unfinished_file(parent(path))?;
+    write_at(unfinished.as_file(), unfinished.path(), bytes, 0)?;
+    finish_new(unfinished, path)
 }
 
 /// Gives a file another name in its folder, in the place of whatever had it.
@@ -170,7 +190,7 @@ pub fn create(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError`]; the names are as before, unless only the last sync of the folder failed.
 pub fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
-    fs::rename(from, to).map_err(StoreError::at(Action::Replace, to))?;
+    disk::rename(from, to).map_err(StoreError::at(Action::Replace, to))?;
     sync_folder(parent(to))
 }
 
@@ -179,7 +199,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError`] when it is there and cannot be deleted.
 pub fn remove(path: &Path) -> Result<(), StoreError> {
-    match fs::remove_file(path) {
+    match disk::remove(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(StoreError::at(Action::Replace, path)(error))
         }
@@ -192,13 +212,66 @@ pub fn remove(path: &Path) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError`] when the folder cannot be listed; a file that cannot be deleted does no harm.
 pub fn clear_unfinished(folder: &Path) -> Result<(), StoreError> {
-    let listed = fs::read_dir(folder).map_err(StoreError::at(Action::Read, folder))?;
-    for file in listed.flatten() {
-        if file.file_name().as_encoded_bytes().starts_with(UNFINISHED_PREFIX.as_bytes()) {
-            let _ = fs::remove_file(file.path());
+    for path in list(folder)? {
+        if is_unfinished(&path) {
+            let _ = disk::remove(&path);
         }
     }
     Ok(())
+}
+
+/// Whether a path is that of a file that was never finished.
+#[must_use]
+pub fn is_unfinished(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.as_encoded_bytes().starts_with(UNFINISHED_PREFIX.as_bytes())
+}
+
+/// What the system says of a file or folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspected {
+    /// Which one.
+    pub path: PathBuf,
+    /// Whether it is a file or a folder, and not a link, a device or anything else.
+    pub is_plain: bool,
+    /// Whether it is a folder.
+    pub is_folder: bool,
+    /// Who may do what: the nine bits of it, and the three above them.
+    pub mode: u32,
+    /// The number of the user it belongs to.
+    pub owner: u32,
+}
+
+/// Looks at a file or folder, and follows no link.
+///
+/// # Errors
+/// [`StoreError`] when it cannot be looked at.
+pub fn inspect(path: &Path) -> Result<Inspected, StoreError> {
+    let found = disk::inspect(path).map_err(StoreError::at(Action::Read, path))?;
+    Ok(Inspected {
+        path: path.to_owned(),
+        is_plain: found.is_file() || found.is_dir(),
+        is_folder: found.is_dir(),
+        mode: found.mode() & 0o7777,
+        owner: found.uid(),
+    })
+}
+
+/// Takes from everybody but the owner what they may do with a file or folder.
+///
+/// # Errors
+/// [`StoreError`] when that is not allowed.
+pub fn make_private(file: &Inspected) -> Result<(), StoreError> {
+    let mode = if file.is_folder { disk::FOLDER_MODE } else { disk::FILE_MODE };
+    disk::set_mode(&file.path, mode).map_err(StoreError::at(Action::Replace, &file.path))
+}
+
+/// The paths of everything in a folder, in no order.
+///
+/// # Errors
+/// [`StoreError`] when the folder cannot be listed.
+pub fn list(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    disk::list(folder).map_err(StoreError::at(Action::Read, folder))
 }
 
 /// Opens a file for reading and writing; `None` when there is none.
@@ -206,7 +279,7 @@ pub fn clear_unfinished(folder: &Path) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError`] when it is there and cannot be opened.
 pub fn open(path: &Path) -> Result<Option<File>, StoreError> {
-    match options().open(path) {
+    match disk::open(path) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(StoreError { action: Action::Open, path: path.to_owned(), source }),
@@ -221,9 +294,42 @@ pub fn open_or_create(path: &Path) -> Result<File, StoreError> {
     if let Some(file) = open(path)? {
         return Ok(file);
     }
-    let file = options().create(true).open(path).map_err(StoreError::at(Action::Open, path))?;
+    let file = disk::open_or_create(path).map_err(StoreError::at(Action::Open, path))?;
     sync_folder(parent(path))?;
     Ok(file)
+}
+
+/// The length of an open file, in bytes.
+///
+/// # Errors
+/// [`StoreError`] when it cannot be had.
+pub fn length(file: &File, path: &Path) -> Result<u64, StoreError> {
+    disk::length(file, path).map_err(StoreError::at(Action::Read, path))
+}
+
+/// Reads at a place of an open file; how many bytes that were, 0 at its end.
+///
+/// # Errors
+/// The system's, as they are: for readers over a file.
+pub fn read_at(file: &File, path: &Path, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    disk::read_at(file, path, buffer, offset)
+}
+
+/// Fills `buffer` from a place of an open file.
+///
+/// # Errors
+/// [`StoreError`], also when the file ends before.
+pub fn read_exact_at(file: &File, path: &Path, buffer: &mut [u8], offset: u64) -> Result<(), StoreError> {
+    let mut done = 0;
+    while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match disk::read_at(file, path, rest, offset + done as u64) {
+            Ok(0) => return Err(StoreError::at(Action::Read, path)(io::ErrorKind::UnexpectedEof.into())),
+            Ok(count) => done += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+            Err(error) => return Err(StoreError::at(Action::Read, path)(error)),
+        }
+    }
+    Ok(())
 }
 
 /// Writes at a place of an open file. Nothing is promised about the disk until [`sync_file`].
@@ -231,7 +337,16 @@ pub fn open_or_create(path: &Path) -> Result<File, StoreError> {
 /// # Errors
 /// [`StoreError`]; a part may have been written.
 pub fn write_at(file: &File, path: &Path, bytes: &[u8], offset: u64) -> Result<(), StoreError> {
-    file.write_all_at(bytes, offset).map_err(StoreError::at(Action::Write, path))
+    let mut done = 0;
+    while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
+        match disk::write_at(file, path, rest, offset + done as u64) {
+            Ok(0) => return Err(StoreError::at(Action::Write, path)(io::ErrorKind::WriteZero.into())),
+            Ok(count) => done += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+            Err(error) => return Err(StoreError::at(Action::Write, path)(error)),
+        }
+    }
+    Ok(())
 }
 
 /// Cuts a file to a length, in bytes.
@@ -239,7 +354,7 @@ pub fn write_at(file: &File, path: &Path, bytes: &[u8], offset: u64) -> Result<(
 /// # Errors
 /// [`StoreError`] when it cannot be cut.
 pub fn cut(file: &File, path: &Path, length: u64) -> Result<(), StoreError> {
-    file.set_len(length).map_err(StoreError::at(Action::Write, path))
+    disk::cut(file, path, length).map_err(StoreError::at(Action::Write, path))
 }
 
 /// Waits until what was written to a file is on the disk (fdatasync).
@@ -248,35 +363,58 @@ pub fn cut(file: &File, path: &Path, length: u64) -> Result<(), StoreError> {
 /// [`StoreError`]: what was written before may be lost, and trying again would not tell (the kernel
 /// drops the pages it could not write).
 pub fn sync_file(file: &File, path: &Path) -> Result<(), StoreError> {
-    file.sync_data().map_err(StoreError::at(Action::Sync, path))
+    disk::sync(file, path).map_err(StoreError::at(Action::Sync, path))
 }
 
 /// Waits until a folder's names are on the disk.
 ///
 /// # Errors
-/// [`StoreError`] when that failed.
+/// [`StoreError`] when that failed: which names the disk has is then not known.
 pub fn sync_folder(path: &Path) -> Result<(), StoreError> {
-    let folder = File::open(path).map_err(StoreError::at(Action::Open, path))?;
-    folder.sync_all().map_err(StoreError::at(Action::Sync, path))
-}
-
-fn options() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).truncate(false).mode(FILE_MODE);
-    options
+    disk::sync_folder(path).map_err(StoreError::at(Action::Sync, path))
 }
 
 /// The bytes in a file of their own beside `path`, on the disk; deleted when dropped.
-fn unfinished(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile, StoreError> {
-    // Readable to its owner only, as tempfile makes every file.
-    let made = tempfile::Builder::new().prefix(UNFINISHED_PREFIX).tempfile_in(parent(path));
-    let mut file = made.map_err(StoreError::at(Action::Open, path))?;
-    file.write_all(bytes).map_err(StoreError::at(Action::Write, path))?;
-    file.as_file().sync_all().map_err(StoreError::at(Action::Sync, path))?;
-    Ok(file)
+fn unfinished(path: &Path, bytes: &[u8]) -> Result<TempPath, StoreError> {
+    let (file, unfinished) = unfinished_file(parent(path))?.into_parts();
+    write_at(&file, &unfinished, bytes, 0)?;
+    sync_file(&file, &unfinished)?;
+    Ok(unfinished)
 }
 
-fn parent(path: &Path) -> &Path {
+/// A new file that has no name of its own yet, in the folder where it will have one; deleted when dropped.
+///
+/// # Errors
+/// [`StoreError`] when it cannot be made.
+pub fn unfinished_file(folder: &Path) -> Result<NamedTempFile, StoreError> {
+    let made = tempfile::Builder::new().prefix(UNFINISHED_PREFIX).make_in(folder, disk::create_new);
+    made.map_err(StoreError::at(Action::Open, folder))
+}
+
+/// Gives such a file its name once it is on the disk; a file that has the name is never touched.
+///
+/// # Errors
+/// [`StoreError`], of kind [`io::ErrorKind::AlreadyExists`] when the path is taken.
+pub fn finish_new(unfinished: NamedTempFile, path: &Path) -> Result<(), StoreError> {
+    let (file, unfinished) = unfinished.into_parts();
+    sync_file(&file, &unfinished)?;
+    disk::name_new(unfinished, path).map_err(StoreError::at(Action::Replace, path))?;
+    sync_folder(parent(path))
+}
+
+/// A new folder for its owner only, in the folder where it will have its name; deleted when dropped.
+///
+/// # Errors
+/// [`StoreError`] when it cannot be made.
+pub fn unfinished_folder(folder: &Path) -> Result<TempDir, StoreError> {
+    let private = Permissions::from_mode(disk::FOLDER_MODE);
+    let made = tempfile::Builder::new().prefix(UNFINISHED_PREFIX).permissions(private).tempdir_in(folder);
+    made.map_err(StoreError::at(Action::CreateFolder, folder))
+}
+
+/// The folder that a path is in.
+#[must_use]
+pub fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -285,7 +423,7 @@ fn parent(path: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     use super::*;
 

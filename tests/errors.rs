@@ -331,8 +331,8 @@ impl SmallServer {
         let address = said
             .lines()
             .map_while(Result::ok)
-            .find_map(|line| line.strip_prefix("listening on ").map(str::to_owned))
-            .unwrap();
+            .find_map(|line| line.strip_prefix("listening on ").map(str::to_owned));
+        let address = address.unwrap();
         Some(Self { child, address, homes: tempfile::tempdir().unwrap(), _disk: disk })
     }
 

@@ -388,7 +388,49 @@ fn who_accepted_first_can_still_take_it_back() {
     alice.sees("You took back your invitation to bob\n");
     bob.sees("alice took the invitation back\n");
     back_in_the_lobby([&mut alice, &mut bob]);
-    open_conversation(&mut bob, &mut alice);
+    // Alice has used up the number of that key and Bob has not: hers is the one to go on from.
+    open_conversation(&mut alice, &mut bob);
+}
+
+#[test]
+fn a_number_that_one_of_the_two_used_up_is_not_proposed_again() {
+    let server = TestServer::starts();
+    let (mut alice, mut bob) = server.registers_two("alice", "bob");
+    reach_the_key(&mut alice, &mut bob);
+    alice.types("yes");
+    alice.sees("Waiting for bob to answer...");
+    bob.types("no");
+    alice.sees("bob refused the key\n");
+    back_in_the_lobby([&mut alice, &mut bob]);
+    bob.types("alice");
+    alice.sees("A new key with bob (number 2)\n");
+}
+
+#[test]
+fn who_names_somebody_with_a_number_that_is_used_up_is_told_and_names_them_again() {
+    let server = TestServer::starts();
+    let (mut alice, mut bob) = server.registers_two("alice", "bob");
+    reach_the_key(&mut alice, &mut bob);
+    alice.types("yes");
+    alice.sees("Waiting for bob to answer...");
+    bob.types("no");
+    alice.sees("bob refused the key\n");
+    back_in_the_lobby([&mut alice, &mut bob]);
+    // A client that was started anew does not know which number the other saw.
+    bob.types("exit");
+    bob.ends_well();
+    let mut bob = server.logs_in("bob");
+    bob.types("alice");
+    alice.sees("bob proposed key number 1, and number 1 is used already; declined\n");
+    bob.sees("alice's machine has used key number 1 already; name alice again to go on from there\n");
+    bob.is_in_the_lobby();
+    bob.types("alice");
+    alice.sees("A new key with bob (number 2)\n");
+    alice.is_asked_about_the_key();
+    bob.is_asked_about_the_key();
+    alice.types("yes");
+    bob.types("yes");
+    alice.talks_with("bob");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use parking_lot::Mutex;
 use securechat::{
     transport::{Acceptor, Link, ServerIdentity, Stragglers},
-    wire::{Event, Frames, PROTOCOL_VERSION, encode, limits},
+    wire::{Event, Frames, PROTOCOL_VERSION, Registration, encode, limits},
 };
 use serde_json::Value;
 
@@ -53,7 +53,7 @@ fn hears(acceptor: &Acceptor, listener: &TcpListener) -> Value {
         link.queue(&encode(event, limits::FRAME_BYTES_MAX).unwrap());
         link.flush_by(deadline).unwrap();
     };
-    say(&Event::Hello { version: PROTOCOL_VERSION });
+    say(&Event::Hello { version: PROTOCOL_VERSION, registration: Registration::Open });
     let heard = loop {
         if let Some(heard) = frames.take().unwrap() {
             break heard;

@@ -7,11 +7,13 @@ use super::{
     door::Door,
     error::ClientError,
     home::{HomeError, ServerFolder},
+    register::{register, register_again},
     words,
 };
 use crate::{
-    crypto::key_file::{KeyFile, KeyFileError, Password, Unlocked},
-    wire::{ErrorCode, Event, Request, Username},
+    crypto::key_file::{KeyFileError, Password, Unlocked},
+    transport::TransportError,
+    wire::{ErrorCode, Event, Registration, Request, Username},
 };
 
 /// Somebody logged in.
@@ -22,7 +24,7 @@ pub(super) struct LoggedIn {
 }
 
 /// What one try at an account came to.
-enum Try {
+pub(super) enum Try {
     Done(Box<LoggedIn>),
     Again,
     End,
@@ -35,17 +37,14 @@ pub(super) fn enter(
     door: &mut Door<'_>,
     desk: &mut Desk,
 ) -> Result<Option<LoggedIn>, ClientError> {
-    let has_account = loop {
-        let Some(answer) = desk.ask(words::ACCOUNT_QUESTION)? else { return Ok(None) };
-        match answer.trim().to_lowercase().as_str() {
-            "yes" | "y" => break true,
-            "no" | "n" => break false,
-            _ => {}
-        }
-    };
+    let Some(has_account) = ask_for_account(door, desk)? else { return Ok(None) };
+    let mut invitation = None;
     loop {
-        let tried =
-            if has_account { log_in(folder, door, desk)? } else { register(config, folder, door, desk)? };
+        let tried = if has_account {
+            log_in(folder, door, desk)?
+        } else {
+            register(config, folder, door, desk, &mut invitation)?
+        };
         match tried {
             Try::Done(logged_in) => return Ok(Some(*logged_in)),
             Try::Again => {}
@@ -54,7 +53,22 @@ pub(super) fn enter(
     }
 }
 
-fn ask_name(desk: &mut Desk) -> Result<Option<Username>, ClientError> {
+/// Whether there is an account already; `None` when the input ended.
+fn ask_for_account(door: &Door<'_>, desk: &mut Desk) -> Result<Option<bool>, ClientError> {
+    loop {
+        let Some(answer) = desk.ask(words::ACCOUNT_QUESTION)? else { return Ok(None) };
+        match answer.trim().to_lowercase().as_str() {
+            "yes" | "y" => return Ok(Some(true)),
+            "no" | "n" if door.registration() == Registration::Closed => {
+                desk.show(words::REGISTRATION_CLOSED);
+            }
+            "no" | "n" => return Ok(Some(false)),
+            _ => {}
+        }
+    }
+}
+
+pub(super) fn ask_name(desk: &mut Desk) -> Result<Option<Username>, ClientError> {
     loop {
         let Some(typed) = desk.ask(words::USERNAME_QUESTION)? else { return Ok(None) };
         match Username::from_typed(&typed) {
@@ -87,60 +101,6 @@ pub(super) fn ask_password(
     }
 }
 
-fn register(
-    config: &ClientConfig,
-    folder: &ServerFolder,
-    door: &mut Door<'_>,
-    desk: &mut Desk,
-) -> Result<Try, ClientError> {
-    let Some(name) = ask_name(desk)? else { return Ok(Try::End) };
-    if let Some(path) = folder.existing_key_file(&name) {
-        desk.show(&words::key_file_is_there(&name, &path));
-        return Ok(Try::Again);
-    }
-    let Some(password) = ask_password(desk, words::PASSWORD_QUESTION, true)? else { return Ok(Try::End) };
-    let (key_file, keys) = KeyFile::create(&name, &password, config.key_file_cost)?;
-    // On disk before the server hears of it: no account can exist whose key file was lost.
-    folder.put_new_key_file(&key_file)?;
-    let connection = match door.fresh() {
-        Ok(connection) => connection,
-        Err(error) => {
-            folder.drop_new_key_file(&name)?;
-            return Err(error);
-        }
-    };
-    let signature = keys.login.sign_register(&name, &connection.exporter());
-    connection.send(&Request::Register {
-        username: name.clone(),
-        login_key: keys.login.public(),
-        signature,
-    })?;
-    match connection.answer()? {
-        Event::LoggedIn {} => {
-            folder.adopt_new_key_file(&name)?;
-            desk.show(&words::account_created(&folder.key_file_path(&name)));
-            Ok(Try::Done(Box::new(LoggedIn { name, keys, connection })))
-        }
-        Event::Error { code: ErrorCode::NameTaken, .. } => {
-            folder.drop_new_key_file(&name)?;
-            desk.show(&words::name_taken(&name));
-            door.keep(connection);
-            Ok(Try::Again)
-        }
-        Event::Error { code: ErrorCode::Storage, .. } => {
-            folder.drop_new_key_file(&name)?;
-            desk.show(words::SERVER_COULD_NOT_STORE);
-            door.keep(connection);
-            Ok(Try::Again)
-        }
-        Event::Error { code: ErrorCode::TooManyAttempts, .. } => {
-            folder.drop_new_key_file(&name)?;
-            Err(ClientError::TooManyAttempts)
-        }
-        _ => Err(ClientError::Protocol("it did not answer a registration")),
-    }
-}
-
 fn log_in(folder: &ServerFolder, door: &mut Door<'_>, desk: &mut Desk) -> Result<Try, ClientError> {
     let Some(name) = ask_name(desk)? else { return Ok(Try::End) };
     let Some(password) = ask_password(desk, words::PASSWORD_QUESTION, false)? else { return Ok(Try::End) };
@@ -164,45 +124,66 @@ fn log_in(folder: &ServerFolder, door: &mut Door<'_>, desk: &mut Desk) -> Result
             Err(KeyFileError::WrongPassword) => continue,
             Err(source) => return Err(source.into()),
         };
-        match present(&name, keys, door)? {
-            Presented::LoggedIn(logged_in) => {
-                settle_key_files(folder, &name, waiting, both)?;
-                return Ok(Try::Done(logged_in));
+        let Some(connection) = present(&name, &keys, door)? else {
+            let registered = if waiting && !both { register_again(&name, &keys, door, desk)? } else { None };
+            if let Some(connection) = registered {
+                folder.adopt_new_key_file(&name)?;
+                desk.show(&words::account_created(&folder.key_file_path(&name)));
+                return Ok(Try::Done(Box::new(LoggedIn { name, keys, connection })));
             }
-            Presented::Wrong => {}
-        }
+            continue;
+        };
+        let Some(connection) = settle_key_files(folder, &name, &keys, door, (waiting, both), connection)?
+        else {
+            continue;
+        };
+        return Ok(Try::Done(Box::new(LoggedIn { name, keys, connection })));
     }
     desk.show(words::WRONG_LOGIN);
     Ok(Try::Again)
 }
 
-/// One of the key files logged in, so the server is known to hold its login key and not the other's.
+/// One of the key files logged in: the other is not in force. `None` when that was not sure after all.
 fn settle_key_files(
     folder: &ServerFolder,
     name: &Username,
-    waiting: bool,
-    both: bool,
-) -> Result<(), ClientError> {
+    keys: &Unlocked,
+    door: &mut Door<'_>,
+    (waiting, both): (bool, bool),
+    connection: Connection,
+) -> Result<Option<Connection>, ClientError> {
     if waiting {
         folder.adopt_new_key_file(name)?;
     } else if both {
+        let Some(connection) = log_in_surely(connection, door, name, keys)? else { return Ok(None) };
         folder.drop_new_key_file(name)?;
+        return Ok(Some(connection));
     }
-    Ok(())
+    Ok(Some(connection))
 }
 
-enum Presented {
-    LoggedIn(Box<LoggedIn>),
-    Wrong,
+/// Shows that these keys are in force and stay so, although another connection of this account may have
+/// a change of password on its way: the first login ended that connection, and nothing of it is stored
+/// any more, but a change may have come between the look at the login key and that end. So it is looked
+/// at once more. `None` when it was like that.
+pub(super) fn log_in_surely(
+    first: Connection,
+    door: &mut Door<'_>,
+    name: &Username,
+    keys: &Unlocked,
+) -> Result<Option<Connection>, ClientError> {
+    drop(first);
+    let second = door.fresh()?;
+    Ok(log_in_with(&second, name, keys)?.then_some(second))
 }
 
-fn present(name: &Username, keys: Unlocked, door: &mut Door<'_>) -> Result<Presented, ClientError> {
+fn present(name: &Username, keys: &Unlocked, door: &mut Door<'_>) -> Result<Option<Connection>, ClientError> {
     let connection = door.fresh()?;
-    if log_in_with(&connection, name, &keys)? {
-        return Ok(Presented::LoggedIn(Box::new(LoggedIn { name: name.clone(), keys, connection })));
+    if log_in_with(&connection, name, keys)? {
+        return Ok(Some(connection));
     }
     door.keep(connection);
-    Ok(Presented::Wrong)
+    Ok(None)
 }
 
 /// Logs in with keys that are open already; false when the server says that name or key is wrong.
@@ -217,6 +198,9 @@ pub(super) fn log_in_with(
         Event::LoggedIn {} => Ok(true),
         Event::Error { code: ErrorCode::WrongUsernameOrPassword, .. } => Ok(false),
         Event::Error { code: ErrorCode::TooManyAttempts, .. } => Err(ClientError::TooManyAttempts),
+        Event::Error { code: ErrorCode::TooSlow, .. } => {
+            Err(ClientError::Lost(Some(TransportError::TimedOut)))
+        }
         _ => Err(ClientError::Protocol("it did not answer a login")),
     }
 }

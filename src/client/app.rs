@@ -29,6 +29,7 @@ use super::{
 };
 use crate::{
     crypto::key_file::{KdfCost, Unlocked},
+    transport::TransportError,
     wire::{self, ErrorCode, Request, Username},
 };
 
@@ -40,6 +41,10 @@ const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a request that only the server answers may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a server that owes an answer (a message's confirmation, above all) may say nothing at all
+/// before the connection counts as lost: a line can die without a word.
+const SILENCE_MAX: Duration = Duration::from_secs(20);
 
 /// Where the person is.
 pub(super) enum Place {
@@ -88,8 +93,12 @@ pub(super) struct App<'a> {
     pub(super) retired: Vec<Conversation>,
     /// The conversation that a lost connection has closed.
     pub(super) reopening: Option<Reopening>,
-    /// The person left the conversation, and the server has not confirmed it.
+    /// The person left the open conversation; the server has not said so yet.
     pub(super) leaving: bool,
+    /// The keys of a new password, from when the server is told until its answer is known.
+    pub(super) changing: Option<Unlocked>,
+    /// Since when the server owes an answer and says nothing.
+    pub(super) silent_since: Option<Instant>,
     /// What the server said while an answer was being waited for.
     pub(super) deferred: VecDeque<wire::Event>,
     /// Lines that came when nothing was asked: they answer what is asked next.
@@ -98,6 +107,10 @@ pub(super) struct App<'a> {
     pins_changed_at: Option<Instant>,
     /// When to say that the other has not answered yet.
     pub(super) say_waiting_at: Option<Instant>,
+    /// Who lost the connection, when that is not said yet.
+    pub(super) left_unsaid: Option<Username>,
+    /// The person wants to end: how long is left for what is owed to them.
+    pub(super) ends_by: Option<Instant>,
     pub(super) broken_runs: BrokenRuns,
     /// Peers whom this person named and who may be met without being counted.
     pub(super) rekey_asked: bool,
@@ -132,11 +145,15 @@ impl<'a> App<'a> {
             retired: Vec::new(),
             reopening: None,
             leaving: false,
+            changing: None,
+            silent_since: None,
             deferred: VecDeque::new(),
             held: VecDeque::new(),
             input_ended: false,
             pins_changed_at: None,
             say_waiting_at: None,
+            left_unsaid: None,
+            ends_by: None,
             broken_runs: BrokenRuns::default(),
             rekey_asked: false,
             epoch_floors: BTreeMap::new(),
@@ -146,23 +163,31 @@ impl<'a> App<'a> {
 
     /// Runs until the person leaves or the connection ends.
     pub(super) fn run(mut self) -> Result<(), ClientError> {
+        let mut leaving = false;
         let ended = loop {
-            let turned = match self.turn() {
-                Err(error) if matches!(error, ClientError::Lost(_) | ClientError::Stopping) => {
-                    self.reconnect(error)
+            let turned = if leaving { self.log_out() } else { self.turn() };
+            let turned = match turned {
+                // Nothing is owed to anybody any more: the connection would have been closed now.
+                Err(ClientError::Lost(_) | ClientError::Stopping) if leaving && self.all_settled() => {
+                    break Ok(());
                 }
+                // Who types exit is told what is not confirmed; a script whose input ended cannot type it again.
+                Err(error) if leaving && !self.input_ended => break Err(error),
+                Err(error @ (ClientError::Lost(_) | ClientError::Stopping)) => self.reconnect(error),
                 turned => turned,
             };
             match turned {
-                Ok(Flow::Continue) if self.input_ended => break self.log_out(),
-                Ok(Flow::Continue) => {}
-                Ok(Flow::End) => break self.log_out(),
+                Ok(Flow::End) if leaving => break Ok(()),
+                Ok(Flow::End) => leaving = true,
+                Ok(Flow::Continue) => leaving |= self.input_ended,
                 Err(error) => break Err(error),
+            }
+            if leaving {
+                self.ends_by.get_or_insert_with(|| Instant::now() + LAST_ANSWERS_TIMEOUT);
             }
         };
         // A client that was taken over leaves the memory to the newer one.
         if !matches!(ended, Err(ClientError::TakenOver)) {
-            self.remember_unconfirmed();
             self.save_pins()?;
         }
         for text in self.retired.iter().chain(self.talks.values()).flat_map(Conversation::unconfirmed) {
@@ -211,6 +236,10 @@ impl<'a> App<'a> {
             }
             return Some(line);
         }
+        if matches!(wanted, Wanted::Question(_)) {
+            // From now on a line answers this question, and is for nobody who may come back.
+            self.asks_something_else();
+        }
         match wanted {
             Wanted::Question(question) => self.desk.put_question(&question),
             Wanted::Line => self.desk.listen(),
@@ -222,6 +251,7 @@ impl<'a> App<'a> {
 
     fn wanted(&self) -> Wanted {
         match &self.place {
+            _ if self.talking_while_away().is_some() => Wanted::Line,
             Place::Lobby => Wanted::Question(words::LOBBY_QUESTION.into()),
             Place::Inviting(_) => Wanted::LineFromPerson,
             Place::Meeting(run) | Place::Talking(_, Some(run)) if run.is_asking() => {
@@ -237,6 +267,7 @@ impl<'a> App<'a> {
     /// Whether a line that comes now is kept for the next question: while nothing is asked.
     fn holds_lines(&self) -> bool {
         match &self.place {
+            _ if self.talking_while_away().is_some() => false,
             Place::Inviting(_) => true,
             Place::Meeting(run) => !run.is_asking() && !run.has_accepted(),
             Place::Lobby | Place::Waiting(_) | Place::Talking(..) => false,
@@ -252,13 +283,21 @@ impl<'a> App<'a> {
         if let Ok(input) = self.desk.typed().try_recv() {
             return Event::Person(input);
         }
-        let tick = [self.say_waiting_at, self.pins_changed_at.map(|at| at + PINS_UNSAVED_FOR)];
+        let silent_since = self.is_owed_an_answer().then(|| self.silent_since.unwrap_or_else(Instant::now));
+        self.silent_since = silent_since;
+        let tick = [
+            self.say_waiting_at,
+            self.pins_changed_at.map(|at| at + PINS_UNSAVED_FOR),
+            silent_since.map(|since| since + SILENCE_MAX),
+            self.waits_to_reopen_until(),
+        ];
         let tick = match tick.into_iter().flatten().min() {
             Some(at) => crossbeam_channel::at(at),
             None => never(),
         };
         select! {
             recv(self.connection.incoming()) -> incoming => {
+                self.silent_since = None;
                 Event::Server(incoming.unwrap_or(Err(ClientError::Lost(None))))
             }
             recv(self.desk.typed()) -> input => Event::Person(input.unwrap_or(Input::End)),
@@ -268,6 +307,12 @@ impl<'a> App<'a> {
 
     fn on_tick(&mut self) -> Result<Flow, ClientError> {
         let now = Instant::now();
+        if self.talking_while_away().is_none() {
+            self.say_who_left();
+        }
+        if self.silent_since.is_some_and(|since| since + SILENCE_MAX <= now) {
+            return Err(ClientError::Lost(Some(TransportError::TimedOut)));
+        }
         if self.say_waiting_at.is_some_and(|at| at <= now) {
             self.say_waiting_at = None;
             if let Place::Meeting(run) | Place::Talking(_, Some(run)) = &self.place {
@@ -278,6 +323,11 @@ impl<'a> App<'a> {
             self.save_pins()?;
         }
         Ok(Flow::Continue)
+    }
+
+    /// Whether the server is to say something by itself, with no person's doing in between.
+    fn is_owed_an_answer(&self) -> bool {
+        self.leaving || matches!(self.place, Place::Inviting(_)) || !self.all_settled()
     }
 
     // What the server says.
@@ -405,7 +455,7 @@ impl<'a> App<'a> {
     }
 
     /// Leaves whatever is open, waits for what was sent to be confirmed, and ends the connection.
-    pub(super) fn log_out(&mut self) -> Result<(), ClientError> {
+    pub(super) fn log_out(&mut self) -> Result<Flow, ClientError> {
         match &self.place {
             Place::Lobby => {}
             Place::Inviting(peer) | Place::Waiting(peer) => {
@@ -422,7 +472,8 @@ impl<'a> App<'a> {
                 self.connection.send(&Request::Leave { peer })?;
             }
         }
-        let deadline = Instant::now() + LAST_ANSWERS_TIMEOUT;
+        self.say_who_left();
+        let deadline = self.ends_by.unwrap_or_else(|| Instant::now() + LAST_ANSWERS_TIMEOUT);
         while self.is_unfinished() {
             let event = match self.deferred.pop_front() {
                 Some(event) => event,
@@ -434,7 +485,11 @@ impl<'a> App<'a> {
             self.on_server(event)?;
         }
         self.connection.close();
-        Ok(())
+        if self.all_settled() {
+            Ok(Flow::End)
+        } else {
+            Err(ClientError::Lost(Some(TransportError::TimedOut)))
+        }
     }
 
     /// Whether the end of a conversation, or a confirmation, is still to come.

@@ -5,13 +5,16 @@
 //! the caller; here is only the order. A break never stops a conversation: the chain goes on from the
 //! message that was shown.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::pins::{Link, PeerPins};
 use crate::wire::{Bytes, Header, Seen};
 
 /// How many hashes of shown messages are remembered, to tell a repeat from a late message.
 const HASHES_REMEMBERED: usize = 4096;
+
+/// How many numbers are remembered that were taken before one below them.
+const BEYOND_MAX: usize = 65_536;
 
 /// Whose message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +55,11 @@ pub(super) struct Chains {
     own: End,
     theirs: End,
     highest_number: u64,
+    /// Every number up to this one was taken. Own messages are confirmed, and the peer's arrive, in two
+    /// orders of their own: a high number says nothing of those below it.
+    complete_to: u64,
+    /// Numbers above it that were taken before one below them.
+    beyond: BTreeSet<u64>,
     shown: VecDeque<Bytes<32>>,
 }
 
@@ -64,6 +72,8 @@ impl Chains {
             own: end(pins.own),
             theirs: end(pins.theirs),
             highest_number: pins.highest_number,
+            complete_to: pins.complete_to,
+            beyond: BTreeSet::new(),
             shown: VecDeque::new(),
         };
         for link in [pins.own, pins.theirs].into_iter().flatten() {
@@ -75,19 +85,58 @@ impl Chains {
     /// For reading from the middle of a log of which nothing is remembered.
     #[must_use]
     pub(super) fn unknown() -> Self {
-        Self { own: End::Unknown, theirs: End::Unknown, highest_number: 0, shown: VecDeque::new() }
+        Self::at(End::Unknown)
     }
 
     /// For reading a log from its first line.
     #[must_use]
     pub(super) fn from_the_start() -> Self {
-        Self { own: End::Start, theirs: End::Start, highest_number: 0, shown: VecDeque::new() }
+        Self::at(End::Start)
+    }
+
+    fn at(end: End) -> Self {
+        Self {
+            own: end,
+            theirs: end,
+            highest_number: 0,
+            complete_to: 0,
+            beyond: BTreeSet::new(),
+            shown: VecDeque::new(),
+        }
     }
 
     /// The highest number seen.
     #[must_use]
     pub(super) fn highest_number(&self) -> u64 {
         self.highest_number
+    }
+
+    /// The number up to which every message was taken: what comes after it is to be read from the log.
+    #[must_use]
+    pub(super) fn complete_to(&self) -> u64 {
+        self.complete_to
+    }
+
+    /// This number was looked at in the log, whatever came of it.
+    pub(super) fn note_number(&mut self, number: u64) {
+        self.highest_number = self.highest_number.max(number);
+        if number > self.complete_to {
+            self.beyond.insert(number);
+        }
+        while self.beyond.first() == Some(&(self.complete_to + 1)) {
+            self.beyond.pop_first();
+            self.complete_to += 1;
+        }
+        if self.beyond.len() > BEYOND_MAX {
+            // Forgotten is only that it was taken: it is read again, and known by its hash or its place.
+            self.beyond.pop_last();
+        }
+    }
+
+    /// Everything up to this number is as good as read: what is older is not looked at.
+    pub(super) fn begin_after(&mut self, number: u64) {
+        self.complete_to = self.complete_to.max(number);
+        self.beyond = self.beyond.split_off(&(self.complete_to + 1));
     }
 
     /// A sender's last message.
@@ -159,7 +208,7 @@ impl Chains {
         if placed != Err(Break::Repeat) {
             self.remember(hash);
         }
-        self.highest_number = self.highest_number.max(number);
+        self.note_number(number);
         placed
     }
 
@@ -262,6 +311,22 @@ mod tests {
         assert_eq!(chains.advance(Side::Own, 1, &new, hash(1)), Ok(()));
         let old = Header { stream: Bytes([2; 16]), ..header(0, 1) };
         assert_eq!(chains.advance(Side::Own, 2, &old, hash(2)), Err(Break::OldKey));
+    }
+
+    #[test]
+    fn a_confirmed_number_does_not_pass_for_those_below_it() {
+        let mut chains = Chains::from_the_start();
+        let own = |counter: u8| Header { stream: Bytes([9; 16]), ..header(counter.into(), 50 + counter) };
+        assert_eq!(chains.advance(Side::Theirs, 1, &header(0, 0), hash(1)), Ok(()));
+        assert_eq!(chains.advance(Side::Own, 4, &Header { previous: hash(0), ..own(0) }, hash(51)), Ok(()));
+        assert_eq!(chains.advance(Side::Own, 5, &own(1), hash(52)), Ok(()));
+        assert_eq!((chains.complete_to(), chains.highest_number()), (1, 5), "2 and 3 were not seen");
+        assert_eq!(chains.advance(Side::Theirs, 2, &header(1, 1), hash(2)), Ok(()));
+        assert_eq!(chains.complete_to(), 2);
+        assert_eq!(chains.advance(Side::Theirs, 3, &header(2, 2), hash(3)), Ok(()));
+        assert_eq!(chains.complete_to(), 5);
+        chains.begin_after(9);
+        assert_eq!(chains.complete_to(), 9);
     }
 
     #[test]

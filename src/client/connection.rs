@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use super::{address::ServerAddress, error::ClientError};
 use crate::{
     transport::{Link, TransportError},
-    wire::{self, FrameError, Frames, PROTOCOL_VERSION, Request, limits},
+    wire::{self, ErrorCode, FrameError, Frames, PROTOCOL_VERSION, Registration, Request, limits},
 };
 
 /// How long the server may take to answer what needs no person.
@@ -58,6 +58,7 @@ pub(super) struct Connection {
     link: Box<dyn Carrier>,
     incoming: Receiver<Incoming>,
     since: Instant,
+    registration: Registration,
 }
 
 impl Connection {
@@ -66,10 +67,17 @@ impl Connection {
         let (sender, incoming) = bounded(EVENTS_WAITING_MAX);
         let reading = link.clone();
         std::thread::Builder::new().name("from-server".into()).spawn(move || read_all(&reading, &sender))?;
-        let connection = Self { link: Box::new(link), incoming, since: Instant::now() };
+        let registration = Registration::Open;
+        let mut connection = Self { link: Box::new(link), incoming, since: Instant::now(), registration };
         match connection.answer()? {
-            wire::Event::Hello { version } if version == PROTOCOL_VERSION => Ok(connection),
-            wire::Event::Hello { version } => Err(ClientError::Version {
+            wire::Event::Hello { version, registration } if version == PROTOCOL_VERSION => {
+                connection.registration = registration;
+                Ok(connection)
+            }
+            wire::Event::Error { code: code @ (ErrorCode::ServerFull | ErrorCode::AddressFull), .. } => {
+                Err(ClientError::TurnedAway { address: address.clone(), code })
+            }
+            wire::Event::Hello { version, .. } => Err(ClientError::Version {
                 address: address.clone(),
                 theirs: version,
                 ours: PROTOCOL_VERSION,
@@ -81,7 +89,7 @@ impl Connection {
     /// One that has greeted already, over anything.
     #[cfg(any(test, fuzzing))]
     pub(super) fn over(link: Box<dyn Carrier>, incoming: Receiver<Incoming>) -> Self {
-        Self { link, incoming, since: Instant::now() }
+        Self { link, incoming, since: Instant::now(), registration: Registration::Open }
     }
 
     /// Sends one request; waits until it has left, with a deadline.
@@ -99,6 +107,11 @@ impl Connection {
             Err(RecvTimeoutError::Timeout) => Err(ClientError::Lost(Some(TransportError::TimedOut))),
             Err(RecvTimeoutError::Disconnected) => Err(ClientError::Lost(None)),
         }
+    }
+
+    /// Who may make an account, as the server said when it greeted.
+    pub(super) fn registration(&self) -> Registration {
+        self.registration
     }
 
     /// The channel that events come on, to be selected on.

@@ -80,7 +80,7 @@ impl Conversation {
         concluded: Concluded,
         pins: &PeerPins,
     ) -> Result<Self, SessionError> {
-        let Concluded { key, own_code, peer_code } = concluded;
+        let Concluded { key, own_code, peer_code, .. } = concluded;
         let (stream, epoch) = (Stream::start(&key, &me)?, key.epoch());
         let chains = Chains::remembered(pins);
         let sealed_last = chains.previous(Side::Own);
@@ -105,7 +105,7 @@ impl Conversation {
 
     /// Goes on under a new key.
     pub(super) fn rekey(&mut self, concluded: Concluded) -> Result<u32, SessionError> {
-        let Concluded { key, own_code, peer_code } = concluded;
+        let Concluded { key, own_code, peer_code, .. } = concluded;
         self.stream = Stream::start(&key, &self.me)?;
         self.epoch = key.epoch();
         (self.own_code, self.peer_code) = (own_code, peer_code);
@@ -229,20 +229,6 @@ impl Conversation {
             .map(|sent| Request::Send { peer: self.peer.clone(), body: sent.body.clone() })
     }
 
-    /// With whom it is.
-    pub(super) fn peer(&self) -> &Username {
-        &self.peer
-    }
-
-    /// What was sent and is not confirmed, as the peer would name it.
-    pub(super) fn unconfirmed_seen(&self) -> impl Iterator<Item = Seen> {
-        self.unacknowledged.iter().map(|sent| Seen {
-            stream: sent.stream,
-            counter: sent.counter,
-            hash: sent.hash,
-        })
-    }
-
     /// The texts whose fate is not known, printable.
     pub(super) fn unconfirmed(&self) -> impl Iterator<Item = String> {
         self.unacknowledged.iter().map(|sent| Printable::line(&sent.text).to_string())
@@ -252,6 +238,8 @@ impl Conversation {
     pub(super) fn take(&mut self, entry: &Entry) -> Shown {
         let mut chains = std::mem::replace(&mut self.chains, Chains::unknown());
         let shown = self.take_into(&mut chains, entry);
+        // Also of one that does not open: that was said, and it is not looked at again for ever.
+        chains.note_number(entry.number);
         self.chains = chains;
         shown
     }

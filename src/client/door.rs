@@ -5,7 +5,10 @@ use std::time::Duration;
 use super::{
     ClientConfig, connection::Connection, desk::Desk, error::ClientError, home::ServerFolder, words,
 };
-use crate::transport::{Fingerprint, Link, TransportError, Trust, connect};
+use crate::{
+    transport::{Fingerprint, Link, TransportError, Trust, connect},
+    wire::Registration,
+};
 
 /// How long connecting and the TLS handshake may take together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -19,6 +22,8 @@ pub(super) struct Door<'a> {
     folder: &'a ServerFolder,
     trust: Trust,
     kept: Option<Connection>,
+    /// What the server said last of who may make an account.
+    registration: Registration,
 }
 
 impl<'a> Door<'a> {
@@ -34,7 +39,7 @@ impl<'a> Door<'a> {
             (None, true) => Trust::Authorities,
             (None, false) => Trust::Any,
         };
-        let mut door = Self { config, folder, trust, kept: None };
+        let mut door = Self { config, folder, trust, kept: None, registration: Registration::Open };
         let link = door.connect()?;
         match door.trust {
             Trust::Any => door.confirm(&link, desk)?,
@@ -45,14 +50,16 @@ impl<'a> Door<'a> {
             // An authority vouches for the first meeting; from then on a changed key is a changed key.
             Trust::Authorities => door.pin(&link)?,
         }
-        door.kept = Some(Connection::start(link, &config.address)?);
+        let connection = Connection::start(link, &config.address)?;
+        door.registration = connection.registration();
+        door.kept = Some(connection);
         Ok(door)
     }
 
     /// One that was never opened.
     #[cfg(any(test, fuzzing))]
     pub(super) fn shut(config: &'a ClientConfig, folder: &'a ServerFolder) -> Self {
-        Self { config, folder, trust: Trust::Any, kept: None }
+        Self { config, folder, trust: Trust::Any, kept: None, registration: Registration::Open }
     }
 
     /// A server that nobody vouches for: the person compares its fingerprint; where there is no
@@ -92,8 +99,17 @@ impl<'a> Door<'a> {
     pub(super) fn fresh(&mut self) -> Result<Connection, ClientError> {
         match self.kept.take() {
             Some(connection) if connection.is_younger_than(FRESH_FOR) => Ok(connection),
-            _ => Connection::start(self.connect()?, &self.config.address),
+            _ => {
+                let connection = Connection::start(self.connect()?, &self.config.address)?;
+                self.registration = connection.registration();
+                Ok(connection)
+            }
         }
+    }
+
+    /// Who may make an account, as the server said when it greeted last.
+    pub(super) fn registration(&self) -> Registration {
+        self.registration
     }
 
     /// Keeps a connection for the next attempt.

@@ -2,12 +2,13 @@
 
 use thiserror::Error;
 
-use super::{address::ServerAddress, home::HomeError};
+use super::{address::ServerAddress, home::HomeError, words};
 use crate::{
     crypto::{key_file::KeyFileError, random::RandomError},
     status,
     store::StoreError,
     transport::{Fingerprint, TransportError},
+    wire::ErrorCode,
 };
 
 /// Why the client ends other than by its person's wish.
@@ -20,6 +21,14 @@ pub enum ClientError {
         address: ServerAddress,
         /// What happened.
         source: TransportError,
+    },
+    /// The server has no room.
+    #[error("{address} does not let this client in: {}", words::refusal(*.code, None))]
+    TurnedAway {
+        /// Which server.
+        address: ServerAddress,
+        /// Why.
+        code: ErrorCode,
     },
     /// The server's key is not the one that is pinned or was given.
     #[error(
@@ -108,7 +117,7 @@ impl ClientError {
             }
             Self::Version { theirs, ours, .. } if theirs > ours => "install a newer securechat here".into(),
             Self::Version { .. } => "ask the operator to install a newer securechat there".into(),
-            Self::Lost(_) | Self::Stopping => "start the client again in a while".into(),
+            Self::Lost(_) | Self::Stopping | Self::TurnedAway { .. } => "start the client again in a while".into(),
             Self::LoginRefused => "the password was changed elsewhere: use the key file from there".into(),
             Self::TakenOver => "if that was not you, change the password with /passwd at once".into(),
             Self::TooManyAttempts => "check the name and which key file belongs to it, then start again".into(),
@@ -129,7 +138,7 @@ impl ClientError {
 
     /// Whether it is a matter of the line, or of a server that restarts: trying again may help.
     pub(super) fn may_pass(&self) -> bool {
-        matches!(self, Self::Connect { .. } | Self::Lost(_) | Self::Stopping)
+        matches!(self, Self::Connect { .. } | Self::TurnedAway { .. } | Self::Lost(_) | Self::Stopping)
     }
 
     /// The exit status.
@@ -143,7 +152,7 @@ impl ClientError {
             }
             | Self::Version { .. }
             | Self::Protocol(_) => status::PROTOCOL,
-            Self::Connect { .. } | Self::Stopping => status::UNAVAILABLE,
+            Self::Connect { .. } | Self::TurnedAway { .. } | Self::Stopping => status::UNAVAILABLE,
             Self::ServerKeyChanged { .. }
             | Self::ServerKeyNotConfirmed
             | Self::TooManyAttempts
@@ -169,7 +178,11 @@ fn connect_hint(source: &TransportError, address: &ServerAddress) -> Option<Stri
             format!("something else answers on port {}: check the port", address.port())
         }
         TransportError::Closed => {
-            format!("try again in a while; if it stays so, something else answers on port {}", address.port())
+            format!(
+                "try again in a while; if it stays so, something else answers on port {}, or the server is \
+                 flooded or refuses this address for failed logins",
+                address.port()
+            )
         }
         TransportError::OtherVersion => "use the same version of securechat here and there".into(),
         TransportError::Untrusted(_) => {

@@ -38,8 +38,6 @@ pub(super) struct Known<'a> {
     pub(super) reopening: Option<u32>,
     /// The invitation was the client's own, to open that again: no new key is offered on it.
     pub(super) asked_by_itself: bool,
-    /// What was sent to the peer in this session and is not confirmed: they may have seen it all the same.
-    pub(super) unconfirmed: Vec<Seen>,
 }
 
 /// How a run begins, as the server says.
@@ -106,6 +104,8 @@ pub(super) struct Concluded {
     pub(super) key: ConversationKey,
     pub(super) own_code: Code,
     pub(super) peer_code: Code,
+    /// What the peer said it last saw of this user: to be found in the log.
+    pub(super) peer_saw: Option<Seen>,
 }
 
 /// One run.
@@ -134,6 +134,7 @@ pub(super) struct Meeting {
     answered: bool,
     we_reopen: bool,
     peer_reopens: bool,
+    peer_saw: Option<Seen>,
 }
 
 impl Meeting {
@@ -163,6 +164,7 @@ impl Meeting {
             answered: false,
             we_reopen: false,
             peer_reopens: false,
+            peer_saw: None,
         };
         let judged = kept::judge(start.kept, &meeting.peer, &meeting.pair, known);
         meeting.kept = judged.usable;
@@ -314,9 +316,15 @@ impl Meeting {
         self.stage = Stage::Asking(Box::new(Proposal { agreed, peer_identity, standing, new_key }));
     }
 
-    /// The peer says what it last saw of this user: more than this machine knows of is worth a word.
+    /// The peer says what it last saw of this user. Another message in a known one's place is worth a
+    /// word at once; more than this machine knows of, only when the log does not show it either.
     fn compare_seen(&mut self, seen: Option<Seen>, known: &Known<'_>) {
-        if seen.is_some_and(|seen| !known.unconfirmed.contains(&seen) && !known.pins.knows_own(&seen)) {
+        self.peer_saw = seen;
+        let own = known.pins.own.map(|link| link.seen);
+        let differs = own.zip(seen).is_some_and(|(own, seen)| {
+            (own.stream, own.counter) == (seen.stream, seen.counter) && own.hash != seen.hash
+        });
+        if differs {
             self.notices.push(words::peer_saw_more(&self.peer));
         }
     }
@@ -462,7 +470,8 @@ impl Meeting {
         let epoch = proposal.agreed.key().epoch();
         pins.mark_proven(epoch, proposal.pinned(keys), verified, chrono::Utc::now());
         let (own_code, peer_code) = (proposal.agreed.own_code().clone(), proposal.agreed.peer_code().clone());
-        Some(Concluded { key: proposal.agreed.into_key(), own_code, peer_code })
+        let peer_saw = self.peer_saw;
+        Some(Concluded { key: proposal.agreed.into_key(), own_code, peer_code, peer_saw })
     }
 }
 

@@ -27,11 +27,14 @@ mod kept;
 mod meeting;
 mod passwd;
 mod pins;
+mod reading;
 mod reconnect;
+mod register;
 mod run;
 mod talk;
 pub mod terminal;
 mod typed;
+mod verify;
 mod words;
 
 pub use address::{AddressError, ServerAddress};

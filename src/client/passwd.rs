@@ -4,13 +4,14 @@
 //! does it take the old one's place. After a crash in between, the login tries both.
 
 use super::{
-    account::ask_password,
+    account::{ask_password, log_in_surely},
     app::{App, Flow},
+    connection::Connection,
     error::ClientError,
     words,
 };
 use crate::{
-    crypto::key_file::{KeyFile, KeyFileError, Password},
+    crypto::key_file::{KeyFile, KeyFileError, Password, Unlocked},
     wire::{ErrorCode, Event, Request},
 };
 
@@ -32,13 +33,13 @@ impl App<'_> {
         let signature = self.keys.login.sign_change(&self.me, &login_key, &exporter);
         let is_answer =
             |event: &Event| matches!(event, Event::PasswordChanged {} | Event::Error { peer: None, .. });
-        match self.ask_server(&Request::ChangePassword { login_key, signature }, is_answer)? {
-            Event::PasswordChanged {} => {
-                self.folder.adopt_new_key_file(&self.me)?;
-                self.keys = keys;
-                self.desk.show(words::PASSWORD_CHANGED);
-            }
-            Event::Error { code, .. } => {
+        // Known to the login after a lost connection: nobody else could tell which of the two is in force.
+        self.changing = Some(keys);
+        let answer = self.ask_server(&Request::ChangePassword { login_key, signature }, is_answer)?;
+        let keys = self.changing.take();
+        match (answer, keys) {
+            (Event::PasswordChanged {}, Some(keys)) => self.adopt(keys)?,
+            (Event::Error { code, .. }, _) => {
                 self.folder.drop_new_key_file(&self.me)?;
                 let text = match code {
                     ErrorCode::Storage => words::SERVER_COULD_NOT_STORE.to_owned(),
@@ -49,6 +50,29 @@ impl App<'_> {
             _ => return Err(ClientError::Protocol("it did not answer a change of password")),
         }
         Ok(Flow::Continue)
+    }
+
+    /// The server has the new login key.
+    pub(super) fn adopt(&mut self, keys: Unlocked) -> Result<(), ClientError> {
+        self.folder.adopt_new_key_file(&self.me)?;
+        self.keys = keys;
+        self.desk.show(words::PASSWORD_CHANGED);
+        Ok(())
+    }
+
+    /// After a lost connection the old login key was right. If a change was under way, it was not made,
+    /// and once that is sure the new key file goes.
+    pub(super) fn settle_unchanged(&mut self, connection: Connection) -> Result<Connection, ClientError> {
+        if self.changing.is_none() {
+            return Ok(connection);
+        }
+        let Some(connection) = log_in_surely(connection, &mut self.door, &self.me, &self.keys)? else {
+            return Err(ClientError::Lost(None));
+        };
+        self.changing = None;
+        self.folder.drop_new_key_file(&self.me)?;
+        self.desk.warn(words::PASSWORD_NOT_CHANGED);
+        Ok(connection)
     }
 
     /// Whoever sits here now knows the password, and did not just find the terminal open.

@@ -89,13 +89,14 @@ pub(super) struct PeerPins {
     pub(super) epochs: BTreeMap<u32, PinnedEpoch>,
     /// This user's own last stored message.
     pub(super) own: Option<Link>,
-    /// What this user sent after it and was never told to be stored: the peer may have seen it all the same.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) unconfirmed: Vec<Seen>,
     /// The peer's last message seen.
     pub(super) theirs: Option<Link>,
     /// The highest number of the pair's log that was seen.
     pub(super) highest_number: u64,
+    /// The number up to which every message of the log was seen: own ones are confirmed, and the peer's
+    /// arrive, each in their own order.
+    #[serde(default)]
+    pub(super) complete_to: u64,
 }
 
 /// Why a proposed epoch is not acceptable.
@@ -110,19 +111,6 @@ impl PeerPins {
     #[must_use]
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
-    }
-
-    /// Whether the peer may have seen this as this user's last message, by what is remembered here.
-    #[must_use]
-    pub(super) fn knows_own(&self, seen: &Seen) -> bool {
-        self.unconfirmed.contains(seen)
-            || match self.own {
-                None => self.is_empty(),
-                Some(own) if own.seen.stream == seen.stream => {
-                    seen.counter < own.seen.counter || *seen == own.seen
-                }
-                Some(_) => true,
-            }
     }
 
     /// The highest epoch that was ever accepted here; 0 for none.

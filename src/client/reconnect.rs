@@ -31,11 +31,19 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long after a loss a conversation is opened again without asking its people.
 const REOPENED_WITHIN: Duration = Duration::from_secs(10 * 60);
 
+/// How long the lines of a script still go to the other side of a conversation that a loss closed: longer
+/// than a short outage. After it the script is told that they left, the lobby's question is asked, and a
+/// line answers that.
+const SCRIPT_WAITS: Duration = Duration::from_secs(2);
+
 /// A conversation that ended by a lost connection, of either side.
 pub(super) struct Reopening {
     peer: Username,
     epoch: u32,
     until: Instant,
+    script_waits_until: Instant,
+    /// What is typed without a connection is meant for it: nothing else was asked since.
+    typed_for: bool,
     /// The client asked for it, not its person: that is no act that a new key may be offered on.
     asked_by_itself: bool,
 }
@@ -44,11 +52,13 @@ impl App<'_> {
     /// Remembers that the conversation with this peer ended by a loss; not one that its person has left.
     pub(super) fn may_reopen(&mut self, peer: &Username) {
         let left = std::mem::take(&mut self.leaving);
-        let open = self.talks.get(peer).filter(|talk| talk.is_open() && !left);
-        self.reopening = open.map(|talk| Reopening {
+        let now = Instant::now();
+        self.reopening = self.talks.get(peer).filter(|_| !left).map(|talk| Reopening {
             peer: peer.clone(),
             epoch: talk.epoch(),
-            until: Instant::now() + REOPENED_WITHIN,
+            until: now + REOPENED_WITHIN,
+            script_waits_until: now + SCRIPT_WAITS,
+            typed_for: true,
             asked_by_itself: false,
         });
     }
@@ -65,6 +75,31 @@ impl App<'_> {
         }
     }
 
+    /// A question is asked: what is typed answers it, and does not go to who may come back.
+    pub(super) fn asks_something_else(&mut self) {
+        if let Some(reopening) = &mut self.reopening {
+            reopening.typed_for = false;
+        }
+    }
+
+    /// The other side lost its connection. A person is told so, and is back in the lobby; a script's next
+    /// line was written for the conversation, so a short outage is waited out before it is told.
+    pub(super) fn on_peer_lost(&mut self, peer: &Username) {
+        if self.talking_while_away().as_ref() == Some(peer) {
+            self.desk.notice(&words::peer_is_away(peer));
+            self.left_unsaid = Some(peer.clone());
+        } else {
+            self.desk.notice(&words::left_by(peer, true));
+        }
+    }
+
+    /// The outage was not a short one, or something else is to be shown: the peer has left.
+    pub(super) fn say_who_left(&mut self) {
+        if let Some(peer) = self.left_unsaid.take() {
+            self.desk.notice(&words::left_by(&peer, true));
+        }
+    }
+
     /// The epoch of the conversation with this peer that a loss closed, if that was a moment ago.
     pub(super) fn reopening_epoch(&self, peer: &Username) -> Option<u32> {
         let reopening = self.reopening.as_ref()?;
@@ -76,18 +111,57 @@ impl App<'_> {
         self.reopening.as_ref().is_some_and(|reopening| reopening.peer == *peer)
     }
 
+    /// Until when a script's lines go to a peer who is away, rather than answer the lobby's question.
+    pub(super) fn waits_to_reopen_until(&self) -> Option<Instant> {
+        let lobby = matches!(self.place, Place::Lobby) && self.talking_while_away().is_some();
+        self.reopening.as_ref().filter(|_| lobby).map(|reopening| reopening.script_waits_until)
+    }
+
+    /// The peer for whom a script's next line is, although their conversation is not open now: a loss
+    /// closed it, and it is coming back. A person sees what they are asked; a script's line was written
+    /// for whoever it was talking to, and is neither a name nor the answer to a question about a key.
+    pub(super) fn talking_while_away(&self) -> Option<Username> {
+        let peer = self.talking_offline().filter(|_| !self.desk.is_interactive())?;
+        let away = match &self.place {
+            Place::Lobby => {
+                self.reopening.as_ref().is_some_and(|reopening| Instant::now() < reopening.script_waits_until)
+            }
+            Place::Inviting(named) | Place::Waiting(named) => *named == peer,
+            Place::Meeting(run) if run.peer == peer => {
+                !run.is_asking() && (!run.has_accepted() || run.reopens_quietly())
+            }
+            Place::Meeting(_) | Place::Talking(..) => false,
+        };
+        away.then_some(peer)
+    }
+
+    /// A script's line for a peer who is away: stored for them. `exit` ends the waiting for them.
+    pub(super) fn on_text_while_away(&mut self, peer: &Username, text: &str) -> Result<(), ClientError> {
+        if text.trim() != "exit" {
+            return self.send_text(peer, text);
+        }
+        (self.reopening, self.left_unsaid) = (None, None);
+        self.desk.notice(words::YOU_LEFT);
+        match self.place {
+            Place::Lobby => Ok(()),
+            _ => self.connection.send(&Request::Withdraw { peer: peer.clone() }),
+        }
+    }
+
     /// Tries to get the connection back until it is there, or the time for it is over.
     pub(super) fn reconnect(&mut self, lost: ClientError) -> Result<Flow, ClientError> {
         self.connection.close();
         self.forget_what_was_under_way();
         let deadline = Instant::now() + self.retry_for;
+        let deadline = self.ends_by.map_or(deadline, |ends_by| deadline.min(ends_by));
         let mut pause = FIRST_PAUSE;
         loop {
             if Instant::now() + pause > deadline {
                 return Err(lost);
             }
             if matches!(self.wait_offline(pause)?, Flow::End) {
-                return Err(lost);
+                // Gone by their own wish; what is not confirmed makes it a failure.
+                return if self.all_settled() { Ok(Flow::End) } else { Err(lost) };
             }
             match self.log_in_again().and_then(|connection| self.go_on_with(connection)) {
                 Ok(()) => return Ok(Flow::Continue),
@@ -103,21 +177,27 @@ impl App<'_> {
         self.desk.notice(words::RECONNECTED);
         self.send_again()?;
         if let Some(reopening) = self.reopening.as_mut().filter(|_| !self.input_ended) {
+            reopening.script_waits_until = Instant::now() + SCRIPT_WAITS;
             reopening.asked_by_itself = true;
             let peer = reopening.peer.clone();
-            self.connection.send(&Request::Invite { peer: peer.clone(), new_key: false })?;
-            self.place = Place::Inviting(peer);
+            self.place = Place::Inviting(peer.clone());
+            self.connection.send(&Request::Invite { peer, new_key: false })?;
         }
         Ok(())
     }
 
     fn forget_what_was_under_way(&mut self) {
-        self.say_waiting_at = None;
+        (self.say_waiting_at, self.silent_since) = (None, None);
         self.rekey_asked = false;
         self.deferred.clear();
         self.desk.warn(words::CONNECTION_LOST);
         match std::mem::replace(&mut self.place, Place::Lobby) {
             Place::Lobby => {}
+            // The loss came again before the conversation was open again: it is tried again.
+            Place::Inviting(peer) | Place::Waiting(peer) if self.is_reopening(&peer) => {}
+            Place::Meeting(run) if self.is_reopening(&run.peer) => {
+                self.count_if(run.died_unanswered(), &run.peer);
+            }
             Place::Talking(peer, run) => {
                 if self.leaving {
                     self.desk.notice(words::YOU_LEFT);
@@ -140,10 +220,25 @@ impl App<'_> {
     fn wait_offline(&mut self, pause: Duration) -> Result<Flow, ClientError> {
         let until = Instant::now() + pause;
         loop {
-            if self.desk.is_interactive() || self.reopening.is_some() {
+            // What was kept for the conversation comes before what is typed now.
+            while self.talking_offline().is_some()
+                && self.held.front().is_some_and(|line| matches!(Line::read(line), Line::Text(_)))
+                && let Some(line) = self.held.pop_front()
+            {
+                if matches!(self.on_line_offline(line)?, Flow::End) {
+                    return Ok(Flow::End);
+                }
+            }
+            let takes_lines = self.talking_offline().is_some() && self.held.is_empty();
+            // Asked again after its end, an input would only say again that it has ended.
+            if !self.input_ended && (self.desk.is_interactive() || takes_lines) {
                 self.desk.listen();
             }
             match self.desk.typed().recv_deadline(until) {
+                // It was asked for before the loss, as the kept ones were: it comes after them.
+                Ok(Input::Line(line)) if !self.held.is_empty() && !self.desk.is_interactive() => {
+                    self.held.push_back(line);
+                }
                 Ok(Input::Line(line)) => {
                     if matches!(self.on_line_offline(line)?, Flow::End) {
                         return Ok(Flow::End);
@@ -164,7 +259,7 @@ impl App<'_> {
     }
 
     fn on_line_offline(&mut self, line: String) -> Result<Flow, ClientError> {
-        let talking = self.reopening.as_ref().map(|reopening| reopening.peer.clone());
+        let talking = self.talking_offline();
         match (Line::read(&line), talking) {
             (Line::Quit, _) => return Ok(Flow::End),
             (Line::Text(text), Some(_)) if text.trim() == "exit" => {
@@ -182,13 +277,26 @@ impl App<'_> {
         Ok(Flow::Continue)
     }
 
+    /// Whose conversation goes on while there is no connection: one that its person saw open.
+    fn talking_offline(&self) -> Option<Username> {
+        let peer = &self.reopening.as_ref().filter(|reopening| reopening.typed_for)?.peer;
+        self.talks.get(peer)?.is_open().then(|| peer.clone())
+    }
+
     fn log_in_again(&mut self) -> Result<Connection, ClientError> {
         let connection = self.door.fresh()?;
         if log_in_with(&connection, &self.me, &self.keys)? {
-            Ok(connection)
-        } else {
-            Err(ClientError::LoginRefused)
+            return self.settle_unchanged(connection);
         }
+        // The loss took the answer to a change of password: then the server has the new key.
+        let Some(keys) = self.changing.take() else { return Err(ClientError::LoginRefused) };
+        let changed = log_in_with(&connection, &self.me, &keys);
+        if !matches!(changed, Ok(true)) {
+            self.changing = Some(keys);
+            return Err(changed.err().unwrap_or(ClientError::LoginRefused));
+        }
+        self.adopt(keys)?;
+        Ok(connection)
     }
 
     /// What was not confirmed goes out again, the same bytes in the same order.

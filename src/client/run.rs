@@ -61,7 +61,6 @@ impl App<'_> {
             kept_key_declined: self.kept_key_declined.contains(peer),
             reopening: self.reopening_epoch(peer),
             asked_by_itself: self.asked_by_itself(peer),
-            unconfirmed: self.unconfirmed_with(peer),
         }
     }
 
@@ -179,6 +178,7 @@ impl App<'_> {
                 if self.run_reopens() {
                     return self.accept(&peer, run, false);
                 }
+                self.say_who_left();
                 if let Some(block) = block {
                     self.desk.show_as(super::terminal::Emphasis::Notice, &block);
                 }
@@ -284,7 +284,7 @@ impl App<'_> {
         self.broken_runs.named(peer);
         match (within, again) {
             (true, _) => self.continue_under(peer, concluded),
-            (false, true) => self.reopen_conversation(peer),
+            (false, true) => self.reopen_conversation(peer, concluded),
             (false, false) => self.open_conversation(peer, concluded),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{
     app::{App, Flow, Place},
-    command::{Line, Verify},
+    command::Line,
     error::ClientError,
     words,
 };
@@ -41,6 +41,10 @@ impl App<'_> {
     fn on_text(&mut self, text: &str) -> Result<Flow, ClientError> {
         // Begun before the question that it seems to answer: a message is no name, and no consent.
         let stale = self.desk.take_stale_draft();
+        if let Some(peer) = self.talking_while_away() {
+            self.on_text_while_away(&peer, text)?;
+            return Ok(Flow::Continue);
+        }
         match &self.place {
             Place::Lobby if stale && text.trim() != "exit" => {
                 self.desk.show(&words::draft_not_sent(Printable::line(text).as_str()));
@@ -91,8 +95,9 @@ impl App<'_> {
             Ok(name) => {
                 self.broken_runs.named(&name);
                 self.asked_by_person();
-                self.connection.send(&Request::Invite { peer: name.clone(), new_key: false })?;
-                self.place = Place::Inviting(name);
+                // Before it is sent: a connection that is lost at this moment is said to have ended it.
+                self.place = Place::Inviting(name.clone());
+                self.connection.send(&Request::Invite { peer: name, new_key: false })?;
             }
         }
         Ok(Flow::Continue)
@@ -107,39 +112,6 @@ impl App<'_> {
             self.desk.show(&words::not_sent_while_waiting(peer));
         } else {
             self.held.push_back(text.to_owned());
-        }
-        Ok(())
-    }
-
-    fn verify(&mut self, what: &Verify) -> Result<(), ClientError> {
-        let talking = match &self.place {
-            Place::Talking(peer, _) => Some(peer.clone()),
-            Place::Meeting(run) => Some(run.peer.clone()),
-            _ => None,
-        };
-        let peer = match what {
-            Verify::Peer(name) => name.clone(),
-            Verify::Current | Verify::Code(_) => match talking {
-                Some(peer) => peer,
-                None => {
-                    self.desk.show(words::OPEN_CONVERSATION_ONLY);
-                    return Ok(());
-                }
-            },
-        };
-        if let Verify::Code(code) = what {
-            return self.verify_by_code(&peer, code);
-        }
-        let pins = self.pins.peer(&peer);
-        let Some(identity) = &pins.identity else {
-            self.desk.show(&words::nothing_known(&peer));
-            return Ok(());
-        };
-        let standing = pins.standing(&identity.key);
-        let own = self.keys.identity.public();
-        self.desk.show(&words::verify_status(&peer, &identity.key, &own, standing));
-        if let Some(conversation) = self.talks.get(&peer) {
-            self.desk.show(&words::verify_with_codes(&peer, conversation.codes().0));
         }
         Ok(())
     }

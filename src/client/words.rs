@@ -24,6 +24,12 @@ pub(super) const NEW_PASSWORD_QUESTION: &str = "New password: ";
 pub(super) const LOBBY_QUESTION: &str = "Who do you want to start a conversation with? ";
 pub(super) const NEW_SERVER_QUESTION: &str = "Is this the right server? (yes/no/[fingerprint]) ";
 
+pub(super) const INVITATION_QUESTION: &str = "Invitation code: ";
+
+pub(super) const BAD_INVITATION: &str =
+    "that invitation code is not valid here: it is mistyped, used or expired";
+pub(super) const REGISTRATION_CLOSED: &str =
+    "this server takes no new accounts; its operator can say who gets one";
 pub(super) const WRONG_LOGIN: &str = "Wrong username or password";
 pub(super) const PASSWORD_EMPTY: &str = "a password has at least one character";
 pub(super) const PASSWORDS_DIFFER: &str = "the two passwords differ; please type them again";
@@ -32,6 +38,8 @@ pub(super) const SERVER_COULD_NOT_STORE: &str =
     "the server could not write to its disk; nothing was changed. Try again later, or tell its operator";
 pub(super) const PASSWORD_CHANGED: &str = "Password changed. A copy of the old key file still opens with the old \
      password and holds the same identity: destroy such copies. Make a new copy of the key file now";
+pub(super) const PASSWORD_NOT_CHANGED: &str = "the password was not changed: the connection was lost before the server heard of it. The old one is in force";
+pub(super) const ACCOUNT_UNSURE: &str = "the connection was lost before the server answered. Start again and answer yes: the key file      is kept, and the account is made then if it was not made now";
 pub(super) const CONNECTION_LOST: &str = "the connection to the server was lost; trying to get it back";
 pub(super) const RECONNECTED: &str = "connected again";
 pub(super) const SENT_LATER: &str = "(this is sent when the connection is back)";
@@ -163,6 +171,10 @@ pub(super) fn reopening_takes_a_new_key(peer: &Username) -> String {
     format!("opening the conversation with {peer} again takes a new key; name {peer} to agree on one")
 }
 
+pub(super) fn peer_is_away(peer: &Username) -> String {
+    format!("{peer}'s connection was lost; waiting a moment for them")
+}
+
 pub(super) fn reopens_later(peer: &Username) -> String {
     format!("{peer} is not here; the conversation opens again when both of you are")
 }
@@ -228,5 +240,19 @@ pub(super) fn refusal(code: ErrorCode, peer: Option<&Username>) -> String {
         ErrorCode::WrongUsernameOrPassword => WRONG_LOGIN.into(),
         ErrorCode::NameTaken => "the name is taken".into(),
         ErrorCode::TooManyAttempts => "too many failed attempts".into(),
+        ErrorCode::RegistrationClosed => REGISTRATION_CLOSED.into(),
+        ErrorCode::BadInvitation => BAD_INVITATION.into(),
+        ErrorCode::TooManyRegistrations => {
+            "too many accounts were made from this network address; try again in an hour".into()
+        }
+        ErrorCode::ServerFull => "it has as many connections as it takes".into(),
+        ErrorCode::AddressFull => "it has as many connections from this network address as it takes".into(),
+        ErrorCode::TooSlow => "the server waited too long for this program, and closed the connection".into(),
+        ErrorCode::TooManyInvitations => {
+            "too many invitations in a short time; wait a moment before the next".into()
+        }
+        ErrorCode::TooManyWaiting => {
+            format!("as many people as may wait for {peer} are waiting already; try again later")
+        }
     }
 }

@@ -55,11 +55,13 @@ pub enum Label {
     Body,
     /// Hashes an identity key, for people.
     Fingerprint,
+    /// Hashes an invitation code, for the server to keep.
+    Invitation,
 }
 
 impl Label {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Register,
         Self::Login,
         Self::ChangePassword,
@@ -82,6 +84,7 @@ impl Label {
         Self::Message,
         Self::Body,
         Self::Fingerprint,
+        Self::Invitation,
     ];
 
     /// The label as it is encoded: it begins with the protocol's name and version, so that nothing
@@ -111,6 +114,7 @@ impl Label {
             Self::Message => "securechat/1 message",
             Self::Body => "securechat/1 body",
             Self::Fingerprint => "securechat/1 fingerprint",
+            Self::Invitation => "securechat/1 invitation code",
         }
     }
 }

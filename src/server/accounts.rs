@@ -14,7 +14,10 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::json_file::{self, Checked, JsonFileError};
+use super::{
+    fail_stop::FailStop,
+    json_file::{self, Checked, JsonFileError},
+};
 use crate::{
     crypto::login::{self, Exporter},
     store::{self, StoreError},
@@ -46,9 +49,10 @@ pub(super) enum AccountError {
     Store(#[source] Arc<StoreError>),
 }
 
+/// What the file has of an account, besides its name.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Account {
+pub(super) struct Account {
     login_key: Bytes<32>,
     created: DateTime<Utc>,
 }
@@ -62,7 +66,9 @@ impl Checked<Username> for Account {
 /// The file's text as it is written again after it was read; `None` for what is no such file.
 #[cfg(any(test, fuzzing))]
 pub(super) fn rewritten(text: &[u8]) -> Option<Vec<u8>> {
-    json_file::parse::<Username, Account>(text).ok().map(|accounts| json_file::text(accounts.iter()))
+    json_file::parse::<Username, Account>(Path::new(ACCOUNTS_FILE), text)
+        .ok()
+        .map(|accounts| json_file::text(accounts.iter()))
 }
 
 /// All accounts, in memory and on the disk.
@@ -73,6 +79,7 @@ pub(super) struct Accounts {
     stored: RwLock<BTreeMap<Username, Account>>,
     changes: Mutex<Changes>,
     written: Condvar,
+    fail_stop: FailStop,
 }
 
 #[derive(Debug, Default)]
@@ -93,10 +100,10 @@ struct Change {
 
 impl Accounts {
     /// Reads the accounts of a data folder; none when there is no file yet.
-    pub(super) fn load(folder: &Path) -> Result<Self, JsonFileError> {
+    pub(super) fn load(folder: &Path, fail_stop: FailStop) -> Result<Self, JsonFileError> {
         let path = folder.join(ACCOUNTS_FILE);
-        let stored = json_file::load(&path)?.unwrap_or_default();
-        Ok(Self { path, stored: RwLock::new(stored), changes: Mutex::default(), written: Condvar::new() })
+        let stored = RwLock::new(json_file::load(&path)?.unwrap_or_default());
+        Ok(Self { path, stored, changes: Mutex::default(), written: Condvar::new(), fail_stop })
     }
 
     /// How many there are.
@@ -112,9 +119,14 @@ impl Accounts {
     /// Whether this signature logs in to that account on the connection of this exporter.
     /// An unknown name costs the same work and gives the same `false`.
     pub(super) fn verify_login(&self, name: &Username, exporter: &Exporter, signature: &Bytes<64>) -> bool {
+        self.check(name, |key| login::verify_login(key, name, exporter, signature))
+    }
+
+    /// Checks once, whether there is such an account or not.
+    fn check(&self, name: &Username, check: impl FnOnce(&Bytes<32>) -> bool) -> bool {
         let key = self.login_key(name);
-        let right = login::verify_login(&key.unwrap_or(NOBODYS_KEY), name, exporter, signature);
-        right && key.is_some()
+        let right = check(&key.unwrap_or(NOBODYS_KEY));
+        right & key.is_some()
     }
 
     /// The key that logs in to an account.
@@ -194,7 +206,8 @@ impl Accounts {
             let kept = stored.iter().filter(|(name, _)| !changed.contains(name));
             json_file::text(merged(kept, accepted.iter()))
         };
-        match store::replace(&self.path, &text) {
+        let replaced = self.fail_stop.check(&self.path).and_then(|()| store::replace(&self.path, &text));
+        match self.fail_stop.watch(replaced) {
             Ok(()) => {
                 self.stored.write().extend(accepted);
                 results.extend(tickets.into_iter().map(|ticket| (ticket, Ok(()))));
@@ -233,14 +246,14 @@ mod tests {
     #[test]
     fn accounts_are_there_after_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        let accounts = Accounts::load(folder.path()).unwrap();
+        let accounts = Accounts::load(folder.path(), FailStop::default()).unwrap();
         accounts.register(&name("bob"), Bytes([2; 32])).unwrap();
         accounts.register(&name("alice"), Bytes([1; 32])).unwrap();
         assert!(matches!(accounts.register(&name("bob"), Bytes([3; 32])), Err(AccountError::Taken)));
         accounts.change_key(&name("alice"), Bytes([1; 32]), Bytes([9; 32])).unwrap();
         let stale = accounts.change_key(&name("alice"), Bytes([1; 32]), Bytes([8; 32]));
         assert!(matches!(stale, Err(AccountError::OtherKey)));
-        let again = Accounts::load(folder.path()).unwrap();
+        let again = Accounts::load(folder.path(), FailStop::default()).unwrap();
         assert_eq!(again.count(), 2);
         assert_eq!(again.login_key(&name("alice")), Some(Bytes([9; 32])));
         assert_eq!(again.login_key(&name("bob")), Some(Bytes([2; 32])));
@@ -250,7 +263,7 @@ mod tests {
     #[test]
     fn a_hundred_at_once_are_all_stored_and_each_name_once() {
         let folder = tempfile::tempdir().unwrap();
-        let accounts = Accounts::load(folder.path()).unwrap();
+        let accounts = Accounts::load(folder.path(), FailStop::default()).unwrap();
         let made: usize = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..100_u8)
                 .map(|n| {
@@ -263,7 +276,7 @@ mod tests {
             threads.into_iter().map(|thread| usize::from(thread.join().unwrap())).sum()
         });
         assert_eq!(made, 50);
-        assert_eq!(Accounts::load(folder.path()).unwrap().count(), 50);
+        assert_eq!(Accounts::load(folder.path(), FailStop::default()).unwrap().count(), 50);
     }
 
     #[test]
@@ -271,7 +284,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         std::fs::create_dir(&data).unwrap();
-        let accounts = Accounts::load(&data).unwrap();
+        let accounts = Accounts::load(&data, FailStop::default()).unwrap();
         std::fs::remove_dir(&data).unwrap();
         assert!(matches!(accounts.register(&name("alice"), Bytes([1; 32])), Err(AccountError::Store(_))));
         assert!(!accounts.exists(&name("alice")));
@@ -285,10 +298,28 @@ mod tests {
         let signature = Bytes::try_from(signature).unwrap();
         assert!(login::verify_login(&NOBODYS_KEY, &name("nobody"), &[0; 32], &signature));
         let folder = tempfile::tempdir().unwrap();
-        let accounts = Accounts::load(folder.path()).unwrap();
+        let accounts = Accounts::load(folder.path(), FailStop::default()).unwrap();
         assert!(!accounts.verify_login(&name("nobody"), &[0; 32], &signature));
         accounts.register(&name("nobody"), NOBODYS_KEY).unwrap();
         assert!(accounts.verify_login(&name("nobody"), &[0; 32], &signature));
+    }
+
+    #[test]
+    fn for_known_and_unknown_names_the_same_is_done_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let accounts = Accounts::load(folder.path(), FailStop::default()).unwrap();
+        accounts.register(&name("alice"), Bytes([1; 32])).unwrap();
+        for (who, expected) in [("alice", Bytes([1; 32])), ("nobody", NOBODYS_KEY)] {
+            for right in [true, false] {
+                let mut checked = Vec::new();
+                let let_in = accounts.check(&name(who), |key| {
+                    checked.push(*key);
+                    right
+                });
+                assert_eq!(checked, [expected], "{who}");
+                assert_eq!(let_in, right && who == "alice");
+            }
+        }
     }
 
     #[test]
@@ -298,7 +329,10 @@ mod tests {
         for text in ["", "{\"alice\":{}}", "{\"../x\":{\"login_key\":\"AA==\",\"created\":\"x\"}}"] {
             std::fs::write(&path, text).unwrap();
             assert!(
-                matches!(Accounts::load(folder.path()), Err(JsonFileError::Damaged { line: 1, .. })),
+                matches!(
+                    Accounts::load(folder.path(), FailStop::default()),
+                    Err(JsonFileError::Damaged { line: 1, .. })
+                ),
                 "{text}"
             );
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);

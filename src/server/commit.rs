@@ -14,11 +14,10 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use tracing::error;
 
 use super::{
     conversation_log::{Log, LogError},
-    error::Chain,
+    fail_stop::FailStop,
     limits::COMMITS_WAITING_MAX,
     outgoing::{Outgoing, Touched},
 };
@@ -52,14 +51,13 @@ pub(super) struct Committer {
 }
 
 impl Committer {
-    /// Starts the thread. `failed` gets the reason, once, if the disk refuses.
-    pub(super) fn start(failed: Sender<LogError>) -> std::io::Result<(Self, JoinHandle<()>)> {
+    /// Starts the thread. It ends, and stops the server, if the disk refuses.
+    pub(super) fn start(fail_stop: FailStop) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (committer, waiting) = Self::queue();
         let thread = thread::Builder::new().name("committer".to_owned());
         let thread = thread.spawn(move || {
-            if let Err(reason) = run(&waiting) {
-                error!(reason = %Chain(&reason), "the disk did not take what was written: stopping");
-                let _ = failed.send(reason);
+            if let Err(reason) = run(&waiting, &fail_stop) {
+                fail_stop.stop(reason);
             }
         })?;
         Ok((committer, thread))
@@ -85,9 +83,11 @@ impl Committer {
 }
 
 /// Acknowledges until the last way to it is dropped, or the disk refuses.
-pub(super) fn run(waiting: &Receiver<Work>) -> Result<(), LogError> {
+pub(super) fn run(waiting: &Receiver<Work>, fail_stop: &FailStop) -> Result<(), LogError> {
     while let Ok(first) = waiting.recv() {
-        let batch: Vec<Work> = std::iter::once(first).chain(waiting.try_iter()).collect();
+        // A batch has an end, or senders that are faster than this loop would keep it from the disk.
+        let more = waiting.try_iter().take(COMMITS_WAITING_MAX);
+        let batch: Vec<Work> = std::iter::once(first).chain(more).collect();
         let mut distinct: HashMap<*const (), &Arc<dyn Durable>> = HashMap::new();
         for work in &batch {
             if let Work::Acknowledge { durable, .. } = work {
@@ -96,6 +96,9 @@ pub(super) fn run(waiting: &Receiver<Work>) -> Result<(), LogError> {
         }
         for durable in distinct.into_values() {
             durable.sync()?;
+        }
+        if fail_stop.stopped() {
+            return Ok(());
         }
         let mut touched = Touched::default();
         let mut barriers = Vec::new();
@@ -149,8 +152,7 @@ mod tests {
 
     #[test]
     fn what_waits_together_shares_one_sync_and_one_write() {
-        let (failed, _reason) = bounded(1);
-        let (committer, _thread) = Committer::start(failed).unwrap();
+        let (committer, _thread) = Committer::start(FailStop::default()).unwrap();
         let disk = Arc::new(Disk::default());
         let (alice, outgoing) = Recorder::new(1);
         {
@@ -168,8 +170,8 @@ mod tests {
 
     #[test]
     fn after_a_failed_sync_nothing_is_acknowledged_and_the_server_is_told() {
-        let (failed, reason) = bounded(1);
-        let (committer, thread) = Committer::start(failed).unwrap();
+        let (fail_stop, reason) = FailStop::new();
+        let (committer, thread) = Committer::start(fail_stop).unwrap();
         let disk = Arc::new(Disk::default());
         disk.broken.store(true, Ordering::SeqCst);
         let (alice, outgoing) = Recorder::new(1);

@@ -16,10 +16,15 @@ use tracing::{debug, error, info};
 
 use super::{
     accounts::AccountError,
+    doorkeeper::{Offence, Ticket},
     error::Chain,
     hall::Hall,
-    limits::{ANSWERS_BYTES_MAX, WRONG_LOGIN_DELAY_MAX, WRONG_LOGIN_DELAY_MIN, WRONG_LOGINS_MAX},
+    limits::{
+        ANSWERS_BYTES_MAX, PACE_SLICE, REFUSED_REGISTRATIONS_MAX, WRONG_LOGIN_DELAY_MAX,
+        WRONG_LOGIN_DELAY_MIN, WRONG_LOGINS_MAX,
+    },
     outgoing::{Outgoing, Outlet},
+    rates::Pace,
     registry::{Caller, Effects, Gate},
     requests::{Desk, Flow},
 };
@@ -27,7 +32,8 @@ use crate::{
     crypto::login,
     transport::{Acceptor, Link, TransportError},
     wire::{
-        Bytes, ErrorCode, Event, FrameError, Frames, PROTOCOL_VERSION, Request, Username,
+        Bytes, ErrorCode, Event, FrameError, Frames, InvitationCode, PROTOCOL_VERSION, Registration, Request,
+        Username,
         limits::{FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN},
     },
 };
@@ -55,8 +61,10 @@ enum End {
     Transport(#[from] TransportError),
     #[error(transparent)]
     Frame(#[from] FrameError),
-    #[error("too many wrong logins")]
-    WrongLogins,
+    #[error("too many failed attempts to log in or register")]
+    TooManyAttempts,
+    #[error("neither a login nor the rest of a request came in time")]
+    TooSlow,
     #[error("a newer login, or the end of the server")]
     Superseded,
     #[error("a request before login that is none")]
@@ -73,10 +81,10 @@ pub(super) fn shake_hands(
 }
 
 /// Serves a connection from its first frame to its end.
-pub(super) fn serve(hall: &Arc<Hall>, link: &Link, number: u64, login_deadline: Instant) {
+pub(super) fn serve(hall: &Arc<Hall>, link: &Link, number: u64, ticket: Ticket, login_deadline: Instant) {
     let mut frames = Frames::new(FRAME_BYTES_MAX_BEFORE_LOGIN);
     let outgoing = Outgoing::new(number, Arc::new(link.clone()));
-    let visit = Visit { hall, link, outgoing };
+    let mut visit = Visit { hall, link, outgoing, ticket };
     let end = match visit.log_in(&mut frames, login_deadline) {
         Ok(guest) => {
             info!(connection = number, name = %guest.caller.name, "logged in");
@@ -87,11 +95,19 @@ pub(super) fn serve(hall: &Arc<Hall>, link: &Link, number: u64, login_deadline: 
         }
         Err(end) => {
             debug!(connection = number, reason = %Chain(&end), "ended before login");
+            if let End::Frame(_) | End::NotALogin = end {
+                visit.ticket.offends(Offence::NoRequest);
+            }
             end
         }
     };
-    if let End::Frame(_) | End::NotALogin = end {
-        visit.outgoing.say(&Event::Error { code: ErrorCode::BadRequest, peer: None });
+    let last_words = match end {
+        End::Frame(_) | End::NotALogin => Some(ErrorCode::BadRequest),
+        End::TooSlow => Some(ErrorCode::TooSlow),
+        End::Closed | End::Transport(_) | End::TooManyAttempts | End::Superseded => None,
+    };
+    if let Some(code) = last_words {
+        visit.outgoing.say(&Event::Error { code, peer: None });
         let _ = link.flush_by(Instant::now() + hall.config.write_timeout);
     }
     link.close();
@@ -101,6 +117,7 @@ struct Visit<'a> {
     hall: &'a Arc<Hall>,
     link: &'a Link,
     outgoing: Outgoing,
+    ticket: Ticket,
 }
 
 /// A logged-in user's presence: it ends with this value, however the thread ends.
@@ -120,30 +137,31 @@ impl Drop for Guest {
 
 impl Visit<'_> {
     /// Until a login is right; all of it by the deadline.
-    fn log_in(&self, frames: &mut Frames, deadline: Instant) -> Result<Guest, End> {
-        self.outgoing.say(&Event::Hello { version: PROTOCOL_VERSION });
+    fn log_in(&mut self, frames: &mut Frames, deadline: Instant) -> Result<Guest, End> {
+        let registration = self.hall.config.registration;
+        self.outgoing.say(&Event::Hello { version: PROTOCOL_VERSION, registration });
         self.write(deadline)?;
-        let mut failures = 0;
+        let mut attempts = Attempts::default();
         loop {
             while let Some(request) = frames.take::<Request>()? {
                 let refused = match self.attempt(request)? {
                     Ok(name) => return self.enter(name, frames),
                     Err(code) => code,
                 };
-                let code = if refused == ErrorCode::WrongUsernameOrPassword {
-                    failures += 1;
-                    thread::sleep(min(delay(failures), deadline.saturating_duration_since(Instant::now())));
-                    if failures >= WRONG_LOGINS_MAX { ErrorCode::TooManyAttempts } else { refused }
-                } else {
-                    refused
-                };
+                if let Some(offence) = offence(refused) {
+                    self.ticket.offends(offence);
+                }
+                let pause = attempts.failed(refused);
+                thread::sleep(min(pause, deadline.saturating_duration_since(Instant::now())));
+                let enough = attempts.are_enough();
+                let code = if enough { ErrorCode::TooManyAttempts } else { refused };
                 self.outgoing.say(&Event::Error { code, peer: None });
                 self.write(deadline)?;
-                if failures >= WRONG_LOGINS_MAX {
-                    return Err(End::WrongLogins);
+                if enough {
+                    return Err(End::TooManyAttempts);
                 }
             }
-            if !self.link.receive(frames, Some(deadline))? {
+            if !self.read(frames, Some(deadline))? {
                 return Err(End::Closed);
             }
         }
@@ -153,8 +171,12 @@ impl Visit<'_> {
     fn attempt(&self, request: Request) -> Result<Result<Username, ErrorCode>, End> {
         let exporter = self.link.exporter();
         Ok(match request {
-            Request::Register { username, login_key, signature } => {
-                self.register(&username, login_key, &signature).map(|()| username)
+            Request::Register { username, login_key, signature, invitation } => {
+                if login::verify_register(&login_key, &username, &exporter, &signature) {
+                    self.register(&username, login_key, invitation).map(|()| username)
+                } else {
+                    Err(ErrorCode::WrongUsernameOrPassword)
+                }
             }
             Request::Login { username, signature } => {
                 if self.hall.accounts.verify_login(&username, &exporter, &signature) {
@@ -167,10 +189,52 @@ impl Visit<'_> {
         })
     }
 
-    fn register(&self, name: &Username, key: Bytes<32>, signature: &Bytes<64>) -> Result<(), ErrorCode> {
-        if !login::verify_register(&key, name, &self.link.exporter(), signature) {
-            return Err(ErrorCode::WrongUsernameOrPassword);
+    /// Makes an account, if this server lets its person make one.
+    fn register(
+        &self,
+        name: &Username,
+        key: Bytes<32>,
+        invitation: Option<InvitationCode>,
+    ) -> Result<(), ErrorCode> {
+        let registration = self.hall.config.registration;
+        if registration == Registration::Closed {
+            return Err(ErrorCode::RegistrationClosed);
         }
+        if !self.ticket.may_register() {
+            return Err(ErrorCode::TooManyRegistrations);
+        }
+        let made = match registration {
+            // Whether a name is taken is told only to those who have a code.
+            Registration::Invite => self.register_with(name, key, invitation),
+            Registration::Open | Registration::Closed => self.make_account(name, key),
+        };
+        if made.is_err() {
+            self.ticket.did_not_register();
+        }
+        made
+    }
+
+    fn register_with(
+        &self,
+        name: &Username,
+        key: Bytes<32>,
+        invitation: Option<InvitationCode>,
+    ) -> Result<(), ErrorCode> {
+        let code = invitation.ok_or(ErrorCode::BadInvitation)?;
+        let claimed = self.hall.invites.claim(&code, name).map_err(|reason| {
+            error!(reason = %Chain(&reason), "an invitation code could not be looked up");
+            ErrorCode::Storage
+        })?;
+        let claim = claimed.ok_or(ErrorCode::BadInvitation)?;
+        let made = self.make_account(name, key);
+        match made {
+            Ok(()) => claim.used(),
+            Err(_) => claim.give_back(),
+        }
+        made
+    }
+
+    fn make_account(&self, name: &Username, key: Bytes<32>) -> Result<(), ErrorCode> {
         match self.hall.accounts.register(name, key) {
             Ok(()) => {
                 info!(%name, "registered");
@@ -185,13 +249,14 @@ impl Visit<'_> {
     }
 
     /// The account is this connection's from here on.
-    fn enter(&self, name: Username, frames: &mut Frames) -> Result<Guest, End> {
+    fn enter(&mut self, name: Username, frames: &mut Frames) -> Result<Guest, End> {
         let hall = Arc::clone(self.hall);
         let mut effects = Effects::default();
         let gate = hall.registry.enter(&name, &self.outgoing, &mut effects);
         hall.finish(effects).flush();
         let gate = gate.ok_or(End::Superseded)?;
         frames.set_limit(FRAME_BYTES_MAX);
+        self.ticket.logs_in();
         let caller = Caller { name, connection: self.outgoing.connection };
         let guest = Guest { hall, caller, gate };
         self.write(Instant::now() + self.hall.config.write_timeout)?;
@@ -208,30 +273,68 @@ impl Visit<'_> {
             exporter: self.link.exporter(),
             answered: 0,
         };
+        let limits = &self.hall.config.limits;
+        let mut pace = Pace::new(limits.requests_per_second, limits.bytes_per_second, Instant::now());
+        let mut received = self.link.received_bytes();
+        // Since when there is a frame of which not all has come; TLS's own records count as such a part.
+        let mut begun = (!frames.is_empty()).then(Instant::now);
         loop {
-            if let Err(end) = self.batch(frames, &mut desk) {
-                return end;
+            let handled = match self.batch(frames, &mut desk) {
+                Ok(handled) => handled,
+                Err(end) => return end,
+            };
+            let now = Instant::now();
+            if handled > 0 {
+                begun = (!frames.is_empty()).then_some(now);
             }
-            match self.link.receive(frames, None) {
+            let bytes = self.link.received_bytes();
+            let free = pace.count(handled, bytes - std::mem::replace(&mut received, bytes), now);
+            let paused = free.map_or(Duration::ZERO, |free| self.pause(now, free));
+            // What this side waited is not the client's slowness.
+            begun = begun.map(|begun| begun + paused);
+            match self.read(frames, begun.map(|begun| begun + limits.frame_timeout)) {
                 Ok(true) => {}
                 Ok(false) => return End::Closed,
-                Err(error) => return error.into(),
+                Err(end) => return end,
             }
+            begun = begun.or_else(|| Some(Instant::now()));
         }
     }
 
-    /// Everything that one read brought.
-    fn batch(&self, frames: &mut Frames, desk: &mut Desk) -> Result<(), End> {
+    /// Waits for the client's rate to allow more, or for the connection's end. How long it waited.
+    fn pause(&self, from: Instant, until: Instant) -> Duration {
+        let mut now = from;
+        while now < until && !self.link.is_closed() {
+            thread::sleep(min(until - now, PACE_SLICE));
+            now = Instant::now();
+        }
+        now - from
+    }
+
+    /// One read; false when the client closed.
+    fn read(&self, frames: &mut Frames, deadline: Option<Instant>) -> Result<bool, End> {
+        self.link.receive(frames, deadline).map_err(|error| match error {
+            TransportError::TimedOut => End::TooSlow,
+            other => other.into(),
+        })
+    }
+
+    /// Everything that one read brought: how many requests.
+    fn batch(&self, frames: &mut Frames, desk: &mut Desk) -> Result<u64, End> {
         let mut effects = Effects::default();
         let result = self.carry_out(frames, desk, &mut effects);
         // Also when the connection ends: others were told of what went well before.
         self.hall.finish(effects).flush();
         desk.answered = 0;
-        result.and_then(|()| self.write(Instant::now() + self.hall.config.write_timeout))
+        let handled = result?;
+        self.write(Instant::now() + self.hall.config.write_timeout)?;
+        Ok(handled)
     }
 
-    fn carry_out(&self, frames: &mut Frames, desk: &mut Desk, effects: &mut Effects) -> Result<(), End> {
+    fn carry_out(&self, frames: &mut Frames, desk: &mut Desk, effects: &mut Effects) -> Result<u64, End> {
+        let mut handled = 0;
         while let Some(request) = frames.take::<Request>()? {
+            handled += 1;
             if desk.handle(request, effects) == Flow::End {
                 return Err(End::Superseded);
             }
@@ -244,12 +347,47 @@ impl Visit<'_> {
                 desk.answered = 0;
             }
         }
-        Ok(())
+        Ok(handled)
     }
 
     /// Writes to this connection's own client, waiting for it.
     fn write(&self, deadline: Instant) -> Result<(), End> {
         Ok(self.link.flush_by(deadline)?)
+    }
+}
+
+/// What was refused on one connection before a login.
+#[derive(Debug, Default)]
+struct Attempts {
+    /// Wrong logins and wrong invitation codes.
+    wrong: u32,
+    /// Registrations refused for another reason.
+    refused: u32,
+}
+
+impl Attempts {
+    /// Counts a refusal; how long its answer waits.
+    fn failed(&mut self, code: ErrorCode) -> Duration {
+        if let ErrorCode::WrongUsernameOrPassword | ErrorCode::BadInvitation = code {
+            self.wrong += 1;
+            delay(self.wrong)
+        } else {
+            self.refused += 1;
+            Duration::ZERO
+        }
+    }
+
+    fn are_enough(&self) -> bool {
+        self.wrong >= WRONG_LOGINS_MAX || self.refused >= REFUSED_REGISTRATIONS_MAX
+    }
+}
+
+/// What a refusal is charged to its source as, if at all.
+fn offence(code: ErrorCode) -> Option<Offence> {
+    match code {
+        ErrorCode::WrongUsernameOrPassword | ErrorCode::BadInvitation => Some(Offence::WrongLogin),
+        ErrorCode::NameTaken => Some(Offence::TakenName),
+        _ => None,
     }
 }
 

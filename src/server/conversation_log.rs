@@ -17,12 +17,13 @@ use thiserror::Error;
 use tracing::error;
 
 use super::{
+    fail_stop::FailStop,
     limits::{COUNTERS_PER_MARK, LINES_PER_OFFSET},
-    log_file::{Lines, last_number, mend},
+    log_file::{Lines, last_number, mend, mend_hole},
     log_line,
 };
 use crate::{
-    store::{self, Action, StoreError},
+    store::{self, StoreError},
     wire::{Body, Entry, Pair, StreamId, Username},
 };
 
@@ -66,6 +67,7 @@ pub(super) struct Log {
     pair: Pair,
     path: PathBuf,
     inner: Mutex<Inner>,
+    fail_stop: FailStop,
 }
 
 #[derive(Debug)]
@@ -109,9 +111,9 @@ struct Stream {
 
 impl Log {
     /// The log of a pair in a folder of logs. Nothing is read before it is asked for.
-    pub(super) fn new(folder: &Path, pair: Pair) -> Self {
+    pub(super) fn new(folder: &Path, pair: Pair, fail_stop: FailStop) -> Self {
         let path = folder.join(file_name(&pair));
-        Self { pair, path, inner: Mutex::new(Inner::Unread) }
+        Self { pair, path, inner: Mutex::new(Inner::Unread), fail_stop }
     }
 
     /// The number of the last entry; 0 when there is none. Of a log that is not open only the last line
@@ -121,7 +123,7 @@ impl Log {
             let inner = self.inner.lock();
             if matches!(*inner, Inner::Unread) {
                 let Some(file) = store::open(&self.path)? else { return Ok(0) };
-                mend(&file, &self.path)?;
+                self.fail_stop.watch(mend(&file, &self.path))?;
                 if let Some(number) = last_number(&file, &self.path)? {
                     return Ok(number);
                 }
@@ -141,6 +143,7 @@ impl Log {
         written: impl FnOnce(Entry),
     ) -> Result<u64, LogError> {
         let place = place(&self.pair, sender).ok_or(LogError::NotAMember)?;
+        self.fail_stop.check(&self.path)?;
         let Some(mut open) = self.open(true)? else { return Err(LogError::OutOfOrder) };
         let header = body.header();
         let key = (place, header.stream);
@@ -155,8 +158,11 @@ impl Log {
         let entry = Entry { number: open.last + 1, time, sender: sender.clone(), body: body.clone() };
         let line = log_line::write(&entry);
         if let Err(error) = store::write_at(&open.file, &self.path, &line, open.bytes) {
-            // A part of the line may be in the file. It must not stay there for the next to be glued to.
-            open.unsure = store::cut(&open.file, &self.path, open.bytes).is_err();
+            // A part of the line may be in the file. It must not stay there for the next to be glued to,
+            // nor come back after a power cut to be mixed with it.
+            let cut = store::cut(&open.file, &self.path, open.bytes)
+                .and_then(|()| store::sync_file(&open.file, &self.path));
+            open.unsure = self.fail_stop.watch(cut).is_err();
             return Err(error.into());
         }
         open.count(&entry, key, line.len() as u64);
@@ -206,7 +212,9 @@ impl Log {
             let Some(open) = self.open(false)? else { return Ok(()) };
             Arc::clone(&open.file)
         };
-        Ok(store::sync_file(&file, &self.path)?)
+        // A failure on another path, as of the folder with this file's name, may be one of this file too.
+        self.fail_stop.watch(store::sync_file(&file, &self.path))?;
+        Ok(self.fail_stop.check(&self.path)?)
     }
 
     fn damaged(&self, line: u64) -> LogError {
@@ -217,17 +225,23 @@ impl Log {
     fn open(&self, create: bool) -> Result<Option<MappedMutexGuard<'_, Open>>, LogError> {
         let mut inner = self.inner.lock();
         if matches!(*inner, Inner::Unread | Inner::Open(Open { unsure: true, .. })) {
-            let file =
-                if create { Some(store::open_or_create(&self.path)?) } else { store::open(&self.path)? };
+            let file = if create {
+                Some(self.fail_stop.watch(store::open_or_create(&self.path))?)
+            } else {
+                store::open(&self.path)?
+            };
             let Some(file) = file else { return Ok(None) };
-            mend(&file, &self.path)?;
-            *inner = match Open::read(file, &self.path, &self.pair) {
-                Ok(open) => Inner::Open(open),
-                Err(LogError::Damaged { line, .. }) => {
+            self.fail_stop.watch(mend(&file, &self.path))?;
+            let (open, damage) = Open::read(file, &self.path, &self.pair)?;
+            *inner = match damage {
+                None => Inner::Open(open),
+                Some(_) if self.fail_stop.watch(mend_hole(&open.file, &self.path, open.bytes))? => {
+                    Inner::Open(open)
+                }
+                Some(line) => {
                     error!(file = ?self.path, line, "a conversation's log is damaged: that conversation is refused");
                     Inner::Damaged { line }
                 }
-                Err(error) => return Err(error),
             };
         }
         if let Inner::Damaged { line } = *inner {
@@ -242,9 +256,9 @@ impl Log {
 }
 
 impl Open {
-    /// Reads a whole log, strictly.
-    fn read(file: File, path: &Path, pair: &Pair) -> Result<Self, LogError> {
-        let length = file.metadata().map_err(StoreError::at(Action::Read, path))?.len();
+    /// Reads a log, strictly: all of it, or up to a line that is damaged, and which that is.
+    fn read(file: File, path: &Path, pair: &Pair) -> Result<(Self, Option<u64>), StoreError> {
+        let length = store::length(&file, path)?;
         let file = Arc::new(file);
         let mut open = Self {
             file: Arc::clone(&file),
@@ -256,7 +270,16 @@ impl Open {
             unsure: false,
         };
         let mut lines = Lines::new(&file, path, 1, 0, length);
-        while let Some((number, line)) = lines.next()? {
+        loop {
+            let (number, line) = match lines.next() {
+                Ok(Some(next)) => next,
+                Ok(None) => return Ok((open, None)),
+                Err(LogError::Store(error)) => return Err(error),
+                Err(_) => {
+                    let line = open.last + 1;
+                    return Ok((open, Some(line)));
+                }
+            };
             let bytes = line.len() as u64 + 1;
             let known = log_line::read(line).and_then(|entry| Some((place(pair, &entry.sender)?, entry)));
             match known {
@@ -264,10 +287,9 @@ impl Open {
                     let key = (sender, entry.body.header().stream);
                     open.count(&entry, key, bytes);
                 }
-                _ => return Err(LogError::Damaged { path: path.to_owned(), line: number }),
+                _ => return Ok((open, Some(number))),
             }
         }
-        Ok(open)
     }
 
     /// Takes note of the line after the last, of `bytes` bytes with its newline.
@@ -335,6 +357,11 @@ fn place(pair: &Pair, sender: &Username) -> Option<Sender> {
 /// `bob.txt` has `alice+bob.txt.txt`, so none is another's.
 fn file_name(pair: &Pair) -> String {
     format!("{pair}.txt")
+}
+
+/// The pair whose log has that name; `None` when it is no log's.
+pub(super) fn pair_of(file_name: &str) -> Option<Pair> {
+    file_name.strip_suffix(".txt")?.parse().ok()
 }
 
 #[cfg(test)]

@@ -25,13 +25,13 @@ fn body(stream: u8, counter: u64, mark: u8) -> Body {
 impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let log = Log::new(folder.path(), "alice+bob".parse().unwrap());
+        let log = Log::new(folder.path(), "alice+bob".parse().unwrap(), FailStop::default());
         Self { folder, log }
     }
 
     /// The same file, read from the start.
     fn again(&self) -> Log {
-        Log::new(self.folder.path(), "alice+bob".parse().unwrap())
+        Log::new(self.folder.path(), "alice+bob".parse().unwrap(), FailStop::default())
     }
 
     fn path(&self) -> PathBuf {

@@ -6,6 +6,7 @@ use thiserror::Error as ThisError;
 
 use super::{conversation_log::LogError, json_file::JsonFileError};
 use crate::{
+    crypto::random::RandomError,
     status,
     store::StoreError,
     transport::{IdentityError, TransportError},
@@ -40,6 +41,15 @@ pub enum ServerError {
         /// Which folder.
         folder: PathBuf,
     },
+    /// There is no data folder where one was named.
+    #[error("there is no data folder {folder:?}")]
+    NoData {
+        /// Which folder.
+        folder: PathBuf,
+    },
+    /// The machine has no randomness to give.
+    #[error(transparent)]
+    Random(#[from] RandomError),
     /// A file of the server's is not what the server writes.
     #[error("{path:?} is damaged at line {line}, column {column}")]
     Damaged {
@@ -100,9 +110,9 @@ impl ServerError {
             Self::PortTaken { .. } | Self::Listen { .. } | Self::DataInUse { .. } => status::UNAVAILABLE,
             Self::PortNotAllowed { .. } => status::NO_PERMISSION,
             Self::Damaged { .. } | Self::Certificate { .. } => status::DATA,
-            Self::Missing { .. } => status::NO_INPUT,
+            Self::Missing { .. } | Self::NoData { .. } => status::NO_INPUT,
             Self::Store(_) | Self::DiskFailed { .. } => status::IO,
-            Self::Tls(_) | Self::System { .. } => status::OS,
+            Self::Tls(_) | Self::System { .. } | Self::Random(_) => status::OS,
         }
     }
 
@@ -127,7 +137,8 @@ impl ServerError {
             Self::Certificate { .. } => {
                 Some("--tls-cert and --tls-key take two PEM files that belong together")
             }
-            Self::Tls(_) => None,
+            Self::NoData { .. } => Some("start the server there first, or name its folder with --data DIR"),
+            Self::Tls(_) | Self::Random(_) => None,
             Self::System { .. } => Some("check this user's limits (ulimit -a)"),
         }
     }

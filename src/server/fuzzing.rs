@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use super::{
     accounts::{self, Accounts},
+    fail_stop::FailStop,
     keyring, log_line,
 };
 use crate::{
@@ -23,7 +24,7 @@ const EXPORTER: login::Exporter = [7; 32];
 pub fn before_login(input: &[u8]) {
     static ACCOUNTS: LazyLock<Accounts> = LazyLock::new(|| {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Accounts::load(folder.path()).expect("no accounts")
+        Accounts::load(folder.path(), FailStop::new().0).expect("no accounts")
     });
     let mut frames = Frames::new(FRAME_BYTES_MAX_BEFORE_LOGIN);
     let Some((size, bytes)) = input.split_first() else { return };
@@ -37,7 +38,7 @@ pub fn before_login(input: &[u8]) {
                         "nobody has an account"
                     );
                 }
-                Ok(Some(Request::Register { username, login_key, signature })) => {
+                Ok(Some(Request::Register { username, login_key, signature, .. })) => {
                     // Right only for who has the key: and then for this name and connection only.
                     if login::verify_register(&login_key, &username, &EXPORTER, &signature) {
                         assert!(!login::verify_login(&login_key, &username, &EXPORTER, &signature));

@@ -12,7 +12,9 @@ use super::{
     accounts::Accounts,
     commit::Committer,
     conversation_log::LogError,
+    doorkeeper::Doorkeeper,
     error::Chain,
+    invites::Invites,
     keyring::{Kept, Keyring, NewKey},
     logs::Logs,
     outgoing::Touched,
@@ -24,7 +26,9 @@ use crate::wire::{Outcome, Pair};
 /// What the connections share. Each part has its own lock, held for memory only.
 pub(super) struct Hall {
     pub(super) config: ServerConfig,
+    pub(super) doorkeeper: Arc<Doorkeeper>,
     pub(super) accounts: Accounts,
+    pub(super) invites: Invites,
     pub(super) keyring: Keyring,
     pub(super) logs: Logs,
     pub(super) registry: Registry,

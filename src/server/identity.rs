@@ -41,6 +41,18 @@ pub(super) fn load(data: &Path, given: Option<&(PathBuf, PathBuf)>) -> Result<Se
     })
 }
 
+/// What is wrong with the identity in a data folder, and with which file; `None` also when there is none,
+/// as in the folder of a server that was given its certificate.
+pub(super) fn fault(data: &Path) -> Option<(PathBuf, String)> {
+    let (certificate, key) = (data.join(CERTIFICATE_FILE), data.join(KEY_FILE));
+    match (certificate.exists(), key.exists()) {
+        (false, false) => None,
+        (false, true) => Some((certificate, "missing, although its key is there".to_owned())),
+        (true, false) => Some((key, "missing, although its certificate is there".to_owned())),
+        (true, true) => load(data, None).err().map(|error| (certificate, error.to_string())),
+    }
+}
+
 fn text(path: &Path) -> Result<zeroize::Zeroizing<String>, StoreError> {
     let missing = || StoreError::at(Action::Read, path)(std::io::ErrorKind::NotFound.into());
     let bytes = store::read(path)?.ok_or_else(missing)?;

@@ -47,9 +47,18 @@ where
     K: Ord + for<'a> Deserialize<'a>,
     V: Checked<K> + for<'a> Deserialize<'a>,
 {
-    let Some(bytes) = store::read(path)? else { return Ok(None) };
-    match parse(&bytes) {
-        Ok(dictionary) => Ok(Some(dictionary)),
+    store::read(path)?.map(|bytes| parse(path, &bytes)).transpose()
+}
+
+/// Reads a dictionary from the bytes of the file at `path`.
+pub(super) fn parse<K, V>(path: &Path, bytes: &[u8]) -> Result<BTreeMap<K, V>, JsonFileError>
+where
+    K: Ord + for<'a> Deserialize<'a>,
+    V: Checked<K> + for<'a> Deserialize<'a>,
+{
+    let read: Result<Dictionary<K, V>, _> = serde_json::from_slice(bytes);
+    match read {
+        Ok(dictionary) => Ok(dictionary.0),
         Err(source) => Err(JsonFileError::Damaged {
             path: path.to_owned(),
             line: source.line(),
@@ -57,15 +66,6 @@ where
             source,
         }),
     }
-}
-
-/// Reads the dictionary in a file's text.
-pub(super) fn parse<K, V>(bytes: &[u8]) -> Result<BTreeMap<K, V>, serde_json::Error>
-where
-    K: Ord + for<'a> Deserialize<'a>,
-    V: Checked<K> + for<'a> Deserialize<'a>,
-{
-    serde_json::from_slice(bytes).map(|Dictionary(dictionary)| dictionary)
 }
 
 /// A dictionary as the file's text: one entry a line, so that a person can read and compare it.

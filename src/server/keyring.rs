@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     accounts::merged,
+    fail_stop::FailStop,
     json_file::{self, Checked, JsonFileError},
 };
 use crate::{
@@ -44,9 +45,10 @@ pub(super) enum Kept {
     OldEpoch,
 }
 
+/// What the file has of a pair.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PairKeys {
+pub(super) struct PairKeys {
     epoch: u32,
     key_id: Bytes<16>,
     created: DateTime<Utc>,
@@ -68,10 +70,17 @@ struct OlderKey {
 /// The file's text as it is written again after it was read; `None` for what is no such file.
 #[cfg(any(test, fuzzing))]
 pub(super) fn rewritten(text: &[u8]) -> Option<Vec<u8>> {
-    json_file::parse::<Pair, PairKeys>(text).ok().map(|keys| json_file::text(keys.iter()))
+    json_file::parse::<Pair, PairKeys>(Path::new(KEYS_FILE), text)
+        .ok()
+        .map(|keys| json_file::text(keys.iter()))
 }
 
 impl PairKeys {
+    /// Whether the pair ever agreed on that epoch.
+    pub(super) fn has_epoch(&self, epoch: u32) -> bool {
+        self.all().any(|(number, _, _)| number == epoch)
+    }
+
     /// Every epoch's number, id and copies, newest first.
     fn all(&self) -> impl Iterator<Item = (u32, Bytes<16>, &BTreeMap<Username, Blob>)> {
         let older = self.older.iter().map(|key| (key.epoch, key.key_id, &key.sealed));
@@ -127,14 +136,15 @@ pub(super) struct Keyring {
     stored: RwLock<BTreeMap<Pair, PairKeys>>,
     /// Held by whoever replaces the file, and guards nothing else: readers never wait for the disk.
     writing: Mutex<()>,
+    fail_stop: FailStop,
 }
 
 impl Keyring {
     /// Reads the keys of a data folder; none when there is no file yet.
-    pub(super) fn load(folder: &Path) -> Result<Self, JsonFileError> {
+    pub(super) fn load(folder: &Path, fail_stop: FailStop) -> Result<Self, JsonFileError> {
         let path = folder.join(KEYS_FILE);
         let stored = json_file::load(&path)?.unwrap_or_default();
-        Ok(Self { path, stored: RwLock::new(stored), writing: Mutex::new(()) })
+        Ok(Self { path, stored: RwLock::new(stored), writing: Mutex::new(()), fail_stop })
     }
 
     /// How many pairs have a key.
@@ -158,7 +168,7 @@ impl Keyring {
 
     /// Whether the pair ever agreed on that epoch; `None` when it has no key at all.
     pub(super) fn has_epoch(&self, pair: &Pair, epoch: u32) -> Option<bool> {
-        Some(self.stored.read().get(pair)?.all().any(|(number, _, _)| number == epoch))
+        Some(self.stored.read().get(pair)?.has_epoch(epoch))
     }
 
     /// Stores a batch with one replacement of the file; one result a key, in order. When this returns
@@ -186,7 +196,8 @@ impl Keyring {
             let unchanged = stored.iter().filter(|(pair, _)| !changed.contains_key(pair));
             json_file::text(merged(unchanged, changed.iter()))
         };
-        store::replace(&self.path, &text)?;
+        self.fail_stop.check(&self.path)?;
+        self.fail_stop.watch(store::replace(&self.path, &text))?;
         self.stored.write().extend(changed);
         Ok(results)
     }
@@ -222,12 +233,12 @@ mod tests {
     #[test]
     fn each_member_gets_the_own_copy_of_any_epoch_after_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        let keyring = Keyring::load(folder.path()).unwrap();
+        let keyring = Keyring::load(folder.path(), FailStop::default()).unwrap();
         let pair: Pair = "alice+bob".parse().unwrap();
         assert_eq!(keyring.has_epoch(&pair, 1), None);
         assert_eq!(keyring.store(&[key("alice+bob", 1), key("carol+dave", 5)]).unwrap(), [Kept::Stored; 2]);
         assert_eq!(keyring.store(&[key("alice+bob", 4)]).unwrap(), [Kept::Stored]);
-        for keyring in [&keyring, &Keyring::load(folder.path()).unwrap()] {
+        for keyring in [&keyring, &Keyring::load(folder.path(), FailStop::default()).unwrap()] {
             assert_eq!(keyring.count(), 2);
             assert_eq!(keyring.newest(&pair, &name("alice")).unwrap().sealed, Blob(vec![4, 1]));
             assert_eq!(keyring.newest(&pair, &name("bob")).unwrap().epoch, 4);
@@ -241,7 +252,7 @@ mod tests {
     #[test]
     fn an_epoch_not_above_the_newest_is_refused_also_within_a_batch() {
         let folder = tempfile::tempdir().unwrap();
-        let keyring = Keyring::load(folder.path()).unwrap();
+        let keyring = Keyring::load(folder.path(), FailStop::default()).unwrap();
         let batch = [key("alice+bob", 0), key("alice+bob", 2), key("alice+bob", 2), key("alice+bob", 1)];
         let results = keyring.store(&batch).unwrap();
         assert_eq!(results, [Kept::OldEpoch, Kept::Stored, Kept::OldEpoch, Kept::OldEpoch]);
@@ -250,7 +261,7 @@ mod tests {
     #[test]
     fn a_file_with_the_wrong_members_or_epochs_is_damaged() {
         let folder = tempfile::tempdir().unwrap();
-        let keyring = Keyring::load(folder.path()).unwrap();
+        let keyring = Keyring::load(folder.path(), FailStop::default()).unwrap();
         keyring.store(&[key("alice+bob", 1)]).unwrap();
         keyring.store(&[key("alice+bob", 2)]).unwrap();
         let path = folder.path().join(KEYS_FILE);
@@ -260,7 +271,10 @@ mod tests {
         {
             std::fs::write(&path, text.replace(old, new)).unwrap();
             assert!(
-                matches!(Keyring::load(folder.path()), Err(JsonFileError::Damaged { line: 2, .. })),
+                matches!(
+                    Keyring::load(folder.path(), FailStop::default()),
+                    Err(JsonFileError::Damaged { line: 2, .. })
+                ),
                 "{new}"
             );
         }

@@ -1,4 +1,4 @@
-//! The door: accepts connections, counts them, and gives each its thread.
+//! The door: accepts connections, asks the doorkeeper, gives each that is let in its thread, and can end them all.
 
 use std::{
     collections::HashMap,
@@ -17,11 +17,15 @@ use tracing::{debug, warn};
 
 use super::{
     connection,
+    doorkeeper::{Offence, TurnedAway},
     error::Chain,
     hall::Hall,
-    limits::{ACCEPT_PAUSE, STACK_BYTES},
+    limits::{ACCEPT_PAUSE, REFUSAL_TIMEOUT, REFUSALS_AT_ONCE_MAX, STACK_BYTES},
 };
-use crate::transport::{Acceptor, Link};
+use crate::{
+    transport::{Acceptor, Link, TransportError},
+    wire::{ErrorCode, Event, encode, limits::FRAME_BYTES_MAX_BEFORE_LOGIN},
+};
 
 /// How long the door's own knock may take when it is to be shut.
 const KNOCK_TIMEOUT: Duration = Duration::from_secs(1);
@@ -42,7 +46,8 @@ struct Inside {
     /// How many of them have shaken hands.
     known: usize,
     last: u64,
-    turned_away: u64,
+    /// How many of them are only being told why they are not let in.
+    refusals: usize,
 }
 
 impl Door {
@@ -73,52 +78,76 @@ impl Door {
         acceptor: &Acceptor,
         hall: &Arc<Hall>,
     ) {
-        let Some(entrance) = self.enter(hall.config.max_clients) else {
-            return;
+        let ticket = match hall.doorkeeper.admit(address.ip()) {
+            Ok(ticket) => ticket,
+            Err(reason) => return self.turn_away(stream, reason, acceptor),
         };
+        let entrance = self.enter();
         let number = entrance.number;
         debug!(connection = number, %address, "connected");
         let (acceptor, hall) = (acceptor.clone(), Arc::clone(hall));
         let deadline = Instant::now() + hall.config.login_timeout;
-        let thread = thread::Builder::new().name(format!("connection {number}")).stack_size(STACK_BYTES);
-        let started = thread.spawn(move || {
+        start(format!("connection {number}"), move || {
             let link = match connection::shake_hands(&acceptor, stream, deadline) {
                 Ok(link) => link,
                 Err(reason) => {
                     debug!(connection = number, reason = %Chain(&reason), "no secure channel");
+                    if let TransportError::TimedOut = reason {
+                        ticket.offends(Offence::NoHandshake);
+                    }
                     return;
                 }
             };
             if entrance.known_as(&link) {
-                connection::serve(&hall, &link, number, deadline);
+                connection::serve(&hall, &link, number, ticket, deadline);
             }
         });
-        if let Err(error) = started {
-            warn!(%error, "no thread for a connection, which is closed");
-        }
     }
 
-    /// Counts a connection in; `None`, and the connection is dropped, when there are too many.
-    fn enter(self: &Arc<Self>, max: usize) -> Option<Entrance> {
-        let mut inside = self.inside.lock();
-        if inside.connections.len() >= max {
-            inside.turned_away += 1;
-            let turned_away = inside.turned_away;
-            drop(inside);
-            // The 1st, 2nd, 4th, 8th, ...: a flood of connections is not a flood of lines.
-            if turned_away.is_power_of_two() {
-                warn!(max, turned_away, "full: connections are turned away");
+    /// Says why, where there is something to do about it and few are being told; else only closes.
+    fn turn_away(self: &Arc<Self>, stream: TcpStream, reason: TurnedAway, acceptor: &Acceptor) {
+        let code = match reason {
+            TurnedAway::Full => ErrorCode::ServerFull,
+            TurnedAway::AddressFull => ErrorCode::AddressFull,
+            // Under attack nothing is spent on either.
+            TurnedAway::Crowd | TurnedAway::Penalised => return,
+        };
+        let Some(refusal) = self.refuse() else { return };
+        let acceptor = acceptor.clone();
+        let deadline = Instant::now() + REFUSAL_TIMEOUT;
+        start("refusal".to_owned(), move || {
+            let Ok(link) = connection::shake_hands(&acceptor, stream, deadline) else { return };
+            let event = Event::Error { code, peer: None };
+            if let Ok(frame) = encode(&event, FRAME_BYTES_MAX_BEFORE_LOGIN) {
+                link.queue(&frame);
+                let _ = link.flush_by(deadline);
             }
+            link.close();
+            drop(refusal);
+        });
+    }
+
+    fn refuse(self: &Arc<Self>) -> Option<Refusal> {
+        let mut inside = self.inside.lock();
+        if inside.refusals >= REFUSALS_AT_ONCE_MAX {
             return None;
         }
+        inside.refusals += 1;
+        Some(Refusal { door: Arc::clone(self) })
+    }
+
+    /// Lists a connection that was let in, so that it can be ended.
+    fn enter(self: &Arc<Self>) -> Entrance {
+        let mut inside = self.inside.lock();
         inside.last += 1;
         let number = inside.last;
         inside.connections.insert(number, None);
-        Some(Entrance { door: Arc::clone(self), number })
+        Entrance { door: Arc::clone(self), number }
     }
 
-    /// Lets the accepting thread return: the flag, and a knock to wake it.
-    pub(super) fn shut(&self, local: SocketAddr) {
+    /// Lets the accepting thread return: the flag, and a knock to wake it. False when the knock was not
+    /// heard (a firewall, no loopback): that thread then stays where it is, and lets nobody in any more.
+    pub(super) fn shut(&self, local: SocketAddr) -> bool {
         self.shut.store(true, Ordering::Release);
         let mut knock = local;
         if local.ip().is_unspecified() {
@@ -127,7 +156,7 @@ impl Door {
                 SocketAddr::V6(_) => knock.set_ip(Ipv6Addr::LOCALHOST.into()),
             }
         }
-        let _ = TcpStream::connect_timeout(&knock, KNOCK_TIMEOUT);
+        TcpStream::connect_timeout(&knock, KNOCK_TIMEOUT).is_ok()
     }
 
     /// Ends every connection, and waits for their threads until the deadline. True when all are gone.
@@ -148,7 +177,7 @@ impl Door {
     }
 }
 
-/// A connection's place in the count: free again when this is dropped, however its thread ends.
+/// A connection on the list: off it when this is dropped, however its thread ends.
 struct Entrance {
     door: Arc<Door>,
     number: u64,
@@ -172,6 +201,24 @@ impl Drop for Entrance {
         }
         drop(inside);
         self.door.left.notify_all();
+    }
+}
+
+/// Somebody being told why they are not let in.
+struct Refusal {
+    door: Arc<Door>,
+}
+
+impl Drop for Refusal {
+    fn drop(&mut self) {
+        self.door.inside.lock().refusals -= 1;
+    }
+}
+
+/// Does a connection's work on a thread of its own; without one the connection is closed.
+fn start(name: String, work: impl FnOnce() + Send + 'static) {
+    if let Err(error) = thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(work) {
+        warn!(%error, "no thread for a connection, which is closed");
     }
 }
 

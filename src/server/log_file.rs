@@ -3,10 +3,10 @@
 use std::{
     fs::File,
     io::{BufRead, BufReader},
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
+use chrono::TimeDelta;
 use tracing::warn;
 
 use super::{
@@ -14,6 +14,12 @@ use super::{
     log_line::{self, LINE_BYTES_MAX},
 };
 use crate::store::{self, Action, StoreError};
+
+/// How long a line can have been written and not be on the disk: far longer than any sync takes.
+const UNSYNCED_AGE_MAX: TimeDelta = TimeDelta::minutes(10);
+
+/// How much of a log can have been written and not be on the disk, in bytes: generously.
+const UNSYNCED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What is read of a file at a time, in bytes.
 const READ_BYTES: usize = 64 * 1024;
@@ -30,6 +36,7 @@ pub(super) struct Lines<'a> {
 /// A part of a file as a reader.
 struct Span<'a> {
     file: &'a File,
+    path: &'a Path,
     at: u64,
     end: u64,
 }
@@ -38,7 +45,8 @@ impl std::io::Read for Span<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
         let length = buffer.len().min(left);
-        let count = self.file.read_at(buffer.get_mut(..length).unwrap_or_default(), self.at)?;
+        let count =
+            store::read_at(self.file, self.path, buffer.get_mut(..length).unwrap_or_default(), self.at)?;
         self.at += count as u64;
         Ok(count)
     }
@@ -47,7 +55,7 @@ impl std::io::Read for Span<'_> {
 impl<'a> Lines<'a> {
     /// From the line numbered `first`, at `start`.
     pub(super) fn new(file: &'a File, path: &'a Path, first: u64, start: u64, end: u64) -> Self {
-        let input = BufReader::with_capacity(READ_BYTES, Span { file, at: start, end });
+        let input = BufReader::with_capacity(READ_BYTES, Span { file, path, at: start, end });
         Self { path, input, line: Vec::new(), number: first.saturating_sub(1) }
     }
 
@@ -71,38 +79,71 @@ impl<'a> Lines<'a> {
 /// Sets a torn last line aside: a crash can leave a part of one, and nothing may be glued to it.
 /// What is cut off is on the disk in `*.torn` before it is cut. True when there was one.
 pub(super) fn mend(file: &File, path: &Path) -> Result<bool, StoreError> {
-    let length = file.metadata().map_err(StoreError::at(Action::Read, path))?.len();
+    let length = store::length(file, path)?;
     let mut last = [0; 1];
     if length > 0 {
-        file.read_exact_at(&mut last, length - 1).map_err(StoreError::at(Action::Read, path))?;
+        store::read_exact_at(file, path, &mut last, length - 1)?;
     }
     if length == 0 || last == *b"\n" {
         return Ok(false);
     }
     let good = whole_lines(file, path, length)?;
+    set_aside(file, path, good, length)?;
+    Ok(true)
+}
+
+/// Sets the end of a log aside if it is what a power cut leaves of lines that nobody was told are stored:
+/// a disk that had not written them yet, or only some of them, has zeros in their place, which no line
+/// of ours has. True when it was; anything else is damage, and is left as it is.
+///
+/// All of a file is on the disk before any line of it is acknowledged, so that what is lost in this way
+/// lies after every acknowledged line, and is as young as what a disk can owe ([`UNSYNCED_AGE_MAX`]).
+pub(super) fn mend_hole(file: &File, path: &Path, good: u64) -> Result<bool, StoreError> {
+    let length = store::length(file, path)?;
+    let Some(size) = usize::try_from(length - good).ok().filter(|size| *size <= UNSYNCED_BYTES_MAX) else {
+        return Ok(false);
+    };
+    let mut tail = vec![0; size];
+    store::read_exact_at(file, path, &mut tail, good)?;
+    let mut lines = tail.split(|byte| *byte == b'\n');
+    if !lines.next().is_some_and(|first| first.contains(&0)) {
+        return Ok(false);
+    }
+    let mut times = lines.filter_map(log_line::read).map(|entry| entry.time);
+    if let Some(first) = times.next()
+        && times.next_back().is_some_and(|last| last - first > UNSYNCED_AGE_MAX)
+    {
+        return Ok(false);
+    }
+    set_aside(file, path, good, length)?;
+    Ok(true)
+}
+
+/// Moves what comes after the first `good` bytes of a log to the end of its `*.torn`.
+fn set_aside(file: &File, path: &Path, good: u64, length: u64) -> Result<(), StoreError> {
     let torn = usize::try_from(length - good).unwrap_or(usize::MAX);
     let mut bytes = vec![0; torn];
-    file.read_exact_at(&mut bytes, good).map_err(StoreError::at(Action::Read, path))?;
+    store::read_exact_at(file, path, &mut bytes, good)?;
     bytes.push(b'\n');
     let mut aside_path = path.as_os_str().to_owned();
     aside_path.push(".torn");
     let aside_path = PathBuf::from(aside_path);
     let aside = store::open_or_create(&aside_path)?;
-    let end = aside.metadata().map_err(StoreError::at(Action::Read, &aside_path))?.len();
+    let end = store::length(&aside, &aside_path)?;
     store::write_at(&aside, &aside_path, &bytes, end)?;
     store::sync_file(&aside, &aside_path)?;
     store::cut(file, path, good)?;
     store::sync_file(file, path)?;
-    warn!(file = ?path, bytes = torn, aside = ?aside_path, "a torn last line was set aside");
-    Ok(true)
+    warn!(file = ?path, bytes = torn, aside = ?aside_path, "a torn end was set aside");
+    Ok(())
 }
 
 /// The number in the last line of a mended file; `None` when there is no line, or none of ours.
 pub(super) fn last_number(file: &File, path: &Path) -> Result<Option<u64>, StoreError> {
-    let length = file.metadata().map_err(StoreError::at(Action::Read, path))?.len();
+    let length = store::length(file, path)?;
     let start = length.saturating_sub(LINE_BYTES_MAX as u64 + 1);
     let mut end = vec![0; usize::try_from(length - start).unwrap_or_default()];
-    file.read_exact_at(&mut end, start).map_err(StoreError::at(Action::Read, path))?;
+    store::read_exact_at(file, path, &mut end, start)?;
     let line = end.strip_suffix(b"\n").and_then(|lines| lines.rsplit(|byte| *byte == b'\n').next());
     Ok(line.and_then(log_line::read).map(|entry| entry.number))
 }
@@ -115,7 +156,7 @@ fn whole_lines(file: &File, path: &Path, length: u64) -> Result<u64, StoreError>
         let start = end.saturating_sub(READ_BYTES as u64);
         let size = usize::try_from(end - start).unwrap_or(READ_BYTES);
         let part = block.get_mut(..size).unwrap_or_default();
-        file.read_exact_at(part, start).map_err(StoreError::at(Action::Read, path))?;
+        store::read_exact_at(file, path, part, start)?;
         if let Some(at) = part.iter().rposition(|byte| *byte == b'\n') {
             return Ok(start + at as u64 + 1);
         }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    fs,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -10,9 +10,13 @@ use std::{
 use parking_lot::Mutex;
 use tracing::warn;
 
-use super::{conversation_log::Log, log_file::mend};
+use super::{
+    conversation_log::{Log, pair_of},
+    fail_stop::FailStop,
+    log_file::mend,
+};
 use crate::{
-    store::{self, Action, StoreError},
+    store::{self, StoreError},
     wire::Pair,
 };
 
@@ -25,6 +29,7 @@ pub(super) struct Logs {
     folder: PathBuf,
     open_max: usize,
     table: Mutex<Table>,
+    fail_stop: FailStop,
 }
 
 #[derive(Debug, Default)]
@@ -45,16 +50,19 @@ pub(super) struct Found {
 
 impl Logs {
     /// Opens the folder and sets the torn last lines of its logs aside. Only their last bytes are read.
-    pub(super) fn open(data: &Path, open_max: usize) -> Result<(Self, Found), StoreError> {
+    pub(super) fn open(
+        data: &Path,
+        open_max: usize,
+        fail_stop: FailStop,
+    ) -> Result<(Self, Found), StoreError> {
         let folder = data.join(LOGS_FOLDER);
         store::create_folder(&folder)?;
         // A server that was killed may have made a log whose name is not on the disk yet.
         store::sync_folder(&folder)?;
         let mut found = Found::default();
-        for file in fs::read_dir(&folder).map_err(StoreError::at(Action::Read, &folder))? {
-            let path = file.map_err(StoreError::at(Action::Read, &folder))?.path();
+        for path in store::list(&folder)? {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if name.strip_suffix(".txt").is_some_and(|pair| pair.parse::<Pair>().is_ok()) {
+            if pair_of(name).is_some() {
                 found.logs += 1;
                 if let Some(file) = store::open(&path)? {
                     found.torn += usize::from(mend(&file, &path)?);
@@ -63,12 +71,16 @@ impl Logs {
                 warn!(file = ?path, "a file among the conversations that is none of them");
             }
         }
-        Ok((Self { folder, open_max, table: Mutex::default() }, found))
+        Ok((Self { folder, open_max, table: Mutex::default(), fail_stop }, found))
     }
 
     /// Whether any conversation has been stored here.
-    pub(super) fn any(data: &Path) -> bool {
-        fs::read_dir(data.join(LOGS_FOLDER)).is_ok_and(|mut files| files.next().is_some())
+    pub(super) fn any(data: &Path) -> Result<bool, StoreError> {
+        match store::list(&data.join(LOGS_FOLDER)) {
+            Ok(files) => Ok(!files.is_empty()),
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// A pair's log. The one longest unused is forgotten when too many are open; one that is in use
@@ -88,7 +100,7 @@ impl Logs {
                 table.logs.remove(&oldest);
             }
         }
-        let log = Arc::new(Log::new(&self.folder, pair.clone()));
+        let log = Arc::new(Log::new(&self.folder, pair.clone(), self.fail_stop.clone()));
         table.logs.insert(pair.clone(), (Arc::clone(&log), now));
         log
     }
@@ -96,29 +108,31 @@ impl Logs {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
     fn the_start_sets_torn_ends_aside_and_counts() {
         let data = tempfile::tempdir().unwrap();
-        let (logs, found) = Logs::open(data.path(), 2).unwrap();
+        let (logs, found) = Logs::open(data.path(), 2, FailStop::default()).unwrap();
         assert_eq!(found, Found::default());
         let whole = logs.folder.join("alice+bob.txt");
         let torn = logs.folder.join("carol+dave.txt");
         fs::write(&whole, "a\n").unwrap();
         fs::write(&torn, "a\nhalf").unwrap();
-        let (_, found) = Logs::open(data.path(), 2).unwrap();
+        let (_, found) = Logs::open(data.path(), 2, FailStop::default()).unwrap();
         assert_eq!(found, Found { logs: 2, torn: 1 });
         assert_eq!(fs::read_to_string(&torn).unwrap(), "a\n");
         assert_eq!(fs::read_to_string(format!("{}.torn", torn.display())).unwrap(), "half\n");
-        let (_, found) = Logs::open(data.path(), 2).unwrap();
+        let (_, found) = Logs::open(data.path(), 2, FailStop::default()).unwrap();
         assert_eq!(found, Found { logs: 2, torn: 0 });
     }
 
     #[test]
     fn a_log_in_use_is_never_opened_twice() {
         let data = tempfile::tempdir().unwrap();
-        let (logs, _) = Logs::open(data.path(), 2).unwrap();
+        let (logs, _) = Logs::open(data.path(), 2, FailStop::default()).unwrap();
         let pair = |n: u32| format!("a+b{n}").parse::<Pair>().unwrap();
         let held = logs.get(&pair(0));
         for n in 1..20 {

@@ -2,10 +2,13 @@
 //!
 //! In reading order:
 //!
+//! - `fail_stop`: what happens when the disk can no longer be believed;
 //! - `accounts`, `keyring` (over `json_file`): the two dictionaries;
 //! - `log_line`, `log_file`, `conversation_log`, `logs`, `commit`: the conversations, and when they are stored;
 //! - `registry`, `rendezvous`, `hall`: who is where, two answers and one outcome, and what joins them;
+//! - `doorkeeper` (over `ledger`), `rates`, `invites`: who is let in, and how fast they may ask;
 //! - `outgoing`, `requests`, `connection`, `listener`: one client, and all of them;
+//! - `check`, `backup`: what is done to a data folder from outside;
 //! - here: start and stop.
 //!
 //! Locks: each guards one part's memory, none is held across IO or a wait but a log's own (its file)
@@ -20,7 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, Sender, bounded, select};
+use crossbeam_channel::{Receiver, bounded, select};
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
     iterator::Signals,
@@ -28,17 +31,25 @@ use signal_hook::{
 use tracing::{info, warn};
 
 mod accounts;
+pub mod backup;
+pub mod check;
 mod commit;
 mod connection;
 mod conversation_log;
+#[cfg(test)]
+mod disk_tests;
+mod doorkeeper;
 mod error;
+mod fail_stop;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod hall;
 mod identity;
+mod invites;
 mod json_file;
 mod keyring;
+mod ledger;
 pub mod limits;
 mod listener;
 pub mod log;
@@ -46,6 +57,7 @@ mod log_file;
 mod log_line;
 mod logs;
 mod outgoing;
+mod rates;
 mod registry;
 mod rendezvous;
 mod requests;
@@ -53,14 +65,21 @@ mod requests;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod timing_tests;
 
 pub use error::ServerError;
+pub use invites::invite;
 
 use accounts::{ACCOUNTS_FILE, Accounts};
 use commit::Committer;
 use conversation_log::LogError;
+use doorkeeper::Doorkeeper;
+use fail_stop::FailStop;
 use hall::Hall;
+use invites::Invites;
 use keyring::{KEYS_FILE, Keyring};
+use limits::Limits;
 use listener::Door;
 use logs::{LOGS_FOLDER, Logs};
 use registry::{Effects, Registry};
@@ -69,7 +88,7 @@ use rendezvous::Rendezvous;
 use crate::{
     store::{self, FolderLock},
     transport::{self, Acceptor, Fingerprint, Stragglers},
-    wire::DEFAULT_PORT,
+    wire::{DEFAULT_PORT, Registration},
 };
 
 /// What a server is told.
@@ -89,6 +108,10 @@ pub struct ServerConfig {
     pub answer_timeout: Duration,
     /// How long a client may leave what it is sent unread before it is disconnected.
     pub write_timeout: Duration,
+    /// Who may make an account.
+    pub registration: Registration,
+    /// What keeps people out and keeps serving the others.
+    pub limits: Limits,
 }
 
 impl ServerConfig {
@@ -103,6 +126,8 @@ impl ServerConfig {
             login_timeout: limits::LOGIN_TIMEOUT,
             answer_timeout: limits::ANSWER_TIMEOUT,
             write_timeout: limits::WRITE_TIMEOUT,
+            registration: Registration::Open,
+            limits: Limits::for_clients(limits::CLIENTS_MAX),
         }
     }
 }
@@ -174,8 +199,8 @@ impl Server {
         let stragglers =
             Stragglers::start_with(config.write_timeout).map_err(ServerError::system("a thread"))?;
         let acceptor = Acceptor::new(&identity, &stragglers)?;
-        let (failed, failure) = bounded(1);
-        let hall = Arc::new(open_hall(config, failed)?);
+        let (fail_stop, failure) = FailStop::new();
+        let hall = Arc::new(open_hall(config, &fail_stop)?);
         let listen = hall.config.listen;
         let listener = transport::listen(listen, DEFAULT_PORT)
             .map_err(|source| ServerError::listen(listen, DEFAULT_PORT, source))?;
@@ -195,8 +220,9 @@ impl Server {
     fn stop(self) {
         let deadline = Instant::now() + limits::STOP_TIMEOUT;
         info!("stopping");
-        self.door.shut(self.address);
-        let _ = self.listening.join();
+        if self.door.shut(self.address) {
+            let _ = self.listening.join();
+        }
         // What was acknowledged so far is said before the farewell, and what comes after it is stored too.
         let drained = self.hall.committer.drain(limits::STOP_TIMEOUT / 4);
         let mut effects = Effects::default();
@@ -211,12 +237,12 @@ impl Server {
 }
 
 /// Reads everything the server keeps.
-fn open_hall(config: ServerConfig, failed: Sender<LogError>) -> Result<Hall, ServerError> {
+fn open_hall(config: ServerConfig, fail_stop: &FailStop) -> Result<Hall, ServerError> {
     let data = config.data.clone();
     check_companions(&data)?;
-    let accounts = Accounts::load(&data)?;
-    let keyring = Keyring::load(&data)?;
-    let (logs, found) = Logs::open(&data, limits::OPEN_LOGS_MAX)?;
+    let accounts = Accounts::load(&data, fail_stop.clone())?;
+    let keyring = Keyring::load(&data, fail_stop.clone())?;
+    let (logs, found) = Logs::open(&data, limits::OPEN_LOGS_MAX, fail_stop.clone())?;
     if found.torn > 0 {
         warn!(logs = found.torn, "logs ended in a torn line: a crash, or a full disk");
     }
@@ -227,16 +253,18 @@ fn open_hall(config: ServerConfig, failed: Sender<LogError>) -> Result<Hall, Ser
         "opened {data:?}"
     );
     let (committer, _ends_with_the_last_handle) =
-        Committer::start(failed).map_err(ServerError::system("a thread"))?;
+        Committer::start(fail_stop.clone()).map_err(ServerError::system("a thread"))?;
     let rendezvous = Arc::new(Rendezvous::default());
-    let registry = Registry::new(Arc::clone(&rendezvous), config.answer_timeout);
-    Ok(Hall { config, accounts, keyring, logs, registry, rendezvous, committer })
+    let registry = Registry::new(Arc::clone(&rendezvous), config.answer_timeout, &config.limits);
+    let invites = Invites::load(&config.data, &accounts)?;
+    let doorkeeper = Arc::new(Doorkeeper::new(config.max_clients, config.limits.clone()));
+    Ok(Hall { config, doorkeeper, accounts, invites, keyring, logs, registry, rendezvous, committer })
 }
 
 /// A file that is gone while another is there that only comes after it: never taken for a first start.
 fn check_companions(data: &Path) -> Result<(), ServerError> {
     let (accounts, keys) = (data.join(ACCOUNTS_FILE), data.join(KEYS_FILE));
-    if Logs::any(data) && !keys.exists() {
+    if Logs::any(data)? && !keys.exists() {
         return Err(ServerError::Missing { missing: keys, there: data.join(LOGS_FOLDER) });
     }
     if keys.exists() && !accounts.exists() {

@@ -14,6 +14,8 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{
+    ledger::Ledger,
+    limits::{DEBTORS_MAX, Limits},
     outgoing::{Outgoing, Touched},
     rendezvous::{Acceptance, Decision, Members, Rendezvous},
 };
@@ -28,6 +30,9 @@ pub(super) use gate::Gate;
 use place::Place;
 pub(super) use runs::{Facts, Verdict};
 use state::{Session, State, because};
+
+/// What [`Limits::invitations_per_minute`] counts in.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// A logged-in connection, as it names itself in every call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,12 +76,15 @@ pub(super) struct Registry {
 
 impl Registry {
     /// An empty one, whose runs are decided by `rendezvous`.
-    pub(super) fn new(rendezvous: Arc<Rendezvous>, answer_timeout: Duration) -> Self {
+    pub(super) fn new(rendezvous: Arc<Rendezvous>, answer_timeout: Duration, limits: &Limits) -> Self {
         let state = State {
             sessions: BTreeMap::new(),
             waiting: HashMap::new(),
             rendezvous,
             answer_timeout,
+            invitations: Ledger::new(DEBTORS_MAX),
+            invitation_cost: limits.invitations_per_minute.map(|per_minute| MINUTE / per_minute.max(1)),
+            waiting_max: limits.waiting_invitations,
             last_run: 0,
             stopping: false,
         };
@@ -150,6 +158,7 @@ impl Registry {
         if new_key {
             return match mine {
                 Place::Talking { peer: with, rekey: None } if with == peer => {
+                    state.count_invitation(&caller.name)?;
                     state.begin(&caller.name, peer, true, effects);
                     Ok(())
                 }

@@ -9,12 +9,13 @@ use std::{
     time::Duration,
 };
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::Receiver;
 use parking_lot::{Condvar, Mutex};
 
 use super::{
-    ServerConfig,
+    ServerConfig, ServerError,
     conversation_log::LogError,
+    fail_stop::FailStop,
     hall::Hall,
     open_hall,
     outgoing::{Outgoing, Outlet},
@@ -26,7 +27,7 @@ use crate::wire::{
 };
 
 /// Everything queued for one connection.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Recorder {
     events: Mutex<Vec<Event>>,
     /// How many of them a test has looked at.
@@ -34,7 +35,11 @@ pub(super) struct Recorder {
     said: Condvar,
     flushes: AtomicUsize,
     closed: AtomicBool,
+    listener: Mutex<Option<Listener>>,
 }
+
+/// Hears every event in the moment in which it is queued.
+pub(super) type Listener = Box<dyn Fn(&Event) + Send>;
 
 impl Recorder {
     pub(super) fn new(connection: u64) -> (Arc<Self>, Outgoing) {
@@ -80,6 +85,9 @@ impl Outlet for Recorder {
         let mut frames = Frames::new(FRAME_BYTES_MAX);
         frames.push(frame);
         let event = frames.take().unwrap().unwrap();
+        if let Some(listener) = &*self.listener.lock() {
+            listener(&event);
+        }
         self.events.lock().push(event);
         self.said.notify_all();
     }
@@ -114,12 +122,17 @@ impl Stage {
     }
 
     fn within(folder: tempfile::TempDir, answer_timeout: Duration) -> Self {
+        Self::opened(folder, answer_timeout).unwrap()
+    }
+
+    /// On a folder that may have something in it; the folder goes with it when it does not start.
+    pub(super) fn opened(folder: tempfile::TempDir, answer_timeout: Duration) -> Result<Self, ServerError> {
         let mut config = ServerConfig::new(folder.path().to_owned());
         config.answer_timeout = answer_timeout;
-        let (failed, failure) = bounded(1);
-        let hall = Arc::new(open_hall(config, failed).unwrap());
+        let (fail_stop, failure) = FailStop::new();
+        let hall = Arc::new(open_hall(config, &fail_stop)?);
         let settler = Some(hall.start_settler().unwrap());
-        Self { folder, hall, settler, connections: AtomicU64::new(0), failure }
+        Ok(Self { folder, hall, settler, connections: AtomicU64::new(0), failure })
     }
 
     /// The same folder, opened by a server that knows nothing of the last one.
@@ -239,6 +252,11 @@ impl Person {
 
     pub(super) fn is_closed(&self) -> bool {
         self.seen.is_closed()
+    }
+
+    /// Has somebody hear all that this person is told, in the moment in which it is queued.
+    pub(super) fn is_overheard_by(&self, listener: Listener) {
+        *self.seen.listener.lock() = Some(listener);
     }
 
     /// The connection is lost.

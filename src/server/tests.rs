@@ -11,7 +11,8 @@ use crate::{
     crypto::key_file::{KdfCost, KeyFile, Password, Unlocked},
     transport::{Link, Trust, connect},
     wire::{
-        Blob, Body, Bytes, ErrorCode, Event, Frames, Header, Outcome, OwnCopy, Request, Username, encode,
+        Blob, Body, Bytes, ErrorCode, Event, Frames, Header, Outcome, OwnCopy, Registration, Request,
+        Username, encode,
         limits::{FRAME_BYTES_MAX, PADDED_BYTES_MAX, TAG_BYTES},
     },
 };
@@ -66,12 +67,17 @@ impl TestServer {
         self.folder.as_ref().unwrap().path()
     }
 
-    /// A connection that has been greeted.
-    fn connect(&self) -> Client {
+    /// A connection.
+    fn reaches(&self) -> Client {
         let Announcement { address, fingerprint } = self.server().announcement();
         let link = connect("127.0.0.1", address.port(), &Trust::Fingerprint(fingerprint), PATIENCE).unwrap();
-        let mut client = Client { link, frames: Frames::new(FRAME_BYTES_MAX) };
-        assert_eq!(client.sees(), Event::Hello { version: 1 });
+        Client { link, frames: Frames::new(FRAME_BYTES_MAX) }
+    }
+
+    /// A connection that has been greeted.
+    fn connect(&self) -> Client {
+        let mut client = self.reaches();
+        assert_eq!(client.sees(), Event::Hello { version: 1, registration: Registration::Open });
         client
     }
 
@@ -140,7 +146,12 @@ impl Client {
     fn registers(&mut self, who: &str) {
         let login = &UNLOCKED.login;
         let signature = login.sign_register(&name(who), &self.link.exporter());
-        self.asks(&Request::Register { username: name(who), login_key: login.public(), signature });
+        self.asks(&Request::Register {
+            username: name(who),
+            login_key: login.public(),
+            signature,
+            invitation: None,
+        });
     }
 
     fn logs_in(&mut self, who: &str) {
@@ -284,6 +295,7 @@ fn what_is_no_message_ends_the_connection_with_one_clear_error() {
 fn who_does_not_log_in_in_time_is_closed() {
     let server = TestServer::with(|config| config.login_timeout = Duration::from_millis(300));
     let mut client = server.connect();
+    client.sees_error(ErrorCode::TooSlow);
     assert_eq!(client.next(), None);
     // Not even a handshake: the connection is dropped all the same.
     let mut silent = TcpStream::connect(server.server().address).unwrap();
@@ -293,15 +305,15 @@ fn who_does_not_log_in_in_time_is_closed() {
 }
 
 #[test]
-fn a_full_server_turns_connections_away_until_one_ends() {
+fn a_full_server_says_so_until_a_connection_ends() {
     let server = TestServer::with(|config| config.max_clients = 2);
     let (alice, _bob) = (server.register("alice"), server.register("bob"));
-    let Announcement { address, fingerprint } = server.server().announcement();
-    let trust = Trust::Fingerprint(fingerprint);
-    assert!(connect("127.0.0.1", address.port(), &trust, PATIENCE).is_err());
+    let mut carol = server.reaches();
+    carol.sees_error(ErrorCode::ServerFull);
+    assert_eq!(carol.next(), None);
     drop(alice);
     let deadline = Instant::now() + PATIENCE;
-    while connect("127.0.0.1", address.port(), &trust, PATIENCE).is_err() {
+    while !matches!(server.reaches().next(), Some(Event::Hello { .. })) {
         assert!(Instant::now() < deadline);
     }
 }

@@ -12,7 +12,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Instant,
 };
@@ -47,6 +47,8 @@ pub(super) struct Shared {
     /// Told when bytes went out, when the writer's part is free, and when the link closes.
     pub(super) drained: Condvar,
     pub(super) inbound: Mutex<Inbound>,
+    /// What came from the socket since the handshake, in bytes.
+    pub(super) received_bytes: AtomicU64,
     /// Nothing more goes out. Set once.
     pub(super) closed: AtomicBool,
     /// Nothing more comes in either: this side hung up. Set once, and implies `closed`.
@@ -77,6 +79,7 @@ impl Link {
             outbox: Mutex::new(Outbox::new()),
             drained: Condvar::new(),
             inbound: Mutex::new(Inbound::default()),
+            received_bytes: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             hung_up: AtomicBool::new(false),
             stragglers,
@@ -117,6 +120,12 @@ impl Link {
     /// [`TransportError::TimedOut`]: the link is still good; any other error is the end of it.
     pub fn receive(&self, frames: &mut Frames, deadline: Option<Instant>) -> Result<bool, TransportError> {
         self.shared.receive(frames, deadline)
+    }
+
+    /// How many bytes came through the network since the handshake, TLS's own among them.
+    #[must_use]
+    pub fn received_bytes(&self) -> u64 {
+        self.shared.received_bytes.load(Ordering::Relaxed)
     }
 
     /// Puts one whole frame behind those queued before, by whichever thread.

@@ -105,6 +105,7 @@ impl Shared {
             Err(error) if means_gone(error.kind()) => 0,
             Err(error) => return Err(error.into()),
         };
+        self.received_bytes.fetch_add(count as u64, Ordering::Relaxed);
         if count == 0 || self.hung_up.load(Ordering::Acquire) {
             inbound.end = Some(End::Closed);
             return Ok(false);

@@ -124,3 +124,29 @@ fn left_until(deadline: Instant) -> io::Result<Duration> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left.max(Duration::from_micros(1))) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+
+    /// What the server promises of a client that vanished: no more than this until it is gone.
+    const VANISHED_MAX: Duration = Duration::from_secs(90);
+
+    #[test]
+    fn a_peer_that_vanished_is_noticed_within_90_seconds() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let _peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let socket = Socket::new(listener.accept().unwrap().0).unwrap();
+        let set = SockRef::from(&socket.stream);
+        assert!(set.keepalive().unwrap());
+        // Nothing under way: the questions of the idle connection, and what may have come before.
+        let idle = set.tcp_keepalive_time().unwrap();
+        let asking = set.tcp_keepalive_interval().unwrap() * set.tcp_keepalive_retries().unwrap();
+        assert!(idle + asking <= VANISHED_MAX, "{idle:?} and {asking:?}");
+        // Bytes under way: the system asks no such questions then, and this is the limit.
+        #[cfg(target_os = "linux")]
+        assert!(set.tcp_user_timeout().unwrap().unwrap() <= VANISHED_MAX);
+    }
+}

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     body::{Body, StreamId},
     bytes::{Blob, Bytes},
+    error_code::ErrorCode,
     name::Username,
+    registration::{InvitationCode, Registration},
 };
 
 /// What a client asks. Before login only `register` and `login`; after it, everything else.
@@ -24,6 +26,9 @@ pub enum Request {
         login_key: Bytes<32>,
         /// By that key, over the name, the key and this TLS connection's exporter.
         signature: Bytes<64>,
+        /// A one-time code, where the server asks for one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        invitation: Option<InvitationCode>,
     },
     /// Logs in. Answer: `logged_in`, or an error.
     Login {
@@ -119,6 +124,8 @@ pub enum Event {
     Hello {
         /// The version of the protocol.
         version: u32,
+        /// Who may make an account here.
+        registration: Registration,
     },
     /// The account is made, or the login was right: requests are answered from here on.
     LoggedIn {},
@@ -246,40 +253,6 @@ pub enum Event {
         /// The peer it concerned, if any.
         peer: Option<Username>,
     },
-}
-
-/// Why a request was refused. The words are the client's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ErrorCode {
-    /// No such account, or a signature by another key: one answer for both.
-    WrongUsernameOrPassword,
-    /// Registering: the name has an account.
-    NameTaken,
-    /// Too many failed attempts on this connection.
-    TooManyAttempts,
-    /// The peer has no account.
-    UnknownUser,
-    /// The peer has an account and is not connected.
-    NotConnected,
-    /// The peer is the asker.
-    Yourself,
-    /// The asker is in a run or a conversation already.
-    Busy,
-    /// No run, invitation or conversation with that peer (any more).
-    NotOpen,
-    /// The pair has agreed on no key yet.
-    NoKey,
-    /// The message's counter is not the next of its stream.
-    OutOfOrder,
-    /// Another body is stored under that stream and counter.
-    Different,
-    /// The message's epoch is one that the pair never agreed on.
-    UnknownEpoch,
-    /// The server could not read or write its files.
-    Storage,
-    /// A request that this protocol does not have, or not at this point.
-    BadRequest,
 }
 
 /// A member's part in a run of the agreement.
@@ -487,7 +460,10 @@ mod tests {
     fn a_message_is_one_object_with_one_key() {
         let leave = Request::Leave { peer: "bob".parse().unwrap() };
         assert_eq!(serde_json::to_string(&leave).unwrap(), r#"{"leave":{"peer":"bob"}}"#);
-        let hello = Event::Hello { version: 1 };
-        assert_eq!(serde_json::to_string(&hello).unwrap(), r#"{"hello":{"version":1}}"#);
+        let hello = Event::Hello { version: 1, registration: Registration::Invite };
+        assert_eq!(
+            serde_json::to_string(&hello).unwrap(),
+            r#"{"hello":{"version":1,"registration":"invite"}}"#
+        );
     }
 }

@@ -5,19 +5,23 @@
 
 mod body;
 mod bytes;
+mod error_code;
 mod frame;
 pub mod limits;
 mod message;
 mod name;
+mod registration;
 
 pub use body::{Body, BodyError, Header, StreamId};
 pub use bytes::{Blob, Bytes, BytesError};
+pub use error_code::ErrorCode;
 pub use frame::{FrameError, Frames, encode, read_frame, write_frame};
 pub use message::{
-    Agreement, Confirm, Decline, Entry, ErrorCode, Event, KeptKey, Offer, Outcome, OwnCopy, Reply, Request,
-    Resume, ResumeReply, Role, Seen,
+    Agreement, Confirm, Decline, Entry, Event, KeptKey, Offer, Outcome, OwnCopy, Reply, Request, Resume,
+    ResumeReply, Role, Seen,
 };
 pub use name::{NameError, Pair, Username};
+pub use registration::{InvitationCode, InvitationCodeError, Registration};
 
 /// The port a server listens on unless told otherwise.
 pub const DEFAULT_PORT: u16 = 4117;

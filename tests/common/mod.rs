@@ -23,6 +23,7 @@
 )]
 
 pub mod client;
+pub mod proxy;
 pub mod pty;
 pub mod server;
 pub mod story;
@@ -38,6 +39,7 @@ use std::{
 #[allow(unused_imports, reason = "each test program uses a part of it")]
 pub use self::{
     client::TestClient,
+    proxy::{Cut, Proxy, Way},
     pty::Pty,
     server::TestServer,
     story::{invite, open_conversation, password_of, reach_the_key},

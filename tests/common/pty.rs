@@ -213,6 +213,23 @@ impl Screen {
         String::from_utf8_lossy(&self.raw).into_owned()
     }
 
+    /// The modes that a program can set and must not leave set: another screen, a hidden cursor, other keys,
+    /// a mouse that types.
+    pub fn modes(&self) -> String {
+        let screen = self.parser.screen();
+        format!(
+            "alternate {}, hidden {}, keypad {}, cursor keys {}, pastes {}, mouse {:?} {:?}, size {:?}",
+            screen.alternate_screen(),
+            screen.hide_cursor(),
+            screen.application_keypad(),
+            screen.application_cursor(),
+            screen.bracketed_paste(),
+            screen.mouse_protocol_mode(),
+            screen.mouse_protocol_encoding(),
+            screen.size(),
+        )
+    }
+
     /// Whether the terminal marks what is pasted (an editor switches it on, and must switch it off).
     pub fn marks_pastes(&self) -> bool {
         self.parser.screen().bracketed_paste()

@@ -59,6 +59,12 @@ impl TestServer {
         self.running = Some(running);
     }
 
+    /// Starts it again with other arguments than before.
+    pub fn restarts_with(&mut self, arguments: &[&str]) {
+        self.extra = arguments.iter().map(|&word| word.to_owned()).collect();
+        self.restarts();
+    }
+
     /// Starts a server on its data that has to refuse, whether this one runs or not: the exit status, and what it
     /// said on standard error.
     pub fn is_refused_a_start(&self) -> (Option<i32>, String) {
@@ -98,6 +104,20 @@ impl TestServer {
         signal(&running.child, "TERM");
         wait_for(&mut running.child)
             .unwrap_or_else(|| panic!("the server did not stop; its errors:\n{}", running.errors.text()))
+    }
+
+    /// Waits until it ends by itself: its exit status, and what it said on standard error.
+    pub fn ends_by_itself(&mut self) -> (Option<i32>, String) {
+        let mut running = self.running.take().expect("a running server");
+        let status = wait_for(&mut running.child)
+            .unwrap_or_else(|| panic!("the server did not end; its errors:\n{}", running.errors.text()));
+        assert!(running.errors.ends(), "its errors end with it");
+        (status.code(), running.errors.text())
+    }
+
+    /// From its next start on it is by no other program.
+    pub fn is_unwrapped(&mut self) {
+        self.wrapper.clear();
     }
 
     /// Ends it without a warning, as a power cut does.

@@ -61,10 +61,21 @@ impl WireClient {
 
     /// Makes the account on this connection.
     pub fn registers_here(&mut self) {
+        self.asks_to_register();
+        assert_eq!(self.hears(), Event::LoggedIn {});
+    }
+
+    /// Asks for the account on this connection; the answer is still to be heard.
+    pub fn asks_to_register(&self) {
         let (username, login_key) = (self.name.clone(), keys().login.public());
         let signature = keys().login.sign_register(&username, &self.link.exporter());
-        self.asks(&Request::Register { username, login_key, signature });
-        assert_eq!(self.hears(), Event::LoggedIn {});
+        self.asks(&Request::Register { username, login_key, signature, invitation: None });
+    }
+
+    /// Sends bytes that are no request; false when the connection is gone.
+    pub fn says_bytes(&self, bytes: &[u8]) -> bool {
+        self.link.queue(bytes);
+        self.link.flush_by(Instant::now() + PATIENCE).is_ok()
     }
 
     /// Somebody who has an account.

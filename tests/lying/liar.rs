@@ -19,8 +19,8 @@ use securechat::{
     crypto::login,
     transport::{Acceptor, Link, ServerIdentity, Stragglers, listen},
     wire::{
-        Agreement, Body, Bytes, Entry, Event, Frames, KeptKey, Outcome, OwnCopy, PROTOCOL_VERSION, Request,
-        Role, encode, limits::FRAME_BYTES_MAX,
+        Agreement, Body, Bytes, Entry, Event, Frames, KeptKey, Outcome, OwnCopy, PROTOCOL_VERSION,
+        Registration, Request, Role, encode, limits::FRAME_BYTES_MAX,
     },
 };
 
@@ -98,7 +98,7 @@ impl Liar {
     /// The next connection, greeted.
     pub fn greets(&self) -> Line {
         let line = Line::new(self.connection());
-        line.says(&Event::Hello { version: PROTOCOL_VERSION });
+        line.says(&Event::Hello { version: PROTOCOL_VERSION, registration: Registration::Open });
         line
     }
 
@@ -106,7 +106,7 @@ impl Liar {
     pub fn registers(&self, name: &str) -> (TestClient, Line) {
         let (mut client, line) = self.account(name, "no");
         let (username, key, signature) = heard!(line.hears(),
-            Request::Register { username, login_key, signature } => (username, login_key, signature));
+            Request::Register { username, login_key, signature, .. } => (username, login_key, signature));
         assert!(login::verify_register(&key, &username, &line.exporter(), &signature));
         line.says(&Event::LoggedIn {});
         client.sees("Account created");

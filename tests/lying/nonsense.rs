@@ -17,7 +17,7 @@ use rustls::{
 use securechat::{
     transport::{Fingerprint, Link, ServerIdentity, Trust, connect},
     wire::{
-        ErrorCode, Event, Frames, PROTOCOL_VERSION, Request, encode,
+        ErrorCode, Event, Frames, PROTOCOL_VERSION, Registration, Request, encode,
         limits::{FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN},
     },
 };
@@ -48,7 +48,10 @@ fn another_version_of_the_protocol_is_named() {
     {
         let client = liar.client("bob");
         let link = liar.connection();
-        link.queue(&encode(&Event::Hello { version: theirs }, FRAME_BYTES_MAX).unwrap());
+        link.queue(
+            &encode(&Event::Hello { version: theirs, registration: Registration::Open }, FRAME_BYTES_MAX)
+                .unwrap(),
+        );
         link.flush();
         let error = format!(
             "speaks version {theirs} of the protocol, and this program speaks version 1\nhint: {hint}"
@@ -102,7 +105,11 @@ fn what_is_no_event_is_named() {
 
 #[test]
 fn an_answer_to_nothing_is_named() {
-    for event in [Event::Hello { version: PROTOCOL_VERSION }, Event::LoggedIn {}, Event::PasswordChanged {}] {
+    for event in [
+        Event::Hello { version: PROTOCOL_VERSION, registration: Registration::Open },
+        Event::LoggedIn {},
+        Event::PasswordChanged {},
+    ] {
         let liar = Liar::starts();
         let (bob, line) = liar.registers("bob");
         line.says(&event);

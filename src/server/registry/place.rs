@@ -19,8 +19,9 @@ pub(super) enum Place {
     Meeting {
         /// The own part in it.
         part: Part,
-        /// The run began within a conversation that was closed since: it leads to nothing.
-        closed: bool,
+        /// The run began within a conversation that was closed since: it leads to nothing. Of the closing
+        /// this user is told when the run is settled, and free: a name typed at once would meet this run.
+        closed: Option<Closing>,
     },
     /// In a conversation. Invariant: the peer is too, with this user.
     Talking {
@@ -29,6 +30,13 @@ pub(super) enum Place {
         /// The own part in a run for a new key, within the conversation.
         rekey: Option<Part>,
     },
+}
+
+/// How a conversation was closed.
+#[derive(Debug)]
+pub(super) struct Closing {
+    pub(super) by: Username,
+    pub(super) lost: bool,
 }
 
 /// One member's part in a run that is not settled.

@@ -1,6 +1,10 @@
 //! The beginning and the end of a run, as its members are told of them.
 
-use super::{Effects, Registry, Start, place::Place, state::State};
+use super::{
+    Effects, Registry, Start,
+    place::{Closing, Place},
+    state::State,
+};
 use crate::{
     server::rendezvous::{Decision, Members},
     wire::{Bytes, ErrorCode, Event, KeptKey, Outcome, Role, Username},
@@ -84,6 +88,9 @@ impl Registry {
         let mut state = self.state.lock();
         let both = members.both().map(|name| state.is_in(name, run));
         let together = both == [true, true];
+        if together && verdict.agreed() {
+            state.was_welcome(&members.initiator);
+        }
         for (name, peer) in
             [(&members.initiator, &members.responder), (&members.responder, &members.initiator)]
         {
@@ -117,11 +124,15 @@ impl State {
     ) {
         let Some(session) = self.sessions.get_mut(name) else { return };
         let opens = verdict.agreed() && together;
+        let mut closing = None;
         let (part, next, within) = match std::mem::replace(&mut session.place, Place::Lobby) {
-            Place::Meeting { part, closed: false } if opens => {
+            Place::Meeting { part, closed: None } if opens => {
                 (part, Place::Talking { peer: peer.clone(), rekey: None }, false)
             }
-            Place::Meeting { part, closed } => (part, Place::Lobby, closed),
+            Place::Meeting { part, closed } => {
+                closing = closed;
+                (part, Place::Lobby, closing.is_some())
+            }
             Place::Talking { peer, rekey: Some(part) } => (part, Place::Talking { peer, rekey: None }, true),
             other @ (Place::Lobby | Place::Waiting { .. } | Place::Talking { rekey: None, .. }) => {
                 session.place = other;
@@ -129,6 +140,9 @@ impl State {
             }
         };
         session.place = next;
+        if let Some(Closing { by, lost }) = closing {
+            self.say(name, &Event::Closed { peer: peer.clone(), by, lost }, effects);
+        }
         // Agreed, and the other is gone already: a conversation that opens and closes at once. One that was
         // open before the run has been closed with its own words.
         let closed = verdict.agreed() && !together && part.told && !within;

@@ -8,11 +8,12 @@ use std::{
 };
 
 use super::{
-    Caller, Effects, Gate, Refusal, Start,
-    place::{Part, Place},
+    Caller, Effects, Gate, MINUTE, Refusal, Start,
+    place::{Closing, Part, Place},
 };
 use crate::{
     server::{
+        ledger::Ledger,
         outgoing::Outgoing,
         rendezvous::{Decision, Members, Rendezvous},
     },
@@ -27,6 +28,12 @@ pub(super) struct State {
     pub(super) waiting: HashMap<Username, VecDeque<Username>>,
     pub(super) rendezvous: Arc<Rendezvous>,
     pub(super) answer_timeout: Duration,
+    /// What inviters owe, by name: a new login does not pay it.
+    pub(super) invitations: Ledger<Username>,
+    /// What an invitation costs out of a minute; `None` is nothing.
+    pub(super) invitation_cost: Option<Duration>,
+    /// How many may wait for one person.
+    pub(super) waiting_max: usize,
     pub(super) last_run: u64,
     pub(super) stopping: bool,
 }
@@ -78,10 +85,15 @@ impl State {
                 self.begin(peer, name, false, effects);
             }
             Place::Lobby => {
+                self.count_invitation(name)?;
                 self.say(peer, &Event::Invited { peer: name.clone() }, effects);
                 self.begin(name, peer, false, effects);
             }
             Place::Waiting { .. } | Place::Meeting { .. } | Place::Talking { .. } => {
+                if self.waiting.get(peer).is_some_and(|queue| queue.len() >= self.waiting_max) {
+                    return because(ErrorCode::TooManyWaiting);
+                }
+                self.count_invitation(name)?;
                 self.set_place(name, Place::Waiting { on: peer.clone() });
                 self.waiting.entry(peer.clone()).or_default().push_back(name.clone());
                 self.say(name, &Event::Waiting { peer: peer.clone() }, effects);
@@ -89,6 +101,20 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// Counts an invitation that its invited person is about to be told of.
+    pub(super) fn count_invitation(&mut self, inviter: &Username) -> Result<(), Refusal> {
+        let Some(cost) = self.invitation_cost else { return Ok(()) };
+        let affordable = self.invitations.afford(inviter, cost, MINUTE, Instant::now());
+        if affordable { Ok(()) } else { because(ErrorCode::TooManyInvitations) }
+    }
+
+    /// An invitation that was welcome is not counted.
+    pub(super) fn was_welcome(&mut self, inviter: &Username) {
+        if let Some(cost) = self.invitation_cost {
+            self.invitations.refund(inviter, cost, Instant::now());
+        }
     }
 
     /// Takes a user out, and tells everyone whom it concerns. Presence changes at once; a run's
@@ -135,8 +161,8 @@ impl State {
         }
     }
 
-    /// The conversation of `name` with `peer` is over: `name` is told, and is in the lobby, or still in
-    /// the run that was going on within the conversation.
+    /// The conversation of `name` with `peer` is over: `name` is told, and is in the lobby; or is still in
+    /// the run that was going on within the conversation, and is told when that is settled.
     pub(super) fn close_for(
         &mut self,
         name: &Username,
@@ -145,13 +171,13 @@ impl State {
         lost: bool,
         effects: &mut Effects,
     ) {
-        let closed = Event::Closed { peer: peer.clone(), by: by.clone(), lost };
-        self.say(name, &closed, effects);
-        if let Some(session) = self.sessions.get_mut(name) {
-            session.place = match std::mem::replace(&mut session.place, Place::Lobby) {
-                Place::Talking { rekey: Some(part), .. } => Place::Meeting { part, closed: true },
-                _ => Place::Lobby,
-            };
+        let Some(session) = self.sessions.get_mut(name) else { return };
+        if let Place::Talking { rekey: Some(part), .. } = std::mem::replace(&mut session.place, Place::Lobby)
+        {
+            session.place = Place::Meeting { part, closed: Some(Closing { by: by.clone(), lost }) };
+        } else {
+            let closed = Event::Closed { peer: peer.clone(), by: by.clone(), lost };
+            self.say(name, &closed, effects);
         }
     }
 
@@ -203,7 +229,7 @@ impl State {
             if let Some(session) = self.sessions.get_mut(name) {
                 session.place = match std::mem::replace(&mut session.place, Place::Lobby) {
                     Place::Talking { peer, .. } if new_key => Place::Talking { peer, rekey: Some(part) },
-                    _ => Place::Meeting { part, closed: false },
+                    _ => Place::Meeting { part, closed: None },
                 };
             }
         }

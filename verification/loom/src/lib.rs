@@ -61,14 +61,18 @@ pub mod server {
         }
     }
 
-    mod error {
-        use std::{error::Error, fmt};
+    mod fail_stop {
+        use super::conversation_log::LogError;
 
-        pub(super) struct Chain<'a>(pub(super) &'a dyn Error);
+        /// Elsewhere no disk fails here: what a failed sync does to the committer itself is modelled.
+        #[derive(Clone, Default)]
+        pub(super) struct FailStop;
 
-        impl fmt::Display for Chain<'_> {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self.0, out)
+        impl FailStop {
+            pub(super) fn stop(&self, _reason: LogError) {}
+
+            pub(super) fn stopped(&self) -> bool {
+                false
             }
         }
     }

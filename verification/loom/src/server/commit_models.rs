@@ -71,6 +71,7 @@ macro_rules! models {
             use super::*;
             use crate::server::{
                 conversation_log::LogError,
+                fail_stop::FailStop,
                 $module::{Committer, Durable, run},
             };
 
@@ -111,7 +112,10 @@ macro_rules! models {
                         assert!(disk.acknowledged().contains(&own), "a stop waits for what came before it");
                     })
                 };
-                assert!(run(&waiting).is_ok(), "the committer ends with the last way to it");
+                assert!(
+                    run(&waiting, &FailStop::default()).is_ok(),
+                    "the committer ends with the last way to it"
+                );
                 sending.into_iter().for_each(|sender| sender.join().unwrap());
                 stopping.join().unwrap();
                 let all: Vec<u8> = (1..=u8::try_from(senders + 1).unwrap()).collect();
@@ -137,7 +141,7 @@ macro_rules! models {
                         all
                     })
                 };
-                let ended = run(&waiting).is_ok();
+                let ended = run(&waiting, &FailStop::default()).is_ok();
                 drop(waiting);
                 assert_eq!(sender.join().unwrap(), ended, "a failure is told, and only a failure");
                 let lines = disk.0.lock();

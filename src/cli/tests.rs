@@ -1,0 +1,120 @@
+//! The command line, as it is typed.
+
+use super::*;
+
+fn read(line: &str) -> Result<Task, CliError> {
+    parse(line.split_whitespace().map(OsString::from))
+}
+
+#[test]
+fn the_definitions_are_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn a_flag_beats_the_file_and_the_file_beats_the_default() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("server.toml");
+    std::fs::write(&path, "max-clients = 7\nanswer-timeout = 9\n").unwrap();
+    let line = format!("securechat server --max-clients 3 --config {}", path.display());
+    let Task::Server(config, level, _) = read(&line).unwrap() else { panic!("not a server") };
+    assert_eq!(config.max_clients, 3);
+    assert_eq!(config.answer_timeout, Duration::from_secs(9));
+    assert_eq!(level, LogLevel::Info);
+}
+
+#[test]
+fn a_misspelt_setting_in_the_file_is_an_error_that_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("server.toml");
+    std::fs::write(&path, "max-client = 7\n").unwrap();
+    let error = read(&format!("securechat server --config {}", path.display())).unwrap_err();
+    assert!(error.to_string().contains("max-client"), "{error}");
+    assert_eq!(error.exit_status(), 78);
+}
+
+#[test]
+fn wrong_usage_is_status_64_and_says_what_is_right() {
+    for line in [
+        "securechat client",
+        "securechat client --host :9",
+        "securechat client --host h --key-file-memory-mib 18",
+        "securechat server --max-clients 0",
+        "securechat server --tls-cert x",
+        "securechat server --listen nonsense",
+        "securechat server --max-unauthenticated 10:300:5",
+        "securechat server --login-timeout 0",
+        "securechat server --login-penalty 601",
+        "securechat server --registration maybe",
+        "securechat dance",
+    ] {
+        let error = read(line).unwrap_err();
+        assert_eq!(error.exit_status(), 64, "{line}: {error}");
+    }
+}
+
+#[test]
+fn the_announcement_can_be_pasted() {
+    let key: Fingerprint = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".parse().unwrap();
+    for (local, host) in [
+        ("127.0.0.1:4117", "127.0.0.1"),
+        ("127.0.0.1:99", "127.0.0.1:99"),
+        ("[::1]:99", "[::1]:99"),
+        ("[::]:4117", "HOST"),
+        ("0.0.0.0:99", "HOST:99"),
+    ] {
+        let text = announcement(local.parse().unwrap(), &key);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], format!("listening on {local}"));
+        assert_eq!(lines[1], format!("server key {key}"));
+        assert_eq!(lines[2], format!("securechat client --host {host} --server-key {key}"));
+    }
+}
+
+#[test]
+fn limits_are_set_by_flags_or_by_the_file_and_0_takes_one_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("server.toml");
+    let text = "limit-loopback = true\nmax-per-address = 5\nregistration = \"invite\"\nlogin-penalty = 20\n\
+                max-unauthenticated = \"10:50:20\"\n";
+    std::fs::write(&path, text).unwrap();
+    let line = format!(
+        "securechat server --max-per-address 0 --requests-per-second 9 --frame-timeout 2 --config {}",
+        path.display()
+    );
+    let Task::Server(config, ..) = read(&line).unwrap() else { panic!("not a server") };
+    let limits = &config.limits;
+    assert!(limits.loopback);
+    assert_eq!((limits.per_address, limits.requests_per_second), (None, Some(9)));
+    assert_eq!(limits.frame_timeout, Duration::from_secs(2));
+    assert_eq!(limits.login_penalty, Duration::from_secs(20));
+    assert_eq!(limits.early_drop, server::limits::EarlyDrop { start: 10, rate: 50, full: 20 });
+    assert_eq!(config.registration, crate::wire::Registration::Invite);
+    std::fs::write(&path, "limit-loopback = true\nmax-per-adress = 5\n").unwrap();
+    let error = read(&format!("securechat server --config {}", path.display())).unwrap_err();
+    assert!(error.to_string().contains("max-per-adress"), "{error}");
+}
+
+#[test]
+fn without_settings_the_limits_are_the_defaults() {
+    let Task::Server(config, ..) = read("securechat server").unwrap() else { panic!("not a server") };
+    assert_eq!(config.limits, server::limits::Limits::for_clients(10_000));
+    let Task::Server(config, ..) = read("securechat server --limit-loopback").unwrap() else { panic!() };
+    assert!(config.limits.loopback);
+}
+
+#[test]
+fn invitations_are_asked_for_beside_the_server() {
+    let Task::Invite { data, count, valid_for } =
+        read("securechat server invite --data d --count 3 --expires 12h").unwrap()
+    else {
+        panic!("no invitations")
+    };
+    assert_eq!((data, count, valid_for), (PathBuf::from("d"), 3, Duration::from_secs(43_200)));
+    for line in
+        ["--count 0", "--count 1001", "--expires soon", "--expires 0d", "--expires 366d", "--listen x"]
+    {
+        let error = read(&format!("securechat server invite {line}")).unwrap_err();
+        assert_eq!(error.exit_status(), 64, "{line}: {error}");
+    }
+}

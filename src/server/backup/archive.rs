@@ -1,0 +1,71 @@
+//! A backup as one file: a plain tar archive, which any `tar` can list and unpack.
+
+use std::{
+    ffi::OsStr,
+    fs::File,
+    io::{BufWriter, Read, Write},
+    path::{Component, Path},
+};
+
+use tar::{Archive, Builder, EntryType, Header};
+
+use super::{BackupError, LOGS_FOLDER, failed};
+use crate::store::{self, Action};
+
+/// The mode of every file in it.
+const MODE: u32 = 0o600;
+
+/// Whether a name is that of an archive.
+pub(super) fn is_one(path: &Path) -> bool {
+    path.extension() == Some(OsStr::new("tar"))
+}
+
+/// Makes one file of a folder's files, and of those of the conversations in it.
+pub(super) fn pack(folder: &Path, to: &Path) -> Result<(), BackupError> {
+    let unfinished = store::unfinished_file(store::parent(to))?;
+    let mut archive = Builder::new(BufWriter::new(unfinished.as_file()));
+    for inside in ["", LOGS_FOLDER] {
+        let mut paths = store::list(&folder.join(inside))?;
+        paths.sort();
+        for path in paths.iter().filter(|path| path.is_file()) {
+            let bytes = store::read(path)?.unwrap_or_default();
+            let name = path.strip_prefix(folder).unwrap_or(path);
+            let mut header = Header::new_ustar();
+            header.set_size(bytes.len() as u64);
+            header.set_mode(MODE);
+            archive.append_data(&mut header, name, bytes.as_slice()).map_err(failed(Action::Write, to))?;
+        }
+    }
+    let mut written = archive.into_inner().map_err(failed(Action::Write, to))?;
+    written.flush().map_err(failed(Action::Write, to))?;
+    drop(written);
+    Ok(store::finish_new(unfinished, to)?)
+}
+
+/// Makes a folder of an archive. Only what a backup has is taken from it: files, at the two places for them.
+pub(super) fn unpack(from: &Path, folder: &Path) -> Result<(), BackupError> {
+    let not_one = |source| BackupError::NotABackup { path: from.to_owned(), source };
+    let file = File::open(from).map_err(failed(Action::Open, from))?;
+    store::create_folder(&folder.join(LOGS_FOLDER))?;
+    let mut archive = Archive::new(file);
+    for entry in archive.entries().map_err(not_one)? {
+        let mut entry = entry.map_err(not_one)?;
+        let name = entry.path().map_err(not_one)?.into_owned();
+        let parts: Option<Vec<&OsStr>> = name
+            .components()
+            .map(|part| if let Component::Normal(part) = part { Some(part) } else { None })
+            .collect();
+        let is_right = match parts.as_deref() {
+            Some([_]) => true,
+            Some([inside, _]) => *inside == LOGS_FOLDER,
+            _ => false,
+        };
+        if !is_right || entry.header().entry_type() != EntryType::Regular {
+            return Err(not_one(std::io::Error::other("it holds what no backup has")));
+        }
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).map_err(not_one)?;
+        store::create(&folder.join(&name), &bytes)?;
+    }
+    Ok(())
+}

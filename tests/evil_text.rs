@@ -1,0 +1,164 @@
+//! Evil text: whatever a peer seals, and their program need not be ours, the terminal of who reads it gets
+//! nothing but characters to show.
+//!
+//! The peer is the library's cryptography without a client: it agrees on a key over the real server, and
+//! seals anything. The reader is the real client on a pseudo-terminal, seen through a terminal emulator.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+#[path = "evil_text/payloads.rs"]
+mod payloads;
+
+use chrono::Utc;
+use common::{
+    Pty, TestServer, password_of,
+    wire_client::{WireClient, user},
+};
+use securechat::{
+    crypto::{
+        agreement::{self, Members},
+        hash::body_hash,
+        key_file::{KdfCost, KeyFile, Password},
+        session::{Plain, Stream},
+    },
+    printable::Printable,
+    wire::{Agreement, Bytes, Event, Outcome, Request},
+};
+
+/// What the reader is typing while all of it arrives.
+const DRAFT: &str = "half a line, not sent";
+
+/// Somebody who seals what they like, in conversation with bob.
+struct Cheat {
+    client: WireClient,
+    stream: Stream,
+    previous: Bytes<32>,
+}
+
+impl Cheat {
+    /// Registers, names bob, agrees with his program, and accepts; bob's person is asked meanwhile.
+    fn meets(server: &TestServer, bob: &mut Pty) -> Self {
+        let mut client = WireClient::registers(server, "alice");
+        let (alice, peer) = (user("alice"), user("bob"));
+        let password = Password::new("anything".to_owned()).unwrap();
+        let (_, keys) = KeyFile::create(&alice, &password, KdfCost::FLOOR).unwrap();
+        client.asks(&Request::Invite { peer: peer.clone(), new_key: false });
+        let run = client.hears_of(|event| match event {
+            Event::Started { run, .. } => Some(*run),
+            _ => None,
+        });
+        let members = Members::new(alice.clone(), peer.clone()).unwrap();
+        let (offering, offer) = agreement::offer(&keys.identity, &members, 1).unwrap();
+        client.asks(&Request::Agree { peer: peer.clone(), run, step: Agreement::Offer(offer) });
+        let reply = client.hears_of(|event| match event {
+            Event::Agree { step: Agreement::Reply(reply), .. } => Some(reply.clone()),
+            _ => None,
+        });
+        let (agreed, confirm) = offering.receive(&keys.identity, &reply).unwrap();
+        client.asks(&Request::Agree { peer: peer.clone(), run, step: Agreement::Confirm(confirm) });
+        let copy = Some(agreed.key().seal(&keys.vault, &reply.identity).unwrap());
+        client.asks(&Request::Accept { peer, run, acceptance: agreed.acceptance(), copy });
+        bob.sees("Accept this key?");
+        bob.types("yes\r");
+        client.hears_of(|event| match event {
+            Event::Outcome { outcome: Outcome::Agreed { .. }, .. } => Some(()),
+            Event::Outcome { outcome, .. } => panic!("{outcome:?}"),
+            _ => None,
+        });
+        let stream = Stream::start(agreed.key(), &alice).unwrap();
+        Self { client, stream, previous: Bytes([0; 32]) }
+    }
+
+    fn writes(&mut self, text: &str) {
+        let plain = Plain { sent: Utc::now().timestamp_millis(), seen: None, text: text.to_owned() };
+        let body = self.stream.seal(&self.previous, &plain).unwrap();
+        self.previous = body_hash(&body);
+        self.client.sends(&user("bob"), &body);
+    }
+}
+
+fn bob_on_a_terminal(server: &TestServer) -> Pty {
+    let mut bob = server.client_on_a_terminal("bob");
+    let password = password_of("bob");
+    for (question, answer) in [
+        ("Do you already have an account? (yes/no)", "no"),
+        ("Username:", "bob"),
+        ("Password:", password.as_str()),
+        ("Repeat password:", password.as_str()),
+    ] {
+        bob.sees(question);
+        bob.types(&format!("{answer}\r"));
+    }
+    bob.sees("Who do you want to start a conversation with?");
+    bob
+}
+
+/// Whether a terminal could take this for anything but a character to show: judged here, not by the filter.
+fn is_evil(c: char) -> bool {
+    matches!(u32::from(c),
+        0x00..=0x1f | 0x7f..=0x9f
+        | 0x61c | 0x180e | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0xfeff | 0xfff9..=0xfffb
+        | 0xe000..=0xf8ff | 0xfdd0..=0xfdef | 0xe0000..=0xe0fff | 0x000f_0000..=0x0010_ffff)
+}
+
+/// Joiners and variation selectors have honest uses between the letters and pictures they join.
+fn is_joiner_in_place(c: char, before: Option<char>) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}')
+        && before.is_some_and(|before| !before.is_ascii() && !is_evil(before))
+}
+
+#[test]
+fn nothing_that_a_peer_writes_reaches_the_terminal_but_characters_to_show() {
+    let server = TestServer::starts();
+    let mut bob = bob_on_a_terminal(&server);
+    let mut cheat = Cheat::meets(&server, &mut bob);
+    bob.sees("Conversation with alice is open.");
+    bob.types(DRAFT);
+    bob.sees_line_typed(&format!("> {DRAFT}"));
+    let modes = bob.screen().modes();
+    let payloads = payloads::all();
+    assert!(payloads.len() >= 150, "{} payloads", payloads.len());
+    println!("{} payloads", payloads.len());
+    for (number, payload) in payloads.iter().enumerate() {
+        cheat.writes(&format!("<{number:03}|{payload}|{number:03}>"));
+        bob.waits_until(payload, |screen| screen.raw().contains(&format!("|{number:03}>")));
+    }
+    // The line being typed is whole, below all of it, and the terminal in the mode it was in.
+    bob.sees_line_typed(&format!("> {DRAFT}"));
+    assert_eq!(bob.screen().modes(), modes);
+    let raw = bob.screen().raw();
+    for (number, payload) in payloads.iter().enumerate() {
+        let message = format!("<{number:03}|{payload}|{number:03}>");
+        let (begin, end) = (format!("<{number:03}|"), format!("|{number:03}>"));
+        let from = raw.find(&begin).unwrap();
+        let to = from + raw[from..].find(&end).unwrap() + end.len();
+        let shown = &raw[from..to];
+        let mut before = None;
+        for c in shown.chars() {
+            assert!(!is_evil(c) || is_joiner_in_place(c, before), "{payload:?} came out as {shown:?}");
+            before = Some(c);
+        }
+        assert_eq!(shown, Printable::line(&message).as_str());
+        // Nothing of it stands in a row of its own, as a line of the program's would.
+        assert!(shown.lines().count() <= 1);
+    }
+    no_row_is_forged(&bob);
+    // The same from the log: the last twenty are shown again, as history.
+    bob.types("\u{15}/history 400\r");
+    let last = payloads.len() - 1;
+    bob.waits_until("the history", |screen| screen.raw().matches(&format!("|{last:03}>")).count() == 2);
+    assert_eq!(bob.screen().modes(), modes);
+    no_row_is_forged(&bob);
+}
+
+/// Words that only the program says begin no row, though the payloads are full of them.
+fn no_row_is_forged(bob: &Pty) {
+    for row in bob.screen().everything() {
+        for words in ["FORGED", "[00:00] carol:", "WARNING: forged", "carol wants to start"] {
+            assert!(!row.starts_with(words), "{row:?}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Floods: many connections that say nothing of use, and frames that are none.
+
+use std::{
+    env, thread,
+    time::{Duration, Instant},
+};
+
+use securechat::wire::{ErrorCode, Request};
+
+use crate::{
+    common::{Noise, TestServer, WireClient, user},
+    stranger::{Dripper, Stranger, percentile, status_of},
+};
+
+/// How many at once is a flood in `cargo test`, and in `scripts/resistance`, which sets `SECURECHAT_FULL_SIZE`.
+fn size(usual: usize, full: usize) -> usize {
+    if env::var_os("SECURECHAT_FULL_SIZE").is_some() { full } else { usual }
+}
+
+/// What is no frame, whatever the server's state: some by its length, some by what is in it.
+fn malformed(number: usize) -> Vec<u8> {
+    let json: &[u8] = match number % 8 {
+        0 => return vec![0xff, 0xff, 0xff, 0xff],
+        1 => return (64 * 1024 + 1_u32).to_be_bytes().to_vec(),
+        2 => b"",
+        3 => b"{}",
+        4 => b"{\"who\":{}}x",
+        5 => b"{\"leave\":{\"peer\":\"../x\"}}",
+        6 => b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+        _ => b"{\"send\":{\"peer\":\"bob\",\"body\":\"\xff\"}}",
+    };
+    let mut frame = u32::try_from(json.len()).unwrap().to_be_bytes().to_vec();
+    frame.extend_from_slice(json);
+    frame
+}
+
+#[test]
+fn malformed_frames_before_and_after_login_are_one_error_each_and_no_memory() {
+    let (connections, frames_each) = (size(150, 5_000), 10);
+    let server = TestServer::starts_with(&["--log", "warn"]);
+    let _honest = WireClient::registers(&server, "honest");
+    drop(WireClient::registers(&server, "alice"));
+    let flood = |from: usize, to: usize| {
+        for number in from..to {
+            // Ten in a write: the first ends it, the others are never looked at.
+            let bytes: Vec<u8> = (0..frames_each).flat_map(|more| malformed(number + more)).collect();
+            let mut before = Stranger::is_greeted(&server);
+            before.says_bytes(&bytes);
+            assert_eq!(before.hears_error(), ErrorCode::BadRequest);
+            assert_eq!(before.hears(), None);
+            let mut after = WireClient::logs_in(&server, "alice");
+            after.says_bytes(&bytes);
+            let event = after.hears();
+            let expected = securechat::wire::Event::Error { code: ErrorCode::BadRequest, peer: None };
+            assert_eq!(event, expected);
+            assert_eq!(after.next(Duration::from_secs(10)), None);
+        }
+    };
+    flood(0, connections / 5);
+    let early_kib = status_of(server.process(), "VmRSS:");
+    let start = Instant::now();
+    flood(connections / 5, connections);
+    let late_kib = status_of(server.process(), "VmRSS:");
+    println!(
+        "\nmalformed: {} frames before login and as many after it, in {:?}; memory {early_kib:?} to {late_kib:?} KiB",
+        connections * frames_each,
+        start.elapsed()
+    );
+    if let (Some(early), Some(late)) = (early_kib, late_kib) {
+        assert!(late < early + 8 * 1024, "from {early} to {late} KiB");
+    }
+    assert!(!server.errors().contains("panicked"), "{}", server.errors());
+}
+
+/// Times of logins, and of messages from one to the other, in turns.
+fn measure(server: &TestServer, pair: &mut Pair, rounds: usize) -> (Vec<Duration>, Vec<Duration>) {
+    let (mut logins, mut messages) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let start = Instant::now();
+        drop(WireClient::logs_in(server, "honest"));
+        logins.push(start.elapsed());
+        let start = Instant::now();
+        pair.from.sends(&user("dave"), &pair.noise.body(0));
+        pair.from.hears_it_is_stored();
+        messages.push(start.elapsed());
+    }
+    (logins, messages)
+}
+
+struct Pair {
+    from: WireClient,
+    noise: Noise,
+    _to: WireClient,
+}
+
+#[test]
+fn slow_connections_and_a_slow_reader_delay_nobody_and_are_gone_at_the_deadline() {
+    let (slow, rounds, timeout_s) = (size(400, 2_000), size(20, 500), size(4, 30));
+    let timeout = timeout_s.to_string();
+    let server = TestServer::starts_with(&["--login-timeout", &timeout, "--log", "warn"]);
+    drop(WireClient::registers(&server, "honest"));
+    let mut carol = WireClient::registers(&server, "carol");
+    let mut dave = WireClient::registers(&server, "dave");
+    carol.agrees_with(&mut dave);
+    let mut pair = Pair { from: carol, noise: Noise::new(), _to: dave };
+    let (mut logins_alone, mut messages_alone) = measure(&server, &mut pair, rounds);
+    let threads = status_of(server.process(), "Threads:");
+
+    // Half of them never get through the handshake, half never through a login.
+    let mut raw: Vec<Dripper> = (0..slow / 2).map(|_| Dripper::connects(&server)).collect();
+    let greeted: Vec<Stranger> = (0..slow / 2).map(|_| Stranger::is_greeted(&server)).collect();
+    let begun = Instant::now();
+    let dripping = thread::spawn(move || {
+        let mut at = 0;
+        while !raw.is_empty() {
+            raw.retain_mut(|dripper| dripper.drips(at));
+            at += 1;
+            thread::sleep(Duration::from_millis(200));
+        }
+        begun.elapsed()
+    });
+    let idle_reader = reads_nothing(&server);
+    let (mut logins, mut messages) = measure(&server, &mut pair, rounds);
+    let during = status_of(server.process(), "Threads:");
+    let raw_gone = dripping.join().unwrap();
+    let mut greeted = greeted;
+    for stranger in &mut greeted {
+        assert_eq!(stranger.hears_error(), ErrorCode::TooSlow);
+        assert_eq!(stranger.hears(), None);
+    }
+    println!(
+        "\nslowloris: {slow} connections (threads {threads:?}, then {during:?}); handshakes gone after {raw_gone:?}"
+    );
+    for (what, alone, with) in
+        [("login", &mut logins_alone, &mut logins), ("stored message", &mut messages_alone, &mut messages)]
+    {
+        let [p50, p99] = [50, 99].map(|percent| (percentile(alone, percent), percentile(with, percent)));
+        println!(
+            "slowloris: {what}: p50 {:?} alone, {:?} with them; p99 {:?} alone, {:?} with them",
+            p50.0, p50.1, p99.0, p99.1
+        );
+    }
+    assert!(percentile(&mut logins, 99) < Duration::from_secs(1));
+    assert!(raw_gone < Duration::from_secs(timeout_s as u64 + 10), "{raw_gone:?}");
+    drop(idle_reader);
+    // All their threads are gone: what is left serves the pair.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while status_of(server.process(), "Threads:") > threads.map(|threads| threads + 4) {
+        assert!(Instant::now() < deadline, "threads are left");
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert!(!server.errors().contains("panicked"), "{}", server.errors());
+}
+
+/// Somebody who asks for much and reads nothing of it.
+fn reads_nothing(server: &TestServer) -> WireClient {
+    let reader = WireClient::registers(server, "reader");
+    for _ in 0..500 {
+        reader.asks(&Request::Who {});
+    }
+    reader
+}
