@@ -1,5 +1,6 @@
 //! What must hold of any bytes, for the parsers that anybody can call: shared by the fuzz targets and by their
 //! twins in tests/fuzz_twins.rs.
+#![allow(clippy::unwrap_used)]
 
 use securechat::{
     crypto::key_file::KeyFile,
