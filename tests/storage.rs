@@ -107,7 +107,7 @@ fn a_torn_last_line_is_set_aside_and_nothing_is_glued_to_it() {
     fs::write(&path, format!("{whole}{half}")).unwrap();
 
     server.restarts();
-    server.warns("a torn end was set aside");
+    server.warns("a torn last line was set aside");
     server.warns("alice+bob.txt");
     assert_eq!(fs::read_to_string(&path).unwrap(), whole);
     assert_eq!(server.data_file(format!("{LOG}.torn")), format!("{half}\n"));
