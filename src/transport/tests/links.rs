@@ -196,8 +196,8 @@ fn reading_a_few_bytes_now_and_then_does_not_prolong_a_batch() {
     for _ in 0..15 {
         slow.queue(&frame(&text));
     }
-    slow.flush();
     let begun = Instant::now();
+    slow.flush();
     let (stop, stopped) = mpsc::channel::<()>();
     thread::scope(|scope| {
         let mut raw = drip_client.socket().stream();
