@@ -125,7 +125,7 @@ fn change_file(data: &Path, name: &str, old: &str, new: &str) {
 }
 
 /// Damage that a repair sets aside.
-const REPAIRED: [Damage; 17] = [
+const REPAIRED: [Damage; 18] = [
     ("a line that is none", |d| change_log(d, |l| l[2] = "what?".into()), "alice+bob.txt:3: not a line"),
     (
         "one byte",
@@ -171,6 +171,15 @@ const REPAIRED: [Damage; 17] = [
         "dico.json:5: not an entry",
     ),
     ("a brace", |d| change_file(d, "dico.json", "}}", "}"), "dico.json:6: EOF while parsing"),
+    (
+        "a code without its time",
+        |d| {
+            fs::create_dir(d.join("invites")).unwrap();
+            fs::set_permissions(d.join("invites"), fs::Permissions::from_mode(0o700)).unwrap();
+            private(&d.join("invites/0123"), "?");
+        },
+        "invites/0123: not an invitation",
+    ),
     ("a foreign file", |d| private(&d.join("conversations/notes.txt"), "?"), "notes.txt: a file among"),
     (
         "a log under another name",
@@ -295,6 +304,7 @@ fn backups_of_a_busy_server_are_whole_and_can_be_put_back() {
     alice.agrees_with(&mut bob);
     let data = server.data();
     let beside = |name: String| data.with_file_name(name);
+    assert_eq!(upkeep("invite", &[("--data", &data)], &[]).0, 0);
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -326,6 +336,7 @@ fn backups_of_a_busy_server_are_whole_and_can_be_put_back() {
         assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
         let copied = if data.join(LOG).exists() { lines(&data.join(LOG)) } else { Vec::new() };
         assert_eq!(last.get(..copied.len()), Some(&copied[..]));
+        assert_eq!(fs::read_dir(data.join("invites")).unwrap().count(), 1);
         // The same key, the same people, the same words: `restarts` compares the key.
         server.restarts();
         let mut alice = WireClient::logs_in(&server, "alice");

@@ -2,14 +2,14 @@
 //!
 //! Those of the server's and the client's insides are beside the code: `server::fuzzing`, `client::fuzzing`.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use proptest::{collection::vec, prelude::*};
 
 #[path = "../fuzz/checks.rs"]
 mod checks;
 
-/// A target's check: it panics when something does not hold.
+/// A target: what it does with an input.
 type Check = fn(&[u8]);
 
 const SEEDS: [(&str, Check); 5] = [

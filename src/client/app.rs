@@ -37,7 +37,7 @@ use crate::{
 const PINS_UNSAVED_FOR: Duration = Duration::from_secs(1);
 
 /// At the end, how long to wait for what was sent to be confirmed.
-const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a request that only the server answers may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -332,7 +332,7 @@ impl<'a> App<'a> {
 
     // What the server says.
 
-    fn on_server(&mut self, event: wire::Event) -> Result<(), ClientError> {
+    pub(super) fn on_server(&mut self, event: wire::Event) -> Result<(), ClientError> {
         match event {
             wire::Event::Invited { peer } => {
                 let busy = !matches!(self.place, Place::Lobby | Place::Inviting(_));
@@ -452,53 +452,5 @@ impl<'a> App<'a> {
         self.folder.save_pins(&self.me, &self.keys.vault, &self.pins)?;
         self.pins_changed_at = None;
         Ok(())
-    }
-
-    /// Leaves whatever is open, waits for what was sent to be confirmed, and ends the connection.
-    pub(super) fn log_out(&mut self) -> Result<Flow, ClientError> {
-        match &self.place {
-            Place::Lobby => {}
-            Place::Inviting(peer) | Place::Waiting(peer) => {
-                self.connection.send(&Request::Withdraw { peer: peer.clone() })?;
-            }
-            Place::Meeting(run) if run.has_accepted() || self.input_ended => {
-                self.connection.send(&Request::Withdraw { peer: run.peer.clone() })?;
-            }
-            Place::Meeting(run) => {
-                self.connection.send(&Request::Refuse { peer: run.peer.clone(), run: run.run })?;
-            }
-            Place::Talking(peer, _) => {
-                let peer = peer.clone();
-                self.connection.send(&Request::Leave { peer })?;
-            }
-        }
-        self.say_who_left();
-        let deadline = self.ends_by.unwrap_or_else(|| Instant::now() + LAST_ANSWERS_TIMEOUT);
-        while self.is_unfinished() {
-            let event = match self.deferred.pop_front() {
-                Some(event) => event,
-                None => match self.connection.incoming().recv_deadline(deadline) {
-                    Ok(incoming) => incoming?,
-                    Err(_) => break,
-                },
-            };
-            self.on_server(event)?;
-        }
-        self.connection.close();
-        if self.all_settled() {
-            Ok(Flow::End)
-        } else {
-            Err(ClientError::Lost(Some(TransportError::TimedOut)))
-        }
-    }
-
-    /// Whether the end of a conversation, or a confirmation, is still to come.
-    fn is_unfinished(&self) -> bool {
-        matches!(self.place, Place::Talking(..)) || !self.all_settled()
-    }
-
-    /// Whether everything sent is confirmed or refused.
-    pub(super) fn all_settled(&self) -> bool {
-        self.retired.iter().chain(self.talks.values()).all(Conversation::is_settled)
     }
 }

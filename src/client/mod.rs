@@ -24,6 +24,7 @@ mod event;
 pub mod fuzzing;
 mod home;
 mod kept;
+mod leaving;
 mod meeting;
 mod passwd;
 mod pins;

@@ -66,7 +66,7 @@ impl Checked<Username> for Account {
 /// The file's text as it is written again after it was read; `None` for what is no such file.
 #[cfg(any(test, fuzzing))]
 pub(super) fn rewritten(text: &[u8]) -> Option<Vec<u8>> {
-    json_file::parse::<Username, Account>(Path::new(ACCOUNTS_FILE), text)
+    json_file::parse::<Username, Account>(Path::new("dico.json"), text)
         .ok()
         .map(|accounts| json_file::text(accounts.iter()))
 }

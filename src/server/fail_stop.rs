@@ -69,7 +69,7 @@ impl FailStop {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl Default for FailStop {
     fn default() -> Self {
         Self::new().0

@@ -24,7 +24,7 @@ const EXPORTER: login::Exporter = [7; 32];
 pub fn before_login(input: &[u8]) {
     static ACCOUNTS: LazyLock<Accounts> = LazyLock::new(|| {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Accounts::load(folder.path(), FailStop::new().0).expect("no accounts")
+        Accounts::load(folder.path(), FailStop::default()).expect("no accounts")
     });
     let mut frames = Frames::new(FRAME_BYTES_MAX_BEFORE_LOGIN);
     let Some((size, bytes)) = input.split_first() else { return };

@@ -6,7 +6,7 @@
 //! is dropped, and one whose account was not made is free again. No code is ever on the disk.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -16,15 +16,19 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::{accounts::Accounts, error::Chain, error::ServerError};
+use super::{
+    accounts::Accounts,
+    error::{Chain, ServerError},
+    fail_stop::FailStop,
+};
 use crate::{
     crypto::{hash::invitation_hash, random::random},
-    store::{self, Action, StoreError},
+    store::{self, StoreError},
     wire::{InvitationCode, Username},
 };
 
 /// The folder's name in the data folder.
-const INVITES_FOLDER: &str = "invites";
+pub(super) const INVITES_FOLDER: &str = "invites";
 
 /// What is kept of a code.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,6 +42,7 @@ struct Invite {
 #[derive(Debug)]
 pub(super) struct Invites {
     folder: PathBuf,
+    fail_stop: FailStop,
 }
 
 /// A code that is somebody's now: used, or given back.
@@ -45,6 +50,7 @@ pub(super) struct Invites {
 pub(super) struct Claim {
     free: PathBuf,
     claimed: PathBuf,
+    fail_stop: FailStop,
 }
 
 /// Makes one-time codes for a data folder, whether its server runs or not. They are nowhere but in the answer.
@@ -73,19 +79,17 @@ pub fn invite(data: &Path, count: usize, valid_for: Duration) -> Result<Vec<Invi
 
 impl Invites {
     /// Opens the codes of a data folder that the caller has locked, and settles what a crash left claimed.
-    pub(super) fn load(data: &Path, accounts: &Accounts) -> Result<Self, StoreError> {
-        let invites = Self { folder: data.join(INVITES_FOLDER) };
-        let listed = match fs::read_dir(&invites.folder) {
-            Ok(listed) => listed,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(invites),
-            Err(error) => return Err(StoreError::at(Action::Read, &invites.folder)(error)),
+    pub(super) fn load(data: &Path, accounts: &Accounts, fail_stop: FailStop) -> Result<Self, StoreError> {
+        let invites = Self { folder: data.join(INVITES_FOLDER), fail_stop };
+        let listed = match store::list(&invites.folder) {
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(invites),
+            listed => listed?,
         };
-        for path in listed.flatten().map(|file| file.path()) {
+        for path in listed {
             let settled = match claimed_by(&path) {
                 Some((free, name)) if !accounts.exists(&name) => store::rename(&path, &free),
                 Some(_) => store::remove(&path),
-                None if is_expired(&path) => store::remove(&path),
-                None => Ok(()),
+                None => is_expired(&path).and_then(|over| if over { store::remove(&path) } else { Ok(()) }),
             };
             if let Err(reason) = settled {
                 warn!(reason = %Chain(&reason), "an invitation code could not be settled");
@@ -98,29 +102,41 @@ impl Invites {
     pub(super) fn claim(&self, code: &InvitationCode, name: &Username) -> Result<Option<Claim>, StoreError> {
         let free = self.folder.join(file_name(code));
         let claimed = self.folder.join(format!("{}.{name}", file_name(code)));
-        match store::rename(&free, &claimed) {
+        match self.fail_stop.watch(store::rename(&free, &claimed)) {
             Ok(()) => {}
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         }
-        if is_expired(&claimed) {
-            store::remove(&claimed)?;
+        if is_expired(&claimed)? {
+            self.fail_stop.watch(store::remove(&claimed))?;
             return Ok(None);
         }
-        Ok(Some(Claim { free, claimed }))
+        Ok(Some(Claim { free, claimed, fail_stop: self.fail_stop.clone() }))
     }
 }
 
 /// Whether its time is over. What says no time lets nobody in.
-fn is_expired(path: &Path) -> bool {
-    let text = store::read(path).ok().flatten().unwrap_or_default();
-    serde_json::from_slice::<Invite>(&text).map_or(true, |invite| invite.expires <= Utc::now())
+fn is_expired(path: &Path) -> Result<bool, StoreError> {
+    let text = store::read(path)?.unwrap_or_default();
+    Ok(serde_json::from_slice::<Invite>(&text).map_or(true, |invite| invite.expires <= Utc::now()))
+}
+
+/// What is wrong with a file among the codes, if anything.
+pub(super) fn fault(path: &Path) -> Result<Option<&'static str>, StoreError> {
+    let text = store::read(path)?.unwrap_or_default();
+    let is_one = serde_json::from_slice::<Invite>(&text).is_ok();
+    Ok(if is_one { None } else { Some("not an invitation: it lets nobody in") })
+}
+
+/// Whether a code was taken, by somebody whose account is being made at this moment.
+pub(super) fn is_claimed(path: &Path) -> bool {
+    claimed_by(path).is_some()
 }
 
 impl Claim {
     /// The account is made: the code is gone for good.
     pub(super) fn used(self) {
-        if let Err(reason) = store::remove(&self.claimed) {
+        if let Err(reason) = self.fail_stop.watch(store::remove(&self.claimed)) {
             // Under its present name it lets nobody in; the next start removes it.
             warn!(reason = %Chain(&reason), "a used invitation code could not be removed");
         }
@@ -128,7 +144,11 @@ impl Claim {
 
     /// The account was not made: the code is free again.
     pub(super) fn give_back(self) {
-        if let Err(reason) = store::rename(&self.claimed, &self.free) {
+        if self.fail_stop.stopped() {
+            // The disk may have the account all the same: the next start finds out.
+            return;
+        }
+        if let Err(reason) = self.fail_stop.watch(store::rename(&self.claimed, &self.free)) {
             warn!(reason = %Chain(&reason), "an invitation code could not be given back before the next start");
         }
     }
@@ -146,10 +166,12 @@ fn claimed_by(path: &Path) -> Option<(PathBuf, Username)> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::{
+        fs,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
 
     use super::*;
-    use crate::server::fail_stop::FailStop;
     use crate::wire::Bytes;
 
     const DAY: Duration = Duration::from_secs(86_400);
@@ -159,7 +181,8 @@ mod tests {
     }
 
     fn opened(folder: &Path) -> Invites {
-        Invites::load(folder, &Accounts::load(folder, FailStop::default()).unwrap()).unwrap()
+        Invites::load(folder, &Accounts::load(folder, FailStop::default()).unwrap(), FailStop::default())
+            .unwrap()
     }
 
     #[test]
@@ -213,7 +236,7 @@ mod tests {
     fn after_a_crash_a_claim_is_settled_by_whether_the_account_is_there() {
         let folder = tempfile::tempdir().unwrap();
         let accounts = Accounts::load(folder.path(), FailStop::default()).unwrap();
-        let invites = Invites::load(folder.path(), &accounts).unwrap();
+        let invites = Invites::load(folder.path(), &accounts, FailStop::default()).unwrap();
         let [made, not_made] = invite(folder.path(), 2, DAY).unwrap().try_into().unwrap();
         let _crashed = invites.claim(&made, &name("al.ice")).unwrap().unwrap();
         let _crashed = invites.claim(&not_made, &name("bob")).unwrap().unwrap();

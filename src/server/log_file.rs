@@ -88,7 +88,7 @@ pub(super) fn mend(file: &File, path: &Path) -> Result<bool, StoreError> {
         return Ok(false);
     }
     let good = whole_lines(file, path, length)?;
-    set_aside(file, path, good, length)?;
+    set_aside(file, path, good, length, "a torn last line was set aside")?;
     Ok(true)
 }
 
@@ -115,12 +115,12 @@ pub(super) fn mend_hole(file: &File, path: &Path, good: u64) -> Result<bool, Sto
     {
         return Ok(false);
     }
-    set_aside(file, path, good, length)?;
+    set_aside(file, path, good, length, "zeros of a power cut were set aside, with what follows them")?;
     Ok(true)
 }
 
 /// Moves what comes after the first `good` bytes of a log to the end of its `*.torn`.
-fn set_aside(file: &File, path: &Path, good: u64, length: u64) -> Result<(), StoreError> {
+fn set_aside(file: &File, path: &Path, good: u64, length: u64, words: &str) -> Result<(), StoreError> {
     let torn = usize::try_from(length - good).unwrap_or(usize::MAX);
     let mut bytes = vec![0; torn];
     store::read_exact_at(file, path, &mut bytes, good)?;
@@ -134,7 +134,7 @@ fn set_aside(file: &File, path: &Path, good: u64, length: u64) -> Result<(), Sto
     store::sync_file(&aside, &aside_path)?;
     store::cut(file, path, good)?;
     store::sync_file(file, path)?;
-    warn!(file = ?path, bytes = torn, aside = ?aside_path, "a torn end was set aside");
+    warn!(file = ?path, bytes = torn, aside = ?aside_path, "{words}");
     Ok(())
 }
 

@@ -256,7 +256,7 @@ fn open_hall(config: ServerConfig, fail_stop: &FailStop) -> Result<Hall, ServerE
         Committer::start(fail_stop.clone()).map_err(ServerError::system("a thread"))?;
     let rendezvous = Arc::new(Rendezvous::default());
     let registry = Registry::new(Arc::clone(&rendezvous), config.answer_timeout, &config.limits);
-    let invites = Invites::load(&config.data, &accounts)?;
+    let invites = Invites::load(&config.data, &accounts, fail_stop.clone())?;
     let doorkeeper = Arc::new(Doorkeeper::new(config.max_clients, config.limits.clone()));
     Ok(Hall { config, doorkeeper, accounts, invites, keyring, logs, registry, rendezvous, committer })
 }

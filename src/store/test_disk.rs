@@ -50,6 +50,8 @@ pub(crate) enum Fault {
     Full,
     /// A write does half of what it was asked for, and the next write finds the disk full.
     Short,
+    /// A write does half of what it was asked for, and no later call does anything (EIO).
+    ShortThenDead,
     /// EIO, and so does every later call.
     DeadFromThen,
     /// ENOSPC, and so does every later call that needs space.
@@ -57,8 +59,8 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Error, Self::Full, Self::Short, Self::DeadFromThen, Self::FullFromThen];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Error, Self::Full, Self::Short, Self::ShortThenDead, Self::DeadFromThen, Self::FullFromThen];
 }
 
 /// A kind of call, and the end of the path it was for: what tells one place in the code from another.
@@ -103,6 +105,11 @@ impl TestDisk {
     /// Makes the call of this number fail; the first is 0.
     pub(crate) fn fail(&self, call: usize, fault: Fault) {
         self.state.lock().fault = Some((call, fault));
+    }
+
+    /// Does everything from now on.
+    pub(crate) fn recovers(&self) {
+        self.state.lock().fault = None;
     }
 
     /// Keeps every sync of a file waiting while the guard is held.
@@ -154,10 +161,12 @@ impl State {
             self.short = false;
             return Err(full);
         }
+        self.short = self.fault == Some((number, Fault::Short)) && matches!(what, Call::Write { .. });
         match self.fault {
             Some((at, Fault::Error)) if number == at => Err(broken),
             Some((at, Fault::Full)) if number == at => Err(full),
             Some((at, Fault::DeadFromThen)) if number >= at => Err(broken),
+            Some((at, Fault::ShortThenDead)) if number > at => Err(broken),
             Some((at, Fault::FullFromThen)) if number >= at && needs_space => Err(full),
             _ => Ok(()),
         }
@@ -175,12 +184,13 @@ pub(super) fn call<T>(what: Call<'_>, real: impl FnOnce() -> io::Result<T>) -> i
 /// How much of a write is done.
 pub(super) fn let_through<'a>(path: &Path, bytes: &'a [u8]) -> &'a [u8] {
     let Some(disk) = disk_of(path) else { return bytes };
-    let mut state = disk.state.lock();
-    if state.fault == Some((state.sites.len(), Fault::Short)) && bytes.len() > 1 {
-        state.short = true;
-        return &bytes[..bytes.len() / 2];
-    }
-    bytes
+    let state = disk.state.lock();
+    let now = state.sites.len();
+    let is_short = match state.fault {
+        Some((at, Fault::Short | Fault::ShortThenDead)) => at == now && bytes.len() > 1,
+        _ => false,
+    };
+    if is_short { &bytes[..bytes.len() / 2] } else { bytes }
 }
 
 fn disk_of(path: &Path) -> Option<Arc<TestDisk>> {

@@ -1,14 +1,15 @@
 //! Floods: many connections that say nothing of use, and frames that are none.
 
 use std::{
-    env, thread,
+    env,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-use securechat::wire::{ErrorCode, Request};
+use securechat::wire::{ErrorCode, Request, encode, limits::FRAME_BYTES_MAX};
 
 use crate::{
-    common::{Noise, TestServer, WireClient, user},
+    common::{Noise, PATIENCE, TestServer, WireClient, user},
     stranger::{Dripper, Stranger, percentile, status_of},
 };
 
@@ -119,7 +120,7 @@ fn slow_connections_and_a_slow_reader_delay_nobody_and_are_gone_at_the_deadline(
         }
         begun.elapsed()
     });
-    let idle_reader = reads_nothing(&server);
+    let reader = reads_nothing(&server);
     let (mut logins, mut messages) = measure(&server, &mut pair, rounds);
     let during = status_of(server.process(), "Threads:");
     let raw_gone = dripping.join().unwrap();
@@ -142,7 +143,9 @@ fn slow_connections_and_a_slow_reader_delay_nobody_and_are_gone_at_the_deadline(
     }
     assert!(percentile(&mut logins, 99) < Duration::from_secs(1));
     assert!(raw_gone < Duration::from_secs(timeout_s as u64 + 10), "{raw_gone:?}");
-    drop(idle_reader);
+    let reader_gone = reader.join().unwrap();
+    println!("slowloris: who reads nothing is gone after {reader_gone:?}");
+    assert!(reader_gone < PATIENCE, "{reader_gone:?}");
     // All their threads are gone: what is left serves the pair.
     let deadline = Instant::now() + Duration::from_secs(20);
     while status_of(server.process(), "Threads:") > threads.map(|threads| threads + 4) {
@@ -152,11 +155,14 @@ fn slow_connections_and_a_slow_reader_delay_nobody_and_are_gone_at_the_deadline(
     assert!(!server.errors().contains("panicked"), "{}", server.errors());
 }
 
-/// Somebody who asks for much and reads nothing of it.
-fn reads_nothing(server: &TestServer) -> WireClient {
+/// Somebody who asks for ever and reads nothing of the answers, until the server has enough of it: how long that took.
+fn reads_nothing(server: &TestServer) -> JoinHandle<Duration> {
     let reader = WireClient::registers(server, "reader");
-    for _ in 0..500 {
-        reader.asks(&Request::Who {});
-    }
-    reader
+    let who = encode(&Request::Who {}, FRAME_BYTES_MAX).unwrap();
+    let many = who.repeat(1000);
+    thread::spawn(move || {
+        let start = Instant::now();
+        while reader.says_bytes(&many) {}
+        start.elapsed()
+    })
 }

@@ -157,8 +157,8 @@ fn an_account_is_written_synced_renamed_and_its_folder_synced_before_it_is_said_
         at
     };
     let made = then("new file", &|step| step.starts_with("openat(") && step.contains(&unfinished));
-    then("bytes written", &|step| step.starts_with("write(") && step.contains(&unfinished));
-    then("sync of the new file", &|step| step.starts_with("fsync(") && step.contains(&unfinished));
+    then("bytes written", &|step| step.starts_with("pwrite64(") && step.contains(&unfinished));
+    then("sync of the new file", &|step| step.starts_with("fdatasync(") && step.contains(&unfinished));
     then("renaming", &|step| step.starts_with("rename"));
     let synced =
         then("sync of the folder", &|step| step.starts_with("fsync(") && step.contains(&format!("<{data}>")));

@@ -9,7 +9,7 @@ use std::{
 
 use tar::{Archive, Builder, EntryType, Header};
 
-use super::{BackupError, LOGS_FOLDER, failed};
+use super::{BackupError, INVITES_FOLDER, LOGS_FOLDER, failed};
 use crate::store::{self, Action};
 
 /// The mode of every file in it.
@@ -20,11 +20,14 @@ pub(super) fn is_one(path: &Path) -> bool {
     path.extension() == Some(OsStr::new("tar"))
 }
 
-/// Makes one file of a folder's files, and of those of the conversations in it.
+/// Makes one file of a folder's files, and of those of the conversations and the invitations in it.
 pub(super) fn pack(folder: &Path, to: &Path) -> Result<(), BackupError> {
     let unfinished = store::unfinished_file(store::parent(to))?;
     let mut archive = Builder::new(BufWriter::new(unfinished.as_file()));
-    for inside in ["", LOGS_FOLDER] {
+    for inside in ["", LOGS_FOLDER, INVITES_FOLDER] {
+        if !folder.join(inside).is_dir() {
+            continue;
+        }
         let mut paths = store::list(&folder.join(inside))?;
         paths.sort();
         for path in paths.iter().filter(|path| path.is_file()) {
@@ -42,7 +45,7 @@ pub(super) fn pack(folder: &Path, to: &Path) -> Result<(), BackupError> {
     Ok(store::finish_new(unfinished, to)?)
 }
 
-/// Makes a folder of an archive. Only what a backup has is taken from it: files, at the two places for them.
+/// Makes a folder of an archive. Only what a backup has is taken from it: files, at the places for them.
 pub(super) fn unpack(from: &Path, folder: &Path) -> Result<(), BackupError> {
     let not_one = |source| BackupError::NotABackup { path: from.to_owned(), source };
     let file = File::open(from).map_err(failed(Action::Open, from))?;
@@ -57,12 +60,13 @@ pub(super) fn unpack(from: &Path, folder: &Path) -> Result<(), BackupError> {
             .collect();
         let is_right = match parts.as_deref() {
             Some([_]) => true,
-            Some([inside, _]) => *inside == LOGS_FOLDER,
+            Some([inside, _]) => *inside == LOGS_FOLDER || *inside == INVITES_FOLDER,
             _ => false,
         };
         if !is_right || entry.header().entry_type() != EntryType::Regular {
             return Err(not_one(std::io::Error::other("it holds what no backup has")));
         }
+        store::create_folder(store::parent(&folder.join(&name)))?;
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes).map_err(not_one)?;
         store::create(&folder.join(&name), &bytes)?;

@@ -20,6 +20,7 @@ use super::{
     ServerError,
     accounts::ACCOUNTS_FILE,
     check::{Finding, Report, check_copy, is_set_aside},
+    invites::{INVITES_FOLDER, is_claimed},
     keyring::KEYS_FILE,
     logs::LOGS_FOLDER,
 };
@@ -171,7 +172,16 @@ fn copy_all(from: &Path, to: &Path) -> Result<(), StoreError> {
         }
     }
     copy(&keys, to, false)?;
-    copy(&accounts, to, false)
+    copy(&accounts, to, false)?;
+    // After the accounts: a code that somebody used since is not free again in the copy.
+    let invites = from.join(INVITES_FOLDER);
+    if invites.is_dir() {
+        store::create_folder(&to.join(INVITES_FOLDER))?;
+        for path in store::list(&invites)?.iter().filter(|path| !is_claimed(path)) {
+            copy(path, &to.join(INVITES_FOLDER), false)?;
+        }
+    }
+    Ok(())
 }
 
 /// Copies one file, readable to its owner only. What is gone meanwhile, is unfinished or is no file is

@@ -28,6 +28,7 @@ use super::{
     accounts::{ACCOUNTS_FILE, Account},
     conversation_log::pair_of,
     identity,
+    invites::{self, INVITES_FOLDER},
     keyring::{KEYS_FILE, PairKeys},
     logs::LOGS_FOLDER,
 };
@@ -163,11 +164,12 @@ impl Look {
         }
         let mut paths = store::list(data)?;
         paths.sort();
-        let logs = data.join(LOGS_FOLDER);
-        if logs.is_dir() {
-            let mut inner = store::list(&logs)?;
-            inner.sort();
-            paths.extend(inner);
+        for folder in [data.join(LOGS_FOLDER), data.join(INVITES_FOLDER)] {
+            if folder.is_dir() {
+                let mut inner = store::list(&folder)?;
+                inner.sort();
+                paths.extend(inner);
+            }
         }
         for path in paths {
             if is_set_aside(&path) {
@@ -175,6 +177,7 @@ impl Look {
                 continue;
             }
             let file = store::inspect(&path)?;
+            let is_invite = file.is_plain && path.parent() == Some(&data.join(INVITES_FOLDER));
             if !file.is_plain {
                 self.damage(&path, "neither a file nor a folder");
             } else if file.owner != top.owner {
@@ -183,7 +186,10 @@ impl Look {
                 self.damage(&path, format!("mode {:04o}: others may read or write it", file.mode));
                 self.open.push(file);
             }
-            if store::is_unfinished(&path) {
+            if is_invite && let Some(fault) = invites::fault(&path)? {
+                self.damage(&path, fault);
+                self.strays.push(path.clone());
+            } else if store::is_unfinished(&path) {
                 self.note(&path, "a file that a crash left unfinished");
                 self.strays.push(path);
             }

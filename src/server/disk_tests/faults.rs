@@ -23,7 +23,10 @@ use crate::{
         test_disk::{Fault, Site, TestDisk, quick_folder},
     },
     transport::Fingerprint,
-    wire::{ErrorCode, Request},
+    wire::{
+        Body, Bytes, ErrorCode, Header, Request,
+        limits::{PADDED_BYTES_STEP, TAG_BYTES},
+    },
 };
 
 /// What a power cut does in the end; two of them by chance.
@@ -151,7 +154,7 @@ fn judge(ended: &Ended, clean: &Ended, call: usize, fault: Fault) {
     let site = &clean.sites[call];
     let case = format!("{fault:?} at call {call}, {site:?}");
     assert!(ended.refusals.iter().all(|code| *code == ErrorCode::Storage), "{case}: {:?}", ended.refusals);
-    if matches!(fault, Fault::DeadFromThen | Fault::FullFromThen) {
+    if matches!(fault, Fault::DeadFromThen | Fault::FullFromThen | Fault::ShortThenDead) {
         return;
     }
     let Some(stopped) = ended.stopped else { return };
@@ -182,6 +185,35 @@ fn whatever_fails_in_a_folder_that_a_crash_left_nothing_promised_is_lost() {
     std::fs::write(data.join(".unfinished-1"), b"{").unwrap();
     let before = Before { promises: first.promises, folder: Arc::new(first.folder) };
     assert!(sweep(Some(&before), 3) > 300);
+}
+
+#[test]
+fn a_part_of_a_line_is_gone_before_another_line_is_written() {
+    for fault in [Fault::Short, Fault::ShortThenDead] {
+        let folder = quick_folder();
+        let log = folder.path().join("conversations/alice+bob.txt");
+        let disk = TestDisk::under(folder.path());
+        let story = Story::on(&disk);
+        let stage = Stage::opened(folder, Duration::from_secs(600)).unwrap();
+        assert!(story.registers(&stage, "alice") && story.registers(&stage, "bob"));
+        let [mut alice, mut bob] = ["alice", "bob"].map(|name| story.enters(&stage, name));
+        assert_eq!(story.meet(&stage, &mut alice, &mut bob), Some(1));
+        let at = |counter| Place { stream: 1, counter, epoch: 1 };
+        assert!(story.says(&stage, &mut alice, "bob", at(0)));
+        // Much longer than what is written next, so that its half is, too.
+        let header = Header { epoch: 1, stream: Bytes([9; 16]), counter: 0, previous: Bytes([0; 32]) };
+        let long = Body::new(&header, &[9; PADDED_BYTES_STEP * 30 + TAG_BYTES]).unwrap();
+        disk.fail(disk.sites().len(), fault);
+        alice.asks(Request::Send { peer: bob.name(), body: long });
+        assert_eq!(story.refusals(), [ErrorCode::Storage]);
+        disk.recovers();
+        assert!(story.says(&stage, &mut bob, "alice", at(0)), "{fault:?}");
+        let text = std::fs::read_to_string(log).unwrap();
+        assert_eq!((text.lines().count(), text.ends_with('\n')), (2, true), "{fault:?}");
+        assert_eq!(story.promises().kept_in(stage.folder.path()), Ok(()), "{fault:?}");
+        assert!(stage.failure.is_empty(), "a failed write stops nothing");
+        disk.heal();
+    }
 }
 
 /// Starts a whole server, sockets and all, and stops it; the fingerprint that it announced.

@@ -24,7 +24,7 @@ use crate::{
 const STATES_MIN: usize = 10_000;
 
 /// States by chance for each moment of the story.
-const CHANCES: u64 = 130;
+const CHANCES: u64 = 190;
 
 /// A story as it was recorded: each change of the disk, and what was promised when it was made.
 struct Recorded {
@@ -56,7 +56,7 @@ fn record() -> Recorded {
     assert_eq!(story.meet(&stage, &mut carol, &mut dave), Some(1));
     assert!(story.changes_key(&stage, "alice", 2));
     let at = |stream, counter, epoch| Place { stream, counter, epoch };
-    for round in 0..8 {
+    for round in 0..5 {
         {
             // What is sent meanwhile waits together for the disk.
             let _waiting = disk.hold_syncs();

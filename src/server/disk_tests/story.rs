@@ -167,7 +167,7 @@ impl Story {
         let header = Header { epoch, stream: Bytes([stream; 16]), counter, previous: Bytes([0; 32]) };
         // Long enough for some sectors, and like no other of the pair.
         let mark = stream.wrapping_mul(31).wrapping_add(u8::try_from(counter).unwrap());
-        let body = Body::new(&header, &[mark; PADDED_BYTES_STEP * 3 + TAG_BYTES]).unwrap();
+        let body = Body::new(&header, &[mark; PADDED_BYTES_STEP * 2 + TAG_BYTES]).unwrap();
         let fact = Fact::Message { pair, sender: sender.name(), body: body.clone() };
         let before = self.told.lock().facts.iter().position(|told| *told == fact);
         let fact = before.unwrap_or_else(|| self.asked(fact));

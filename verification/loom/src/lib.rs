@@ -64,7 +64,7 @@ pub mod server {
     mod fail_stop {
         use super::conversation_log::LogError;
 
-        /// Elsewhere no disk fails here: what a failed sync does to the committer itself is modelled.
+        /// The models ask the committer itself how it ended.
         #[derive(Clone, Default)]
         pub(super) struct FailStop;
 
@@ -73,6 +73,18 @@ pub mod server {
 
             pub(super) fn stopped(&self) -> bool {
                 false
+            }
+        }
+    }
+
+    mod error {
+        use std::{error::Error, fmt};
+
+        pub(super) struct Chain<'a>(pub(super) &'a dyn Error);
+
+        impl fmt::Display for Chain<'_> {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self.0, out)
             }
         }
     }

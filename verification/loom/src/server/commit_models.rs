@@ -112,10 +112,7 @@ macro_rules! models {
                         assert!(disk.acknowledged().contains(&own), "a stop waits for what came before it");
                     })
                 };
-                assert!(
-                    run(&waiting, &FailStop::default()).is_ok(),
-                    "the committer ends with the last way to it"
-                );
+                assert!(run(&waiting, &FailStop::default()).is_ok(), "the committer ends with the last way to it");
                 sending.into_iter().for_each(|sender| sender.join().unwrap());
                 stopping.join().unwrap();
                 let all: Vec<u8> = (1..=u8::try_from(senders + 1).unwrap()).collect();
