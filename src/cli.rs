@@ -25,7 +25,7 @@ use limits::LimitSettings;
 use span::Span;
 
 use crate::{
-    client::{ClientConfig, ServerAddress},
+    client::{ClientConfig, ServerAddress, terminal::View},
     crypto::key_file::KdfCost,
     server::{self, ServerConfig},
     status,
@@ -189,6 +189,12 @@ struct ClientArgs {
     /// Seconds to try to get a lost connection back; 0 ends at once [default: 600]
     #[arg(long, value_name = "SECONDS", env = "SECURECHAT_RETRY")]
     retry: Option<u64>,
+    /// Shows contacts, conversation and the line being typed on the whole screen
+    #[arg(long, env = "SECURECHAT_FULL_SCREEN", value_parser = clap::builder::FalseyValueParser::new())]
+    full_screen: bool,
+    /// With --full-screen: the mouse scrolls and chooses contacts, instead of selecting text
+    #[arg(long, env = "SECURECHAT_MOUSE", value_parser = clap::builder::FalseyValueParser::new())]
+    mouse: bool,
     /// A TOML file with any of these settings, under the same names
     #[arg(long, value_name = "FILE", env = "SECURECHAT_CLIENT_CONFIG")]
     config: Option<PathBuf>,
@@ -219,6 +225,8 @@ struct ClientFile {
     key_file_memory_mib: Option<u32>,
     key_file_passes: Option<u32>,
     retry: Option<u64>,
+    full_screen: Option<bool>,
+    mouse: Option<bool>,
 }
 
 /// What is to be done.
@@ -398,6 +406,11 @@ fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
         authorities: args.ca || file.ca.unwrap_or(false),
         key_file_cost: cost,
         retry_for: Duration::from_secs(args.retry.or(file.retry).unwrap_or(RETRY_S).min(RETRY_S_MAX)),
+        view: if args.full_screen || file.full_screen.unwrap_or(false) {
+            View::FullScreen { mouse: args.mouse || file.mouse.unwrap_or(false) }
+        } else {
+            View::Lines
+        },
     })
 }
 

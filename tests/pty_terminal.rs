@@ -16,7 +16,7 @@ use std::{
 
 use common::{PATIENCE, pty::Pty};
 use expectrl::process::unix::{Signal, WaitStatus};
-use securechat::client::terminal::{Emphasis, Input, Terminal};
+use securechat::client::terminal::{Emphasis, Input, Terminal, View};
 
 const SOCKET: &str = "SECURECHAT_TEST_SOCKET";
 
@@ -42,7 +42,8 @@ fn obey(orders: UnixStream) {
     };
     // `Fn`, so the socket is locked inside.
     let deliver = std::sync::Mutex::new(deliver);
-    let mut terminal = Terminal::open(Box::new(move |input| (deliver.lock().unwrap())(input))).unwrap();
+    let mut terminal =
+        Terminal::open(View::Lines, Box::new(move |input| (deliver.lock().unwrap())(input))).unwrap();
     let mut answer = orders.try_clone().unwrap();
     for order in BufReader::new(orders).lines() {
         let order = order.unwrap();

@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, bounded};
 use super::{
     error::ClientError,
     overview::Overview,
-    terminal::{Emphasis, Input, Terminal},
+    terminal::{Emphasis, Input, Terminal, View},
 };
 
 /// The terminal and its input.
@@ -18,13 +18,13 @@ pub(super) struct Desk {
 
 impl Desk {
     /// Opens the terminal on standard input and output.
-    pub(super) fn open() -> Result<Self, ClientError> {
+    pub(super) fn open(view: View) -> Result<Self, ClientError> {
         // One line is asked for at a time, so one is all that ever waits here, and one end.
         let (sender, typed) = bounded(2);
         let deliver = move |input| {
             let _ = sender.send(input);
         };
-        Ok(Self { terminal: Terminal::open(Box::new(deliver))?, typed })
+        Ok(Self { terminal: Terminal::open(view, Box::new(deliver))?, typed })
     }
 
     /// Where nobody types and everything shown goes to `output`.

@@ -87,6 +87,9 @@ pub enum ClientError {
     /// The machine has no randomness to give.
     #[error(transparent)]
     Random(#[from] RandomError),
+    /// The full-screen view was asked for where there can be none.
+    #[error(transparent)]
+    NoFullScreen(#[from] super::terminal::NoFullScreen),
     /// Standard input or output failed.
     #[error("the terminal failed: {0}")]
     Terminal(#[from] std::io::Error),
@@ -132,6 +135,7 @@ impl ClientError {
                 format!("remove {} and compare the server's fingerprint anew", path.display())
             }
             Self::Home(HomeError::Store(error)) => return error.hint().map(str::to_owned),
+            Self::NoFullScreen(_) => "leave --full-screen out".into(),
             Self::Protocol(_) | Self::KeyFile(_) | Self::Random(_) | Self::Terminal(_) => return None,
         })
     }
@@ -161,6 +165,7 @@ impl ClientError {
             Self::Lost(_) => status::TEMPORARY,
             Self::Home(HomeError::NoKeyFile { .. }) => status::NO_INPUT,
             Self::Home(HomeError::Store(_)) | Self::Terminal(_) => status::IO,
+            Self::NoFullScreen(_) => status::USAGE,
             Self::Home(_) => status::DATA,
             Self::KeyFile(_) | Self::Random(_) => status::OS,
         }

@@ -59,6 +59,8 @@ pub struct ClientConfig {
     pub key_file_cost: KdfCost,
     /// How long to try to get a lost connection back; zero ends the client at once.
     pub retry_for: Duration,
+    /// How the person wants to see it.
+    pub view: terminal::View,
 }
 
 /// Runs the client until its person leaves or the connection ends.
@@ -66,7 +68,10 @@ pub struct ClientConfig {
 /// # Errors
 /// As the variants of [`ClientError`] say; each has an exit status, and most a hint.
 pub fn run(config: &ClientConfig) -> Result<(), ClientError> {
-    let mut desk = desk::Desk::open()?;
+    if matches!(config.view, terminal::View::FullScreen { .. }) {
+        terminal::Terminal::may_be_full_screen()?;
+    }
+    let mut desk = desk::Desk::open(config.view)?;
     let ended = run_at(config, &mut desk);
     desk.close();
     ended

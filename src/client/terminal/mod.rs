@@ -1,13 +1,15 @@
 //! The person's side of the client: lines in, lines out, and nothing that knows what they mean.
 //!
-//! Two ways of doing it behind one handle. `line_editor` when a person sits at a terminal: editing, history, and what
-//! arrives appears above the line being typed. `plain` everywhere else: the same questions on standard output, one
-//! answer a line, so that a script can hold the conversation.
+//! Three ways of doing it behind one handle. `line_editor` when a person sits at a terminal: editing, history, and what
+//! arrives appears above the line being typed. `full_screen` when they asked for it: everything at a glance. `plain`
+//! everywhere else: the same questions on standard output, one answer a line, so that a script can hold the
+//! conversation.
 //!
 //! Lines are pulled: one is read only when [`Terminal::ask`], [`Terminal::ask_secret`] or [`Terminal::listen`] asked for
 //! it, so a piped answer is never taken before its question. Nothing here makes text printable; the caller did.
 
 mod deliver;
+mod full_screen;
 mod line_editor;
 mod mode;
 mod paint;
@@ -16,11 +18,14 @@ mod screen;
 mod secret;
 mod signals;
 
-use std::io::{self, IsTerminal};
+use std::io;
+
+use thiserror::Error;
 
 pub use paint::Emphasis;
 
 use deliver::Deliver;
+use full_screen::{FullScreen, Settings, Way};
 use line_editor::LineEditor;
 use mode::SavedMode;
 use paint::Paint;
@@ -30,6 +35,32 @@ use signals::EndOnSignal;
 /// The most a typed line may hold, in bytes; far over what a message may, so that the words about a message that is too
 /// long come from where messages are known.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
+
+/// How a person wants to see the conversation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum View {
+    /// Line by line, as the terminal can: in the line editor, or plain.
+    #[default]
+    Lines,
+    /// The whole screen.
+    FullScreen {
+        /// The mouse scrolls and chooses contacts, instead of selecting text.
+        mouse: bool,
+    },
+}
+
+/// Why the whole screen cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum NoFullScreen {
+    /// Something is a pipe or a file.
+    #[error("the full-screen view needs a terminal, and standard input or output is none")]
+    NotATerminal,
+    /// `TERM` says that it cannot move its cursor.
+    #[error(
+        "the full-screen view needs a terminal that can move its cursor, and TERM says that this one cannot"
+    )]
+    Dumb,
+}
 
 /// What a person does.
 #[derive(Debug)]
@@ -58,34 +89,57 @@ pub struct Terminal {
 enum Kind {
     Plain(Plain),
     Editor(LineEditor),
+    FullScreen(FullScreen),
 }
 
 impl Terminal {
-    /// Opens standard input and output: the line editor when both are terminals and `TERM` is not `dumb`, else plain
-    /// lines.
+    /// Whether the whole screen can be had here.
+    ///
+    /// # Errors
+    /// [`NoFullScreen`] says why not.
+    pub fn may_be_full_screen() -> Result<(), NoFullScreen> {
+        match (Surroundings::look().is_interactive(), is_clever()) {
+            (false, _) => Err(NoFullScreen::NotATerminal),
+            (true, false) => Err(NoFullScreen::Dumb),
+            (true, true) => Ok(()),
+        }
+    }
+
+    /// Opens standard input and output: the whole screen when that is wanted (and can be had, which
+    /// [`Terminal::may_be_full_screen`] tells), the line editor when both are terminals and `TERM` is not `dumb`, else
+    /// plain lines.
     ///
     /// `deliver` is called with every input, from a thread of this module and never from a caller's; it may wait.
     /// SIGINT, SIGTERM and SIGHUP become [`Input::End`]; a second one ends the process as it would by default.
     ///
     /// # Errors
     /// When the terminal cannot be opened or a thread cannot be started.
-    pub fn open(deliver: Box<dyn Fn(Input) + Send>) -> io::Result<Self> {
+    pub fn open(view: View, deliver: Box<dyn Fn(Input) + Send>) -> io::Result<Self> {
         let deliver = Deliver::new(deliver);
         let mode = SavedMode::of_standard_input();
-        let surroundings = Surroundings {
-            input_is_terminal: io::stdin().is_terminal(),
-            output_is_terminal: io::stdout().is_terminal(),
-            errors_are_terminal: io::stderr().is_terminal(),
-        };
-        let interactive = surroundings.input_is_terminal && surroundings.output_is_terminal;
-        let clever = !matches!(std::env::var("TERM").as_deref(), Ok("dumb" | "cons25" | "emacs"));
-        let signals = EndOnSignal::start(deliver.clone(), mode.clone())?;
-        let kind = if interactive && clever {
-            Kind::Editor(LineEditor::open(deliver, mode, surroundings.errors_are_terminal)?)
-        } else {
-            Kind::Plain(Plain::standard(deliver, mode, surroundings)?)
-        };
+        let surroundings = Surroundings::look();
+        let (interactive, clever) = (surroundings.is_interactive(), is_clever());
         let paint = Paint::choose(surroundings.output_is_terminal && clever);
+        let (kind, signals) = match view {
+            View::FullScreen { mouse } if interactive && clever => {
+                let way = Way::new(mode, mouse)?;
+                let out = way.clone();
+                let signals = EndOnSignal::start(deliver.clone(), move || out.leave())?;
+                let errors_are_terminal = surroundings.errors_are_terminal;
+                let settings = Settings { colours: paint.has_colours(), errors_are_terminal };
+                (Kind::FullScreen(FullScreen::open(deliver, way, settings)?), signals)
+            }
+            _ => {
+                let found = mode.clone();
+                let signals = EndOnSignal::start(deliver.clone(), move || found.restore())?;
+                let kind = if interactive && clever {
+                    Kind::Editor(LineEditor::open(deliver, mode, surroundings.errors_are_terminal)?)
+                } else {
+                    Kind::Plain(Plain::standard(deliver, mode, surroundings)?)
+                };
+                (kind, signals)
+            }
+        };
         Ok(Self { kind, paint, interactive, _signals: Some(signals) })
     }
 
@@ -112,13 +166,19 @@ impl Terminal {
     /// From now on (or no longer) questions are shown as lines of their own and the line being typed has the prompt
     /// `> `: in a conversation the question can change while a line is half typed. Plain lines do not care.
     pub fn conversational(&mut self, conversational: bool) {
-        if let Kind::Editor(editor) = &mut self.kind {
-            editor.conversational(conversational);
+        match &self.kind {
+            Kind::Plain(_) => {}
+            Kind::Editor(editor) => editor.conversational(conversational),
+            Kind::FullScreen(view) => view.conversational(conversational),
         }
     }
 
     /// What there is to see at a glance has changed. Neither the line editor nor plain lines show it.
-    pub fn overview(&mut self, _overview: &super::Overview) {}
+    pub fn overview(&mut self, overview: &super::Overview) {
+        if let Kind::FullScreen(view) = &self.kind {
+            view.overview(overview);
+        }
+    }
 
     /// Shows one or more whole lines. Never tears a line being typed.
     pub fn show(&mut self, text: &str) {
@@ -131,6 +191,7 @@ impl Terminal {
         match &mut self.kind {
             Kind::Plain(plain) => plain.show(&lines),
             Kind::Editor(editor) => editor.show(&lines),
+            Kind::FullScreen(view) => view.show(emphasis, text),
         }
     }
 
@@ -140,6 +201,7 @@ impl Terminal {
         match &mut self.kind {
             Kind::Plain(plain) => plain.ask(prompt),
             Kind::Editor(editor) => editor.ask(prompt),
+            Kind::FullScreen(view) => view.ask(prompt),
         }
     }
 
@@ -149,6 +211,7 @@ impl Terminal {
         match &self.kind {
             Kind::Plain(_) => false,
             Kind::Editor(editor) => editor.take_stale_draft(),
+            Kind::FullScreen(view) => view.take_stale_draft(),
         }
     }
 
@@ -157,6 +220,7 @@ impl Terminal {
         match &mut self.kind {
             Kind::Plain(plain) => plain.listen(),
             Kind::Editor(editor) => editor.listen(),
+            Kind::FullScreen(view) => view.listen(),
         }
     }
 
@@ -168,6 +232,7 @@ impl Terminal {
         match &mut self.kind {
             Kind::Plain(plain) => plain.ask_secret(prompt),
             Kind::Editor(editor) => editor.ask_secret(prompt),
+            Kind::FullScreen(view) => view.ask_secret(prompt),
         }
     }
 
@@ -179,6 +244,7 @@ impl Terminal {
                 let painted = self.paint.lines(Emphasis::Warning, text);
                 editor.diagnose(&painted, &Paint::none().lines(Emphasis::Plain, text));
             }
+            Kind::FullScreen(view) => view.diagnose(text),
         }
     }
 
@@ -186,4 +252,9 @@ impl Terminal {
     pub fn close(self) {
         drop(self);
     }
+}
+
+/// Whether the terminal can move its cursor.
+fn is_clever() -> bool {
+    !matches!(std::env::var("TERM").as_deref(), Ok("dumb" | "cons25" | "emacs"))
 }

@@ -43,6 +43,10 @@ impl Paint {
         Self { colours: terminal_has_colours && !refused }
     }
 
+    pub(super) fn has_colours(self) -> bool {
+        self.colours
+    }
+
     /// Never colours.
     pub(super) const fn none() -> Self {
         Self { colours: false }

@@ -259,11 +259,13 @@ impl Decoder {
     fn in_paste(&mut self, mut bytes: Zeroizing<Vec<u8>>, byte: u8) -> Option<Typed> {
         bytes.push(byte);
         if bytes.ends_with(PASTE_END) {
-            bytes.truncate(bytes.len() - PASTE_END.len());
+            let length = bytes.len() - PASTE_END.len();
+            bytes.truncate(length);
             return Some(Typed::Paste(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())));
         }
         self.state = if bytes.len() > LINE_BYTES_MAX + PASTE_END.len() {
-            State::LongPaste(Zeroizing::new(bytes.split_off(bytes.len() - PASTE_END.len())))
+            let kept = bytes.len() - PASTE_END.len();
+            State::LongPaste(Zeroizing::new(bytes.split_off(kept)))
         } else {
             State::Paste(bytes)
         };
@@ -272,7 +274,8 @@ impl Decoder {
 
     fn in_long_paste(&mut self, mut bytes: Zeroizing<Vec<u8>>, byte: u8) -> Option<Typed> {
         bytes.push(byte);
-        bytes.drain(..bytes.len().saturating_sub(PASTE_END.len()));
+        let passed = bytes.len().saturating_sub(PASTE_END.len());
+        bytes.drain(..passed);
         if *bytes == PASTE_END {
             return Some(Typed::PasteTooLong);
         }
@@ -370,8 +373,14 @@ mod tests {
         assert_eq!(decoder.take(b'['), None);
         assert_eq!(decoder.take(b'A'), Some(Typed::Key(Key::plain(Code::Up))));
         assert!(!decoder.is_undecided());
-        for unknown in ["\u{1b}[?62;22c", "\u{1b}[5;10R", "\u{1b}[I", "\u{1b}[99;1;2;3;4;5;6;7;8;9;10;11;12;13;14z"] {
-            assert_eq!(typed(format!("{unknown}x").as_bytes()), [Typed::Key(Key::plain(Code::Char('x')))], "{unknown:?}");
+        for unknown in
+            ["\u{1b}[?62;22c", "\u{1b}[5;10R", "\u{1b}[I", "\u{1b}[99;1;2;3;4;5;6;7;8;9;10;11;12;13;14z"]
+        {
+            assert_eq!(
+                typed(format!("{unknown}x").as_bytes()),
+                [Typed::Key(Key::plain(Code::Char('x')))],
+                "{unknown:?}"
+            );
         }
         assert_eq!(typed(b"\x1b["), [], "the beginning of a sequence that never came");
         assert_eq!(typed(b"\xc3x\xff\x80y").len(), 2, "broken characters are no keys");

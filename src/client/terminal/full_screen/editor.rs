@@ -323,7 +323,10 @@ mod tests {
         use Edit::{Cut, Move, Yank};
         assert_eq!(after("one two", &[Cut(Step::BlankLeft), Yank, Yank]), "one twotwo|");
         assert_eq!(after("one two", &[Cut(Step::BlankLeft), Cut(Step::BlankLeft), Yank]), "one two|");
-        assert_eq!(after("one two", &[Move(Step::WordLeft), Cut(Step::LineEnd), Cut(Step::LineStart), Yank]), "one two|");
+        assert_eq!(
+            after("one two", &[Move(Step::WordLeft), Cut(Step::LineEnd), Cut(Step::LineStart), Yank]),
+            "one two|"
+        );
         assert_eq!(after("one\ntwo", &[Edit::Up, Move(Step::LineEnd), Cut(Step::LineEnd)]), "one|two");
         assert_eq!(after("one", &[Edit::Delete(Step::Left), Yank]), "on|");
         assert_eq!(after("ab", &[Edit::Transpose]), "ba|");
@@ -337,7 +340,13 @@ mod tests {
             editor.remember(line);
         }
         editor.insert("thr");
-        for (edit, text) in [(Edit::Up, "two"), (Edit::Up, "one"), (Edit::Up, "one"), (Edit::Down, "two"), (Edit::Down, "thr")] {
+        for (edit, text) in [
+            (Edit::Up, "two"),
+            (Edit::Up, "one"),
+            (Edit::Up, "one"),
+            (Edit::Down, "two"),
+            (Edit::Down, "thr"),
+        ] {
             editor.edit(edit);
             assert_eq!(editor.text(), text);
         }
@@ -349,7 +358,10 @@ mod tests {
         for number in 0..HISTORY_LINES_MAX + 10 {
             editor.remember(&number.to_string());
         }
-        assert_eq!((editor.history.len(), editor.history.front().map(String::as_str)), (HISTORY_LINES_MAX, Some("10")));
+        assert_eq!(
+            (editor.history.len(), editor.history.front().map(String::as_str)),
+            (HISTORY_LINES_MAX, Some("10"))
+        );
         editor.remember(&"a".repeat(HISTORY_BYTES_MAX));
         assert_eq!(editor.history.len(), 1);
         assert!(editor.insert(&"a".repeat(LINE_BYTES_MAX)));

@@ -107,7 +107,8 @@ fn message(mut head: Row, peer: &str, text: (&str, Tone), mark: &str, columns: u
         all.push(std::mem::take(&mut head));
     }
     for (at, row) in rows.into_iter().enumerate() {
-        let mut spans = if head.is_empty() { vec![span(" ".repeat(indent), text.1)] } else { std::mem::take(&mut head) };
+        let mut spans =
+            if head.is_empty() { vec![span(" ".repeat(indent), text.1)] } else { std::mem::take(&mut head) };
         // A mark that has a row for itself stands at the left.
         let mark = if row.is_empty() { mark.trim_start() } else { mark };
         spans.push(span(row, text.1));

@@ -33,7 +33,15 @@ pub(super) enum Mark {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Said {
     /// A message, in the conversation with `peer`; `sent` in local time.
-    Message { peer: String, from: String, own: bool, number: Option<u64>, sent: Option<NaiveDateTime>, text: String, mark: Mark },
+    Message {
+        peer: String,
+        from: String,
+        own: bool,
+        number: Option<u64>,
+        sent: Option<NaiveDateTime>,
+        text: String,
+        mark: Mark,
+    },
     /// The client's words.
     Notice { emphasis: Emphasis, text: String },
     /// What this person typed that is no message.
@@ -88,9 +96,7 @@ pub(super) struct Scrollback {
     /// `None`: the end is seen, whatever comes.
     top: Option<Top>,
     /// What came since the end was seen.
-    pub(super) new_below: usize,
-    /// An entry that is drawn elsewhere.
-    hidden: Option<Id>,
+    new_below: usize,
 }
 
 /// How many rows and columns it is seen through, and with what signs.
@@ -99,6 +105,8 @@ pub(super) struct Window {
     pub(super) columns: usize,
     pub(super) rows: usize,
     pub(super) glyphs: &'static Glyphs,
+    /// An entry that is drawn elsewhere.
+    pub(super) hidden: Option<Id>,
 }
 
 impl Scrollback {
@@ -139,8 +147,11 @@ impl Scrollback {
 
     /// The oldest message that nothing was heard of was stored under this number.
     pub(super) fn stored(&mut self, stored: u64) {
-        let sent = |entry: &&mut Entry| matches!(entry.said, Said::Message { own: true, mark: Mark::Sent, .. });
-        if let Some(Entry { said: Said::Message { number, mark, .. }, .. }) = self.entries.iter_mut().find(sent) {
+        let sent =
+            |entry: &&mut Entry| matches!(entry.said, Said::Message { own: true, mark: Mark::Sent, .. });
+        if let Some(Entry { said: Said::Message { number, mark, .. }, .. }) =
+            self.entries.iter_mut().find(sent)
+        {
             (*number, *mark) = (Some(stored), Mark::Stored);
             self.numbers.insert(stored);
         }
@@ -148,7 +159,8 @@ impl Scrollback {
 
     /// The oldest message that nothing was heard of was not stored.
     pub(super) fn failed(&mut self) {
-        let sent = |entry: &&mut Entry| matches!(entry.said, Said::Message { own: true, mark: Mark::Sent, .. });
+        let sent =
+            |entry: &&mut Entry| matches!(entry.said, Said::Message { own: true, mark: Mark::Sent, .. });
         if let Some(Entry { said: Said::Message { mark, .. }, .. }) = self.entries.iter_mut().find(sent) {
             *mark = Mark::Failed;
         }
@@ -165,9 +177,9 @@ impl Scrollback {
         }
     }
 
-    /// Draws an entry no more, or again.
-    pub(super) fn hide(&mut self, hidden: Option<Id>) {
-        self.hidden = hidden;
+    /// How much came below since the end was seen.
+    pub(super) fn new_below(&self) -> usize {
+        self.new_below
     }
 
     fn position(&self, id: Id) -> Option<usize> {
@@ -176,7 +188,7 @@ impl Scrollback {
 
     /// The rows of an entry, after a line with its day where that is another than before.
     fn rows(&self, at: usize, window: Window) -> Vec<Row> {
-        let Some(entry) = self.entries.get(at).filter(|entry| self.hidden != Some(entry.id)) else {
+        let Some(entry) = self.entries.get(at).filter(|entry| window.hidden != Some(entry.id)) else {
             return Vec::new();
         };
         let mut all = Vec::new();

@@ -1,0 +1,260 @@
+//! Everything that the view knows: what was said where, what is asked, what is being typed. Pure: the client tells it
+//! what to show and ask (here), the person's keys change it (`typing`), and it is drawn (`draw`).
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::{
+    super::Emphasis,
+    editor::Editor,
+    palette::Palette,
+    scrollback::{Id, Said, Scrollback},
+    secret::Secret,
+};
+use crate::{client::overview::Overview, wire::Username};
+
+/// Which sentence a question or the block before it is, as far as the view has to know.
+const KEY_BLOCK: &str = "key_block";
+const KEY_QUESTION: &str = "key_question";
+
+/// How many warnings are shown again on the normal screen, at most.
+const UNSEEN_MAX: usize = 100;
+
+/// A question: which sentence, and its words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Question {
+    pub(super) id: &'static str,
+    pub(super) text: String,
+}
+
+/// What the client waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outstanding {
+    Nothing,
+    Line,
+    Secret,
+    /// Nothing; and what is typed ahead may be another secret.
+    AfterSecret,
+}
+
+/// A block of words that belongs to a question and stays in sight with it.
+#[derive(Debug)]
+pub(super) struct Block {
+    pub(super) id: Id,
+    pub(super) text: String,
+}
+
+/// The view's state; see the module.
+#[derive(Debug)]
+pub(super) struct Model {
+    pub(super) columns: u16,
+    pub(super) rows: u16,
+    pub(super) palette: Palette,
+    pub(super) overview: Option<Overview>,
+    /// What belongs to no conversation, and every notice.
+    lobby: Scrollback,
+    talks: BTreeMap<String, Scrollback>,
+    last_id: Id,
+    pub(super) outstanding: Outstanding,
+    pub(super) question: Option<Question>,
+    pub(super) block: Option<Block>,
+    pub(super) conversational: bool,
+    pub(super) editor: Editor,
+    /// Lines begun in conversations that are not looked at.
+    pub(super) drafts: BTreeMap<Option<String>, String>,
+    /// Where the line being typed was begun.
+    pub(super) begun_in: Option<String>,
+    /// Something stood in the line being typed when the question changed.
+    pub(super) draft_is_stale: bool,
+    /// The same of the line that was delivered last.
+    pub(super) delivered_stale: bool,
+    /// The last line delivered was one that switches to another contact.
+    pub(super) switching: bool,
+    pub(super) secret: Secret,
+    /// Several lines that were pasted, until it is said whether they are one message.
+    pub(super) pasted: Option<String>,
+    pub(super) help: bool,
+    /// The view's own words about the last key.
+    pub(super) note: Option<String>,
+    /// Warnings since the last key: nobody may have seen them.
+    unseen: VecDeque<String>,
+}
+
+impl Model {
+    pub(super) fn new(columns: u16, rows: u16, palette: Palette) -> Self {
+        Self {
+            columns,
+            rows,
+            palette,
+            overview: None,
+            lobby: Scrollback::default(),
+            talks: BTreeMap::new(),
+            last_id: 0,
+            outstanding: Outstanding::Nothing,
+            question: None,
+            block: None,
+            conversational: false,
+            editor: Editor::default(),
+            drafts: BTreeMap::new(),
+            begun_in: None,
+            draft_is_stale: false,
+            delivered_stale: false,
+            switching: false,
+            secret: Secret::default(),
+            pasted: None,
+            help: false,
+            note: None,
+            unseen: VecDeque::new(),
+        }
+    }
+
+    /// Whose conversation is looked at.
+    pub(super) fn focus(&self) -> Option<&str> {
+        self.overview.as_ref()?.focus.as_ref().map(Username::as_str)
+    }
+
+    /// What is looked at.
+    pub(super) fn scrollback(&self) -> &Scrollback {
+        self.focus().and_then(|peer| self.talks.get(peer)).unwrap_or(&self.lobby)
+    }
+
+    pub(super) fn scrollback_mut(&mut self) -> &mut Scrollback {
+        let focus = self.overview.as_ref().and_then(|overview| overview.focus.as_ref());
+        match focus {
+            Some(peer) => self.talks.entry(peer.to_string()).or_default(),
+            None => &mut self.lobby,
+        }
+    }
+
+    fn next_id(&mut self) -> Id {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    // What the client says.
+
+    /// A message of a conversation, whichever is looked at.
+    pub(super) fn message(&mut self, peer: &str, said: Said) {
+        let id = self.next_id();
+        self.talks.entry(peer.to_owned()).or_default().add(id, said);
+    }
+
+    /// Words of the client. They are seen where one looks, and stay where they belong: with that peer's messages, if
+    /// there are any, and among all words of the client.
+    pub(super) fn notice(
+        &mut self,
+        sentence: &'static str,
+        peer: Option<&str>,
+        emphasis: Emphasis,
+        text: &str,
+    ) {
+        let id = self.next_id();
+        let text = text.trim_end_matches('\n').to_owned();
+        if sentence == KEY_BLOCK {
+            self.block = Some(Block { id, text: text.clone() });
+        }
+        if emphasis == Emphasis::Warning {
+            self.unseen.push_back(text.clone());
+            if self.unseen.len() > UNSEEN_MAX {
+                self.unseen.pop_front();
+            }
+        }
+        let said = Said::Notice { emphasis, text };
+        let focus = self.focus().map(str::to_owned);
+        if let Some(focus) = &focus {
+            self.talks.entry(focus.clone()).or_default().add(id, said.clone());
+        }
+        if let Some(talk) =
+            peer.filter(|peer| focus.as_deref() != Some(*peer)).and_then(|peer| self.talks.get_mut(peer))
+        {
+            talk.add(id, said.clone());
+        }
+        self.lobby.add(id, said);
+    }
+
+    /// The warnings since the last key, as whole lines.
+    pub(super) fn take_unseen(&mut self) -> String {
+        self.unseen.drain(..).map(|text| format!("{text}\n")).collect()
+    }
+
+    /// A key was pressed: by somebody who sees the screen.
+    pub(super) fn seen(&mut self) {
+        self.unseen.clear();
+    }
+
+    /// What this person typed that is no message.
+    pub(super) fn echo(&mut self, text: String) {
+        let id = self.next_id();
+        self.scrollback_mut().add(id, Said::Typed(text));
+    }
+
+    /// The messages of a conversation, to change the mark of some.
+    pub(super) fn talk_mut(&mut self, peer: &str) -> Option<&mut Scrollback> {
+        self.talks.get_mut(peer)
+    }
+
+    /// Asks for a line, with or without a question.
+    pub(super) fn ask(&mut self, question: Option<Question>) {
+        if self.outstanding == Outstanding::Secret {
+            self.secret.clear();
+        }
+        self.put(question);
+        self.outstanding = Outstanding::Line;
+    }
+
+    /// Asks for a hidden line. What stands in the visible one stays there, and is seen again afterwards.
+    pub(super) fn ask_secret(&mut self, question: Question) {
+        if self.outstanding != Outstanding::Secret {
+            self.secret.clear();
+        }
+        self.put(Some(question));
+        self.outstanding = Outstanding::Secret;
+    }
+
+    fn put(&mut self, question: Option<Question>) {
+        if question == self.question {
+            return;
+        }
+        self.draft_is_stale = !self.editor.is_empty();
+        if question.as_ref().is_none_or(|question| question.id != KEY_QUESTION) {
+            self.block = None;
+        }
+        if question.is_some() {
+            // Whoever is asked sees what came last.
+            self.scrollback_mut().to_end();
+        }
+        self.question = question;
+    }
+
+    pub(super) fn take_stale_draft(&mut self) -> bool {
+        std::mem::take(&mut self.delivered_stale)
+    }
+
+    /// What there is to see at a glance has changed. A line that was begun stays with its conversation when the person
+    /// went elsewhere, and in sight when they were taken elsewhere.
+    pub(super) fn look_at(&mut self, overview: Overview) {
+        let before = self.focus().map(str::to_owned);
+        self.overview = Some(overview);
+        let now = self.focus().map(str::to_owned);
+        if before == now {
+            return;
+        }
+        let switched = std::mem::take(&mut self.switching);
+        if switched || self.editor.is_empty() {
+            let draft = self.drafts.remove(&now).unwrap_or_default();
+            let begun = self.editor.replace(draft);
+            if !begun.is_empty() {
+                self.drafts.insert(before, begun);
+            }
+            self.begun_in = now;
+            self.draft_is_stale = false;
+        }
+    }
+
+    pub(super) fn resize(&mut self, columns: u16, rows: u16) {
+        (self.columns, self.rows) = (columns, rows);
+    }
+}
+
+#[cfg(test)]
+#[path = "model_tests.rs"]
+pub(super) mod tests;
