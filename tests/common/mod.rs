@@ -27,6 +27,7 @@ pub mod proxy;
 pub mod pty;
 pub mod server;
 pub mod story;
+pub mod tmux;
 pub mod transcript;
 pub mod wire_client;
 
