@@ -152,6 +152,7 @@ impl App<'_> {
     pub(super) fn reconnect(&mut self, lost: ClientError) -> Result<Flow, ClientError> {
         self.connection.close();
         self.forget_what_was_under_way();
+        self.tell_overview_offline();
         let deadline = Instant::now() + self.retry_for;
         let deadline = self.ends_by.map_or(deadline, |ends_by| deadline.min(ends_by));
         let mut pause = FIRST_PAUSE;
