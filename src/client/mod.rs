@@ -26,6 +26,7 @@ mod home;
 mod kept;
 mod leaving;
 mod meeting;
+mod overview;
 mod passwd;
 mod pins;
 mod reading;
@@ -41,6 +42,7 @@ mod words;
 pub use address::{AddressError, ServerAddress};
 pub use error::ClientError;
 pub use home::HomeError;
+pub use overview::{Contact, Overview, Presence, Trust};
 
 /// What the client is to do, as the command line says.
 #[derive(Debug, Clone)]
