@@ -65,6 +65,11 @@ pub fn securechat() -> Command {
     command
 }
 
+/// Words as they are found again where a narrow screen may have broken a line anywhere: without blanks and line ends.
+fn unbroken(words: &str) -> String {
+    words.chars().filter(|c| !c.is_whitespace()).collect()
+}
+
 /// Waits for a process to end by itself.
 fn wait_for(child: &mut Child) -> Option<ExitStatus> {
     let deadline = Instant::now() + PATIENCE;

@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use super::{LOOK_AGAIN, PATIENCE};
+use super::{LOOK_AGAIN, PATIENCE, unbroken};
 
 /// The emulator's settings: no status line that takes a row, keys passed on at once, and a program's last screen kept.
 const SETTINGS: &str = "set -g status off
@@ -108,15 +108,31 @@ impl Window<'_> {
 
     /// The screen as it is: one line a row, blanks at the end left out.
     pub fn screen(&self) -> String {
-        let drawn = run(self.tmux.tmux().args(["capture-pane", "-p", "-t", &self.name]));
+        self.drawn(&[])
+    }
+
+    /// The screen, after all that scrolled away above it.
+    pub fn everything(&self) -> String {
+        self.drawn(&["-S", "-"])
+    }
+
+    fn drawn(&self, which: &[&str]) -> String {
+        let drawn = run(self.tmux.tmux().args(["capture-pane", "-p", "-t", &self.name]).args(which));
         let mut screen = drawn.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
         screen.truncate(screen.trim_end().len());
         screen + "\n"
     }
 
-    /// Waits until the words are on the screen.
+    /// Waits until the words are on the screen or have scrolled away, in however many rows.
     pub fn sees(&self, words: &str) {
-        self.waits_until(words, |screen| screen.contains(words));
+        let wanted = unbroken(words);
+        self.waits_until(words, |_| unbroken(&self.everything()).contains(&wanted));
+    }
+
+    /// Waits until the screen ends with the words, in however many rows.
+    pub fn sees_last(&self, words: &str) {
+        let wanted = unbroken(words);
+        self.waits_until(words, |screen| unbroken(screen).ends_with(&wanted));
     }
 
     /// Waits until the screen is as it should be; panics with the screen when it does not become so.
@@ -127,7 +143,12 @@ impl Window<'_> {
             if holds(&screen) {
                 return;
             }
-            assert!(Instant::now() < deadline, "{}: {what:?} did not come; the screen:\n{screen}", self.name);
+            assert!(
+                Instant::now() < deadline,
+                "{}: {what:?} did not come; the screen:\n{}",
+                self.name,
+                self.everything()
+            );
             // Nothing announces that a window changed.
             thread::sleep(LOOK_AGAIN);
         }

@@ -6,7 +6,7 @@ use crate::stage::{Person, SIZES, Stage};
 fn meet(alice: &Person<'_>, bob: &Person<'_>) {
     for person in [alice, bob] {
         person.sees("Who do you want to start a conversation with?");
-        person.sees_at_the_end(">");
+        person.sees_last(">");
     }
     alice.types("bob\r");
     bob.sees("alice wants to start a conversation with you");
@@ -16,7 +16,7 @@ fn meet(alice: &Person<'_>, bob: &Person<'_>) {
     bob.types(&format!("{of_alice}\r"));
     for person in [alice, bob] {
         person.sees("is open. Type a message, or exit to leave.");
-        person.sees_at_the_end(">");
+        person.sees_last(">");
     }
 }
 
@@ -34,7 +34,7 @@ fn a_first_meeting_and_a_conversation() {
         bob.types("only you can read this, and nobody on the way from my keyboard to your screen can\r");
         alice.sees("your screen can");
         alice.types("漢字 too");
-        alice.sees_at_the_end("> 漢字 too");
+        alice.sees_last("> 漢字 too");
         alice.shows("line-conversation");
     }
 }
