@@ -30,7 +30,6 @@ pub(crate) struct Stage {
     tmux: Tmux,
     size: (u16, u16),
     arguments: Vec<String>,
-    environment: Vec<(String, String)>,
     // Last, so that it goes after the programs in it.
     _folder: tempfile::TempDir,
 }
@@ -49,28 +48,14 @@ impl Stage {
             tmux: Tmux::starts_in(folder.path()),
             size,
             arguments: arguments.iter().map(|&word| word.to_owned()).collect(),
-            environment: Vec::new(),
             _folder: folder,
         })
-    }
-
-    /// The same with variables in the clients' environment.
-    pub(crate) fn with(mut self, environment: &[(&str, &str)]) -> Self {
-        let owned = environment.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
-        self.environment.extend(owned);
-        self
-    }
-
-    /// The server of both.
-    pub(crate) fn server(&self) -> &TestServer {
-        &self.server
     }
 
     /// This person's client, which asks its first question.
     pub(crate) fn person(&self, name: &'static str) -> Person<'_> {
         let mut client: Command = self.server.client_command_at(Path::new(&format!("{name}-home")));
         client.args(&self.arguments).env("TZ", "UTC").env("LC_ALL", "C.UTF-8");
-        client.envs(self.environment.iter().map(|(name, value)| (name, value)));
         Person { name, window: self.tmux.opens(name, self.size, &client), size: self.size }
     }
 
