@@ -27,6 +27,7 @@ mod kept;
 mod leaving;
 mod meeting;
 mod passwd;
+pub mod phrase;
 mod pins;
 mod reading;
 mod reconnect;
