@@ -10,6 +10,7 @@ use std::{
     io,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use tempfile::{NamedTempFile, TempDir, TempPath};
@@ -214,6 +215,21 @@ pub fn remove(path: &Path) -> Result<(), StoreError> {
 pub fn clear_unfinished(folder: &Path) -> Result<(), StoreError> {
     for path in list(folder)? {
         if is_unfinished(&path) {
+            let _ = disk::remove(&path);
+        }
+    }
+    Ok(())
+}
+
+/// Deletes what earlier crashes left unfinished in a folder that others may be writing in: only what was
+/// last touched longer ago than `age`, which is far more than any of them takes.
+///
+/// # Errors
+/// [`StoreError`] when the folder cannot be listed; a file that cannot be deleted does no harm.
+pub fn clear_abandoned(folder: &Path, age: Duration) -> Result<(), StoreError> {
+    for path in list(folder)?.into_iter().filter(|path| is_unfinished(path)) {
+        let touched = disk::inspect(&path).and_then(|found| found.modified());
+        if touched.is_ok_and(|touched| touched.elapsed().is_ok_and(|since| since > age)) {
             let _ = disk::remove(&path);
         }
     }
@@ -473,6 +489,22 @@ mod tests {
         fs::write(folder.path().join("dico.json"), b"{}").unwrap();
         clear_unfinished(folder.path()).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn where_others_may_be_writing_only_what_is_old_is_cleared() {
+        let folder = tempfile::tempdir().unwrap();
+        let [old, young, whole] = [".unfinished-old", ".unfinished-young", "alice.txt"].map(|name| {
+            let path = folder.path().join(name);
+            fs::write(&path, b"half").unwrap();
+            path
+        });
+        let yesterday = std::time::SystemTime::now() - Duration::from_secs(24 * 60 * 60);
+        for path in [&old, &whole] {
+            File::options().write(true).open(path).unwrap().set_modified(yesterday).unwrap();
+        }
+        clear_abandoned(folder.path(), Duration::from_secs(60 * 60)).unwrap();
+        assert_eq!([&old, &young, &whole].map(|path| path.exists()), [false, true, true]);
     }
 
     #[test]

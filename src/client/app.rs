@@ -21,6 +21,7 @@ use super::{
     event::Event,
     home::ServerFolder,
     meeting::Meeting,
+    overview::Overview,
     phrase::Phrase,
     pins::{PeerPins, Pins},
     reconnect::Reopening,
@@ -117,6 +118,8 @@ pub(super) struct App<'a> {
     pub(super) rekey_asked: bool,
     pub(super) epoch_floors: BTreeMap<Username, u32>,
     pub(super) kept_key_declined: BTreeSet<Username>,
+    /// What the terminal was last told.
+    pub(super) overview_told: Option<Overview>,
 }
 
 impl<'a> App<'a> {
@@ -159,6 +162,7 @@ impl<'a> App<'a> {
             rekey_asked: false,
             epoch_floors: BTreeMap::new(),
             kept_key_declined: BTreeSet::new(),
+            overview_told: None,
         })
     }
 
@@ -198,6 +202,7 @@ impl<'a> App<'a> {
     }
 
     fn turn(&mut self) -> Result<Flow, ClientError> {
+        self.tell_overview();
         if let Some(line) = self.want_input() {
             return self.on_line(&line);
         }

@@ -6,6 +6,7 @@ use crossbeam_channel::{Receiver, bounded};
 
 use super::{
     error::ClientError,
+    overview::Overview,
     phrase::Phrase,
     terminal::{Emphasis, Input, Terminal},
 };
@@ -42,6 +43,11 @@ impl Desk {
     /// The account is open: from now on questions may change while a line is being typed.
     pub(super) fn converse(&mut self) {
         self.terminal.conversational(true);
+    }
+
+    /// What there is to see at a glance has changed.
+    pub(super) fn overview(&mut self, overview: &Overview) {
+        self.terminal.overview(overview);
     }
 
     /// The channel that what is typed comes on, to be selected on.

@@ -119,6 +119,9 @@ impl Terminal {
         }
     }
 
+    /// What there is to see at a glance has changed. Neither the line editor nor plain lines show it.
+    pub fn overview(&mut self, _overview: &super::Overview) {}
+
     /// Shows one or more whole lines. Never tears a line being typed.
     pub fn show(&mut self, what: &Phrase) {
         self.show_as(Emphasis::Plain, what);
