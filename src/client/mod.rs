@@ -28,6 +28,7 @@ mod leaving;
 mod meeting;
 mod overview;
 mod passwd;
+pub mod phrase;
 mod pins;
 mod reading;
 mod reconnect;
@@ -42,7 +43,7 @@ mod words;
 pub use address::{AddressError, ServerAddress};
 pub use error::ClientError;
 pub use home::HomeError;
-pub use overview::{Contact, Overview, Presence, Trust};
+pub use overview::{Contact, Mark, Overview, Presence, Trust};
 
 /// What the client is to do, as the command line says.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use super::{
     app::{App, Place},
     pins::{PeerPins, Status},
 };
-use crate::wire::Username;
+use crate::wire::{StreamId, Username};
 
 /// Everything at a glance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +62,50 @@ pub enum Trust {
     Verified,
     /// Another one than before is shown now.
     Changed,
+}
+
+/// How far a message of this person's has come: for a view that marks it. A message is known by its stream
+/// and counter until it has a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mark {
+    /// Sealed, and sent as soon as there is a connection.
+    Sent {
+        /// To whom.
+        peer: Username,
+        /// Its stream.
+        stream: StreamId,
+        /// Its counter.
+        counter: u64,
+        /// What it says, as it was typed.
+        text: String,
+    },
+    /// On the server's disk.
+    Stored {
+        /// To whom.
+        peer: Username,
+        /// Its stream.
+        stream: StreamId,
+        /// Its counter.
+        counter: u64,
+        /// Its number in the log.
+        number: u64,
+    },
+    /// Refused; why is said.
+    NotStored {
+        /// To whom.
+        peer: Username,
+        /// Its stream.
+        stream: StreamId,
+        /// Its counter.
+        counter: u64,
+    },
+    /// The peer's client proved to have everything up to this number.
+    Delivered {
+        /// Who has it.
+        peer: Username,
+        /// The number in the log.
+        number: u64,
+    },
 }
 
 impl App<'_> {

@@ -6,12 +6,13 @@ use super::{
     conversation::{Conversation, Shown},
     error::ClientError,
     meeting::Concluded,
+    overview::Mark,
     words,
 };
 use crate::{
     crypto::{hash::body_hash, session::SessionError},
     printable::Printable,
-    wire::{Body, Bytes, Entry, ErrorCode, Request, Seen, StreamId, Username, limits},
+    wire::{Body, Bytes, Entry, ErrorCode, Header, Request, Seen, StreamId, Username, limits},
 };
 
 impl App<'_> {
@@ -166,13 +167,17 @@ impl App<'_> {
             return None;
         }
         match self.talks.get_mut(peer)?.seal(text) {
-            Ok(body) => return Some(body),
+            Ok(body) => {
+                let Header { stream, counter, .. } = *body.header();
+                self.desk.mark(&Mark::Sent { peer: peer.clone(), stream, counter, text: text.to_owned() });
+                return Some(body);
+            }
             Err(SessionError::TooLong) => {
-                self.desk.warn(&words::too_long(text.len(), limits::TEXT_BYTES_MAX));
+                self.desk.warn(&words::too_long(text.len(), limits::TEXT_BYTES_MAX).about(peer));
             }
             Err(error) => {
                 let text = Printable::line(text).to_string();
-                self.desk.warn(&words::not_sent(&text, &error.to_string()));
+                self.desk.warn(&words::not_sent(&text, &error.to_string()).about(peer));
             }
         }
         None
@@ -189,6 +194,9 @@ impl App<'_> {
         let Some(talk) = self.awaiting(peer, at) else { return };
         if let Some(warning) = talk.stored(at.0, at.1, number, hash) {
             self.desk.warn(&warning);
+        } else {
+            let (stream, counter) = at;
+            self.desk.mark(&Mark::Stored { peer: peer.clone(), stream, counter, number });
         }
         self.remember_chains(peer);
     }
@@ -203,7 +211,8 @@ impl App<'_> {
         let refused = talk.not_stored(at.0, at.1);
         let refused = refused.map_err(|_| ClientError::Protocol("no stream could be begun"))?;
         if let Some(text) = refused {
-            self.desk.warn(&words::not_sent(&text, &words::refusal(code, Some(peer))));
+            self.desk.mark(&Mark::NotStored { peer: peer.clone(), stream: at.0, counter: at.1 });
+            self.desk.warn(&words::not_sent(&text, words::refusal(code, Some(peer)).text()).about(peer));
         }
         Ok(())
     }
@@ -216,7 +225,7 @@ impl App<'_> {
         (self.say_waiting_at, self.rekey_asked) = (None, false);
         let before = std::mem::replace(&mut self.place, Place::Lobby);
         if *by == self.me {
-            self.desk.notice(words::YOU_LEFT);
+            self.desk.notice(&words::YOU_LEFT.about(peer));
         } else if lost {
             self.may_reopen(peer);
             self.on_peer_lost(peer);

@@ -6,14 +6,17 @@ use ratatui::{
 };
 
 use super::{
-    labels,
     layout::{self, Areas},
     model::{Model, Outstanding},
     rows::{Row, Tone, span},
     scrollback::Window,
     wrap,
 };
-use crate::client::overview::{Contact, Presence, Trust};
+use crate::client::{
+    overview::{Contact, Presence, Trust},
+    phrase::{Phrase, Sentence},
+    words,
+};
 
 /// What stands before the line being typed.
 const PROMPT: &str = "> ";
@@ -38,9 +41,9 @@ struct Input {
 /// Draws everything; the place of the cursor, if it is to be seen.
 pub(super) fn draw(model: &Model, buffer: &mut Buffer) -> Option<Position> {
     let Some(face) = face(model) else {
-        let words = labels::too_small(layout::COLUMNS_MIN, layout::ROWS_MIN);
+        let words = words::view_too_small(layout::COLUMNS_MIN, layout::ROWS_MIN);
         let area = buffer.area;
-        let rows = wrap::rows(&words, area.width.into());
+        let rows = wrap::rows(words.text(), area.width.into());
         put_rows(
             model,
             buffer,
@@ -52,7 +55,14 @@ pub(super) fn draw(model: &Model, buffer: &mut Buffer) -> Option<Position> {
     };
     let areas = face.areas;
     if areas.top.height > 0 {
-        put(model, buffer, areas.top, 0, MARGIN, &ends(&top(model), &help_hint(), areas.top));
+        put(
+            model,
+            buffer,
+            areas.top,
+            0,
+            MARGIN,
+            &ends(&top(model, areas.contacts.is_some()), &help_hint(), areas.top),
+        );
     }
     put(model, buffer, areas.title, 0, 0, &title(model, areas));
     if let Some(area) = areas.contacts {
@@ -62,11 +72,9 @@ pub(super) fn draw(model: &Model, buffer: &mut Buffer) -> Option<Position> {
         put(model, buffer, areas.rule, 0, 0, &rule(model, areas, None));
     }
     if model.help {
-        let rows: Vec<Row> = labels::help(model.palette.glyphs)
-            .iter()
-            .flat_map(|line| wrap::rows(line, face.window.columns))
-            .map(|row| vec![span(row, Tone::Text)])
-            .collect();
+        let text = format!("{}\n{}", said(words::VIEW_HELP), model.palette.glyphs.explained().text());
+        let rows = wrap::rows(&text, face.window.columns).into_iter().map(|row| vec![span(row, Tone::Text)]);
+        let rows: Vec<Row> = rows.collect();
         put_rows(model, buffer, areas.talk, MARGIN, &rows);
     } else {
         talk(model, buffer, &face);
@@ -122,11 +130,14 @@ fn panel(model: &Model, columns: usize, rows_max: usize) -> (Vec<Row>, bool) {
     let mut rows = Vec::new();
     let mut pinned = false;
     if let Some(pasted) = &model.pasted {
-        rows.extend(toned(&labels::paste_question(pasted.split('\n').count(), pasted.len()), Tone::Question));
+        rows.extend(toned(
+            words::view_paste(pasted.split('\n').count(), pasted.len()).text(),
+            Tone::Question,
+        ));
     } else if let Some(question) =
         model.question.as_ref().filter(|_| model.outstanding != Outstanding::Nothing)
     {
-        let asked: Vec<Row> = toned(question.text.trim_end(), Tone::Question).collect();
+        let asked: Vec<Row> = toned(question.text().trim_end(), Tone::Question).collect();
         if let Some(block) = &model.block {
             let block: Vec<Row> = toned(&block.text, Tone::Notice).collect();
             pinned = block.len() + asked.len() <= rows_max;
@@ -135,14 +146,15 @@ fn panel(model: &Model, columns: usize, rows_max: usize) -> (Vec<Row>, bool) {
         rows.extend(asked);
     }
     if let Some(note) = &model.note {
-        rows.extend(toned(note, Tone::Caution));
+        rows.extend(toned(note.text(), Tone::Caution));
     }
     (rows, pinned)
 }
 
 fn input(model: &Model, columns: usize) -> Input {
     if model.hides_keys() {
-        let words = if model.outstanding == Outstanding::Secret { labels::hidden() } else { String::new() };
+        let words =
+            if model.outstanding == Outstanding::Secret { said(words::VIEW_HIDDEN) } else { String::new() };
         return Input {
             rows: vec![vec![span(PROMPT, Tone::Title), span(words, Tone::Quiet)]],
             cursor: (0, 0),
@@ -156,32 +168,36 @@ fn input(model: &Model, columns: usize) -> Input {
     Input { rows: rows.collect(), cursor }
 }
 
+fn said(sentence: Sentence) -> String {
+    Phrase::from(sentence).text().to_owned()
+}
+
 fn help_hint() -> Row {
-    vec![span(labels::help_hint(), Tone::Quiet)]
+    vec![span(said(words::VIEW_HELP_KEY), Tone::Quiet)]
 }
 
 /// The first line: who one is, and where.
-fn top(model: &Model) -> Row {
+fn top(model: &Model, with_contacts: bool) -> Row {
     let Some(overview) = &model.overview else { return vec![span("securechat", Tone::Title)] };
     let mut row = vec![span(overview.me.to_string(), Tone::Title)];
     let separator = format!(" {} ", model.palette.glyphs.separator);
-    row.push(span(format!("{separator}{}{separator}", overview.server), Tone::Quiet));
+    // Where there is little room, the server is what everybody knows by heart.
+    if with_contacts {
+        row.push(span(format!("{separator}{}", overview.server), Tone::Quiet));
+    }
+    row.push(span(separator.clone(), Tone::Quiet));
     row.push(if overview.connected {
-        span(labels::connected(), Tone::Quiet)
+        span(said(words::VIEW_CONNECTED), Tone::Quiet)
     } else {
-        span(labels::not_connected(), Tone::Warning)
+        span(said(words::VIEW_NOT_CONNECTED), Tone::Warning)
     });
     let elsewhere = unread_elsewhere(model);
     // Where the contacts are drawn they say so themselves.
-    if !elsewhere.is_empty() && face_without_contacts(model) {
+    if !elsewhere.is_empty() && !with_contacts {
         row.push(span(separator, Tone::Quiet));
         row.push(span(elsewhere, Tone::Unread));
     }
     row
-}
-
-fn face_without_contacts(model: &Model) -> bool {
-    layout::areas(model.columns, model.rows, 0, 1).is_none_or(|areas| areas.contacts.is_none())
 }
 
 fn unread_elsewhere(model: &Model) -> String {
@@ -191,15 +207,15 @@ fn unread_elsewhere(model: &Model) -> String {
         .iter()
         .filter(|contact| contact.unread > 0 && overview.focus.as_ref() != Some(&contact.name));
     let listed: Vec<String> = unread.map(|contact| format!("{} {}", contact.name, contact.unread)).collect();
-    if listed.is_empty() { String::new() } else { labels::unread(&listed.join(", ")) }
+    if listed.is_empty() { String::new() } else { words::view_unread(&listed.join(", ")).text().to_owned() }
 }
 
 /// The title of what is looked at, within the rule above it.
 fn title(model: &Model, areas: Areas) -> Row {
     let words = match (&model.overview, focused(model)) {
         (_, Some(contact)) => of_contact(model, contact),
-        (Some(_), None) => vec![span(labels::nobody(), Tone::Title)],
-        (None, None) => vec![span(labels::welcome(), Tone::Title)],
+        (Some(_), None) => vec![span(said(words::VIEW_NO_CONVERSATION), Tone::Title)],
+        (None, None) => vec![span("securechat", Tone::Title)],
     };
     rule(model, areas, Some(words))
 }
@@ -218,9 +234,9 @@ fn of_contact(model: &Model, contact: &Contact) -> Row {
     };
     let mut row = vec![span(contact.name.to_string(), Tone::Title), span(separator.clone(), Tone::Quiet)];
     // The state of the key comes first: what is cut off where there is no room is the rest.
-    row.push(span(labels::trust(contact.standing), tone));
-    if contact.presence != Presence::Unknown {
-        row.push(span(format!("{separator}{}", labels::presence(contact.presence)), Tone::Quiet));
+    row.push(span(words::view_trust(contact.standing).text(), tone));
+    if let Some(presence) = words::view_presence(contact.presence) {
+        row.push(span(format!("{separator}{}", presence.text()), Tone::Quiet));
     }
     row
 }
@@ -235,8 +251,11 @@ fn rule(model: &Model, areas: Areas, words: Option<Row>) -> Row {
     let mut taken = 0;
     if let Some(contacts) = areas.contacts {
         let before = usize::from(contacts.width) - 1;
-        let name =
-            if words.is_some() && model.overview.is_some() { labels::contacts() } else { String::new() };
+        let name = if words.is_some() && model.overview.is_some() {
+            said(words::VIEW_CONTACTS)
+        } else {
+            String::new()
+        };
         if name.is_empty() {
             row.push(line(before));
         } else {
@@ -301,7 +320,7 @@ fn contacts(model: &Model, buffer: &mut Buffer, area: Rect) {
     let first = first_contact(model, area.height);
     let list = Rect { width: area.width - 1, ..area };
     if overview.contacts.is_empty() {
-        let rows = wrap::rows(&labels::no_contacts(), usize::from(list.width).saturating_sub(2));
+        let rows = wrap::rows(&said(words::VIEW_NO_CONTACTS), usize::from(list.width).saturating_sub(2));
         put_rows(
             model,
             buffer,
@@ -353,8 +372,11 @@ fn talk(model: &Model, buffer: &mut Buffer, face: &Face) {
     let above = face.window.rows.saturating_sub(rows.len());
     rows.splice(0..0, std::iter::repeat_n(Row::new(), above));
     if more {
-        let words = labels::more_below(scrollback.new_below());
-        let text = format!(" {0} {words} {0} ", model.palette.glyphs.below);
+        let words = match scrollback.new_below() {
+            0 => words::VIEW_MORE_BELOW.into(),
+            count => words::view_new_below(count),
+        };
+        let text = format!(" {0} {1} {0} ", model.palette.glyphs.below, words.text());
         if let Some(last) = rows.last_mut() {
             *last = vec![span(wrap::fitting(&text, face.window.columns), Tone::Marker)];
         }

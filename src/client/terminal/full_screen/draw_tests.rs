@@ -1,19 +1,17 @@
 //! Screens, at the sizes that people have.
 
-use chrono::NaiveDate;
 use proptest::prelude::*;
 use ratatui::style::Modifier;
 
 use super::*;
-use crate::client::terminal::{
-    Emphasis,
-    full_screen::{
-        model::{
-            Question,
-            tests::{model, overview, question},
+use crate::client::{
+    overview::Mark,
+    terminal::{
+        Emphasis,
+        full_screen::{
+            model::tests::{about, message_of, model, overview, question},
+            palette::{Glyphs, Palette},
         },
-        palette::{Glyphs, Palette},
-        scrollback::{Mark, Said},
     },
 };
 
@@ -41,16 +39,13 @@ fn rows(buffer: &Buffer) -> Vec<String> {
         .collect()
 }
 
-fn message(own: bool, minute: u32, text: &str, mark: Mark) -> Said {
-    Said::Message {
-        peer: "bob".into(),
-        from: if own { "alice" } else { "bob" }.into(),
-        own,
-        number: None,
-        sent: NaiveDate::from_ymd_opt(2026, 11, 24).unwrap().and_hms_opt(14, minute, 0),
-        text: text.into(),
-        mark,
-    }
+fn says(model: &mut Model, number: u64, minute: u32, text: &str) {
+    model.show(Emphasis::Plain, &message_of("bob", false, number, minute, text));
+}
+
+/// Alice says it; it is stored or not.
+fn said_by_alice(model: &mut Model, number: u64, minute: u32, text: &str) {
+    model.show(Emphasis::Plain, &message_of("bob", true, number, minute, text));
 }
 
 /// Alice, talking to bob.
@@ -59,13 +54,11 @@ fn talking(columns: u16, rows: u16) -> Model {
     model.resize(columns, rows);
     model.conversational = true;
     model.look_at(overview(Some("bob")));
-    model.message("bob", message(false, 3, "hello alice", Mark::Stored));
-    model.message(
-        "bob",
-        message(true, 4, "only you can read this, and nobody else, however long it is", Mark::Delivered),
-    );
-    model.message("bob", message(true, 5, "ok?", Mark::Sent));
-    model.notice("invited", Some("carol"), Emphasis::Notice, "carol wants to start a conversation with you");
+    says(&mut model, 1, 3, "hello alice");
+    said_by_alice(&mut model, 2, 4, "only you can read this, and nobody else, however long it is");
+    model.mark(&Mark::Delivered { peer: "bob".parse().unwrap(), number: 2 });
+    said_by_alice(&mut model, 3, 5, "ok?");
+    model.show(Emphasis::Notice, &about("invited", "carol", "carol wants to start a conversation with you"));
     model.ask(None);
     model.editor.insert("and now");
     model
@@ -85,9 +78,9 @@ fn a_conversation_on_80_by_24() {
         [
             " ── 2026-11-24 ──",
             " 14:03 bob  hello alice",
-            " 14:04 you  only you can read this, and nobody else, however",
-            "            long it is ✓✓",
-            " 14:05 you  ok? …",
+            " 14:04 you  only you can read this, and nobody else,",
+            "            however long it is ✓✓",
+            " 14:05 you  ok? ✓",
             " - carol wants to start a conversation with you",
         ]
     );
@@ -99,7 +92,7 @@ fn a_conversation_on_80_by_24() {
 #[test]
 fn a_conversation_on_40_by_12_has_its_contacts_in_one_line() {
     let (rows, _) = screen(&talking(40, 12));
-    assert_eq!(rows[0], " alice · chat.example.org · connected · u");
+    assert_eq!(rows[0], " alice · connected · unread: carol 2");
     assert_eq!(rows[1], "─ bob · key verified · connected ───────");
     assert_eq!(rows[9], " - carol wants to start a conversation");
     assert_eq!(rows[11], " > and now");
@@ -135,11 +128,8 @@ fn asked(columns: u16, rows: u16) -> Model {
     let block = "A new key with bob (number 1)\n  bob's identity: phlp oaj5 gz7p n5at g56l sxzt xowu vb5b\n  \
                  this identity is new to you, and not verified\n  your code: 728688\n  read it to bob, by telephone or \
                  face to face, and type the code\n  that bob reads to you";
-    model.notice("key_block", Some("bob"), Emphasis::Notice, block);
-    model.ask(Some(Question {
-        id: "key_question",
-        text: "Accept this key? (yes / no / the code bob reads to you) ".into(),
-    }));
+    model.show(Emphasis::Notice, &about("key_block", "bob", block));
+    model.ask(Some(words::key_question(&"bob".parse().unwrap())));
     model
 }
 
@@ -147,7 +137,7 @@ fn asked(columns: u16, rows: u16) -> Model {
 fn what_is_asked_stands_above_the_line_with_all_that_belongs_to_it() {
     let mut model = asked(80, 24);
     for number in 0..30 {
-        model.notice("", None, Emphasis::Plain, &format!("news {number}"));
+        model.show(Emphasis::Plain, &Phrase::literal(&format!("news {number}")));
     }
     let (rows, _) = screen(&model);
     assert_eq!(rows[22], " Accept this key? (yes / no / the code bob reads to you)");
@@ -205,15 +195,15 @@ fn unread_messages_elsewhere_are_told_where_there_is_no_room_for_contacts() {
 fn who_reads_what_was_said_before_is_told_of_what_is_new() {
     let mut model = talking(80, 24);
     for number in 0..40 {
-        model.message("bob", message(false, 6, &format!("message {number}"), Mark::Stored));
+        says(&mut model, 10 + number, 6, &format!("message {number}"));
     }
     let window = window(&model).unwrap();
     model.scrollback_mut().up(10, window);
     assert!(screen(&model).0[21].contains("▼ more below ▼"), "{:#?}", screen(&model).0);
-    model.message("bob", message(false, 7, "new", Mark::Stored));
-    model.message("bob", message(false, 7, "newer", Mark::Stored));
+    says(&mut model, 100, 7, "new");
+    says(&mut model, 101, 7, "newer");
     assert!(screen(&model).0[21].contains("▼ 2 new below ▼"));
-    model.scrollback_mut().to_end();
+    model.scrollback_mut().see_end();
     assert!(screen(&model).0[21].ends_with("14:07 bob  newer"));
 }
 
@@ -261,8 +251,8 @@ proptest! {
     #[test]
     fn no_text_moves_anything_beside_it(text: String, draft: String, columns in 20_u16..120, rows in 6_u16..40) {
         let mut model = talking(columns, rows);
-        model.message("bob", message(false, 9, &text, Mark::Stored));
-        model.notice("", None, Emphasis::Warning, &text);
+        says(&mut model, 9, 9, &text);
+        model.show(Emphasis::Warning, &Phrase::literal(&text));
         model.editor.insert(&draft);
         let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
         let cursor = draw(&model, &mut buffer).unwrap();

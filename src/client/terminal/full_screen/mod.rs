@@ -10,7 +10,6 @@ mod decode;
 mod draw;
 mod editor;
 mod keys;
-mod labels;
 mod layout;
 mod model;
 mod palette;
@@ -23,7 +22,7 @@ mod wrap;
 
 use std::{
     fmt,
-    io::{self, ErrorKind},
+    io::{self, ErrorKind, Write},
     panic,
     sync::{
         Arc,
@@ -43,9 +42,12 @@ use signal_hook::{
 };
 
 use super::{Emphasis, Input, deliver::Deliver};
-use crate::client::overview::Overview;
+use crate::client::{
+    overview::{Mark, Overview},
+    phrase::Phrase,
+};
 use decode::Decoder;
-use model::{Model, Question};
+use model::Model;
 use palette::{Glyphs, Palette};
 use tty::Tty;
 pub(super) use tty::Way;
@@ -126,17 +128,20 @@ impl FullScreen {
         self.change(|model| model.conversational = conversational);
     }
 
-    pub(super) fn show(&self, emphasis: Emphasis, text: &str) {
-        self.change(|model| model.notice("", None, emphasis, text));
+    pub(super) fn show(&self, emphasis: Emphasis, what: &Phrase) {
+        self.change(|model| model.show(emphasis, what));
     }
 
-    pub(super) fn diagnose(&self, text: &str) {
+    pub(super) fn mark(&self, mark: &Mark) {
+        self.change(|model| model.mark(mark));
+    }
+
+    pub(super) fn diagnose(&self, what: &Phrase) {
         if self.errors_are_terminal {
-            self.show(Emphasis::Warning, text);
+            self.show(Emphasis::Warning, what);
         } else {
-            use std::io::Write;
             // Nobody can be told that telling failed.
-            let _ = writeln!(io::stderr(), "{}", text.trim_end_matches('\n'));
+            let _ = writeln!(io::stderr(), "{}", what.text().trim_end_matches('\n'));
         }
     }
 
@@ -144,16 +149,16 @@ impl FullScreen {
         self.change(|model| model.look_at(overview.clone()));
     }
 
-    pub(super) fn ask(&self, question: &str) {
-        self.change(|model| model.ask(Some(Question { id: "", text: question.to_owned() })));
+    pub(super) fn ask(&self, question: &Phrase) {
+        self.change(|model| model.ask(Some(question.clone())));
     }
 
     pub(super) fn listen(&self) {
         self.change(|model| model.ask(None));
     }
 
-    pub(super) fn ask_secret(&self, question: &str) {
-        self.change(|model| model.ask_secret(Question { id: "", text: question.to_owned() }));
+    pub(super) fn ask_secret(&self, question: &Phrase) {
+        self.change(|model| model.ask_secret(question.clone()));
     }
 
     pub(super) fn take_stale_draft(&self) -> bool {

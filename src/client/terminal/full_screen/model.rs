@@ -3,28 +3,31 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use chrono::Local;
+
 use super::{
     super::Emphasis,
     editor::Editor,
     palette::Palette,
-    scrollback::{Id, Said, Scrollback},
+    scrollback::{Id, Progress, Said, Scrollback},
     secret::Secret,
 };
-use crate::{client::overview::Overview, wire::Username};
+use crate::{
+    client::{
+        overview::{Mark, Overview},
+        phrase::{Arg, Phrase},
+    },
+    printable::Printable,
+    wire::Username,
+};
 
-/// Which sentence a question or the block before it is, as far as the view has to know.
+/// Which sentences mean something to the view.
+const MESSAGE: &str = "message";
 const KEY_BLOCK: &str = "key_block";
-const KEY_QUESTION: &str = "key_question";
+const KEY_QUESTION: &str = "key";
 
 /// How many warnings are shown again on the normal screen, at most.
 const UNSEEN_MAX: usize = 100;
-
-/// A question: which sentence, and its words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Question {
-    pub(super) id: &'static str,
-    pub(super) text: String,
-}
 
 /// What the client waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +58,7 @@ pub(super) struct Model {
     talks: BTreeMap<String, Scrollback>,
     last_id: Id,
     pub(super) outstanding: Outstanding,
-    pub(super) question: Option<Question>,
+    pub(super) question: Option<Phrase>,
     pub(super) block: Option<Block>,
     pub(super) conversational: bool,
     pub(super) editor: Editor,
@@ -74,7 +77,7 @@ pub(super) struct Model {
     pub(super) pasted: Option<String>,
     pub(super) help: bool,
     /// The view's own words about the last key.
-    pub(super) note: Option<String>,
+    pub(super) note: Option<Phrase>,
     /// Warnings since the last key: nobody may have seen them.
     unseen: VecDeque<String>,
 }
@@ -132,24 +135,26 @@ impl Model {
 
     // What the client says.
 
+    /// Shows words of the client, or a message.
+    pub(super) fn show(&mut self, emphasis: Emphasis, what: &Phrase) {
+        match message(what) {
+            Some((peer, said)) => self.add(&peer, said),
+            None => self.notice(emphasis, what),
+        }
+    }
+
     /// A message of a conversation, whichever is looked at.
-    pub(super) fn message(&mut self, peer: &str, said: Said) {
+    fn add(&mut self, peer: &str, said: Said) {
         let id = self.next_id();
         self.talks.entry(peer.to_owned()).or_default().add(id, said);
     }
 
     /// Words of the client. They are seen where one looks, and stay where they belong: with that peer's messages, if
     /// there are any, and among all words of the client.
-    pub(super) fn notice(
-        &mut self,
-        sentence: &'static str,
-        peer: Option<&str>,
-        emphasis: Emphasis,
-        text: &str,
-    ) {
+    fn notice(&mut self, emphasis: Emphasis, what: &Phrase) {
         let id = self.next_id();
-        let text = text.trim_end_matches('\n').to_owned();
-        if sentence == KEY_BLOCK {
+        let text = what.text().trim_end_matches('\n').to_owned();
+        if what.id() == KEY_BLOCK {
             self.block = Some(Block { id, text: text.clone() });
         }
         if emphasis == Emphasis::Warning {
@@ -163,12 +168,40 @@ impl Model {
         if let Some(focus) = &focus {
             self.talks.entry(focus.clone()).or_default().add(id, said.clone());
         }
-        if let Some(talk) =
-            peer.filter(|peer| focus.as_deref() != Some(*peer)).and_then(|peer| self.talks.get_mut(peer))
-        {
+        let elsewhere = what.peer().filter(|peer| focus.as_deref() != Some(*peer));
+        if let Some(talk) = elsewhere.and_then(|peer| self.talks.get_mut(peer)) {
             talk.add(id, said.clone());
         }
         self.lobby.add(id, said);
+    }
+
+    /// A message of this person's has come so far.
+    pub(super) fn mark(&mut self, mark: &Mark) {
+        let (Mark::Sent { peer, .. }
+        | Mark::Stored { peer, .. }
+        | Mark::NotStored { peer, .. }
+        | Mark::Delivered { peer, .. }) = mark;
+        if let Mark::Sent { stream, counter, text, .. } = mark {
+            let me = self.overview.as_ref().map(|overview| overview.me.to_string()).unwrap_or_default();
+            let said = Said::Message {
+                peer: peer.to_string(),
+                from: me,
+                own: true,
+                number: None,
+                sent: Some(Local::now().naive_local()),
+                text: Printable::text(text).to_string(),
+                progress: Progress::Sent,
+                sealed: Some((*stream, *counter)),
+            };
+            return self.add(peer.as_str(), said);
+        }
+        let Some(talk) = self.talks.get_mut(peer.as_str()) else { return };
+        match mark {
+            Mark::Sent { .. } => {}
+            Mark::Stored { stream, counter, number, .. } => talk.stored((*stream, *counter), *number),
+            Mark::NotStored { stream, counter, .. } => talk.failed((*stream, *counter)),
+            Mark::Delivered { number, .. } => talk.delivered(*number),
+        }
     }
 
     /// The warnings since the last key, as whole lines.
@@ -187,13 +220,8 @@ impl Model {
         self.scrollback_mut().add(id, Said::Typed(text));
     }
 
-    /// The messages of a conversation, to change the mark of some.
-    pub(super) fn talk_mut(&mut self, peer: &str) -> Option<&mut Scrollback> {
-        self.talks.get_mut(peer)
-    }
-
     /// Asks for a line, with or without a question.
-    pub(super) fn ask(&mut self, question: Option<Question>) {
+    pub(super) fn ask(&mut self, question: Option<Phrase>) {
         if self.outstanding == Outstanding::Secret {
             self.secret.clear();
         }
@@ -202,7 +230,7 @@ impl Model {
     }
 
     /// Asks for a hidden line. What stands in the visible one stays there, and is seen again afterwards.
-    pub(super) fn ask_secret(&mut self, question: Question) {
+    pub(super) fn ask_secret(&mut self, question: Phrase) {
         if self.outstanding != Outstanding::Secret {
             self.secret.clear();
         }
@@ -210,17 +238,17 @@ impl Model {
         self.outstanding = Outstanding::Secret;
     }
 
-    fn put(&mut self, question: Option<Question>) {
+    fn put(&mut self, question: Option<Phrase>) {
         if question == self.question {
             return;
         }
         self.draft_is_stale = !self.editor.is_empty();
-        if question.as_ref().is_none_or(|question| question.id != KEY_QUESTION) {
+        if question.as_ref().is_none_or(|question| question.id() != KEY_QUESTION) {
             self.block = None;
         }
         if question.is_some() {
             // Whoever is asked sees what came last.
-            self.scrollback_mut().to_end();
+            self.scrollback_mut().see_end();
         }
         self.question = question;
     }
@@ -253,6 +281,42 @@ impl Model {
     pub(super) fn resize(&mut self, columns: u16, rows: u16) {
         (self.columns, self.rows) = (columns, rows);
     }
+}
+
+/// The message that this phrase is, and whose conversation it belongs to.
+fn message(what: &Phrase) -> Option<(String, Said)> {
+    if what.id() != MESSAGE {
+        return None;
+    }
+    let text = |name| match what.arg(name) {
+        Some(Arg::Text(text)) => Some(text.clone()),
+        _ => None,
+    };
+    // In a view that indents every row of a message, its line breaks can be broken lines.
+    let exact = match what.arg("exact") {
+        Some(Arg::Exact(exact)) => Some(Printable::text(exact).to_string()),
+        _ => None,
+    };
+    let number = match what.arg("number") {
+        Some(Arg::Number(number)) => Some(*number),
+        _ => None,
+    };
+    let sent = match what.arg("sent") {
+        Some(Arg::Time(sent)) => Some(sent.with_timezone(&Local).naive_local()),
+        _ => None,
+    };
+    let peer = text("peer")?;
+    let said = Said::Message {
+        peer: peer.clone(),
+        from: text("from")?,
+        own: matches!(what.arg("own"), Some(Arg::Flag(true))),
+        number,
+        sent,
+        text: exact.or_else(|| text("text"))?,
+        progress: Progress::Stored,
+        sealed: None,
+    };
+    Some((peer, said))
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-use super::{rows::Tone, scrollback::Mark};
+use super::{rows::Tone, scrollback::Progress};
+use crate::client::{phrase::Phrase, words};
 
 /// The signs.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,12 +65,17 @@ impl Glyphs {
         failed: "x",
     };
 
-    pub(super) fn mark(&self, mark: Mark) -> &'static str {
-        match mark {
-            Mark::Sent => self.sent,
-            Mark::Stored => self.stored,
-            Mark::Delivered => self.delivered,
-            Mark::Failed => self.failed,
+    /// What they mean, in words.
+    pub(super) fn explained(&self) -> Phrase {
+        words::view_signs((self.sent, self.stored, self.delivered, self.failed), (self.connected, self.away))
+    }
+
+    pub(super) fn mark(&self, progress: Progress) -> &'static str {
+        match progress {
+            Progress::Sent => self.sent,
+            Progress::Stored => self.stored,
+            Progress::Delivered => self.delivered,
+            Progress::Failed => self.failed,
         }
     }
 }

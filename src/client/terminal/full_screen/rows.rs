@@ -2,7 +2,8 @@
 
 use chrono::NaiveDate;
 
-use super::{super::Emphasis, labels, palette::Glyphs, scrollback::Said, wrap};
+use super::{super::Emphasis, palette::Glyphs, scrollback::Said, wrap};
+use crate::client::{phrase::Phrase, words};
 
 /// The columns of a time.
 const TIME_COLUMNS: usize = 6;
@@ -39,6 +40,11 @@ pub(super) fn span(text: impl Into<String>, tone: Tone) -> Span {
     (text.into(), tone)
 }
 
+/// The name that stands before this person's own messages.
+fn you() -> String {
+    Phrase::from(words::VIEW_YOU).text().to_owned()
+}
+
 /// The line before the first message of a day.
 pub(super) fn day(day: NaiveDate, columns: usize, glyphs: &Glyphs) -> Row {
     let text = wrap::fitting(&format!("{0}{0} {1} {0}{0}", glyphs.rule, day.format("%Y-%m-%d")), columns);
@@ -48,17 +54,17 @@ pub(super) fn day(day: NaiveDate, columns: usize, glyphs: &Glyphs) -> Row {
 /// The rows of what was said, at most so many columns wide.
 pub(super) fn of(said: &Said, columns: usize, glyphs: &Glyphs) -> Vec<Row> {
     match said {
-        Said::Message { peer, from, own, sent, text, mark, .. } => {
+        Said::Message { peer, from, own, sent, text, progress, .. } => {
             let time = match sent {
                 Some(sent) => sent.format("%H:%M ").to_string(),
                 None => "--:-- ".to_owned(),
             };
             let (name, name_tone, tone) = if *own {
-                (labels::you(), Tone::OwnName, Tone::Own)
+                (you(), Tone::OwnName, Tone::Own)
             } else {
                 (from.clone(), Tone::PeerName, Tone::Text)
             };
-            let mark = if *own { format!(" {}", glyphs.mark(*mark)) } else { String::new() };
+            let mark = if *own { format!(" {}", glyphs.mark(*progress)) } else { String::new() };
             let head = vec![span(time, Tone::Quiet), span(name, name_tone)];
             message(head, peer, (text, tone), &mark, columns)
         }
@@ -90,7 +96,7 @@ fn hanging(bullet: &str, text: &str, tone: Tone, columns: usize) -> Vec<Row> {
 fn message(mut head: Row, peer: &str, text: (&str, Tone), mark: &str, columns: usize) -> Vec<Row> {
     let name = head.last().map_or(0, |(name, _)| wrap::width(name));
     // All names of one conversation are as wide as the wider of its two.
-    let column = wrap::width(peer).max(wrap::width(&labels::you())).min(NAME_COLUMNS_MAX).max(name);
+    let column = wrap::width(peer).max(wrap::width(&you())).min(NAME_COLUMNS_MAX).max(name);
     let indent = TIME_COLUMNS + column + 2;
     let beside = indent <= columns / 2;
     let indent = if beside { indent } else { 2.min(columns.saturating_sub(1)) };

@@ -9,6 +9,7 @@ use super::{
     palette::Glyphs,
     rows::{self, Row},
 };
+use crate::wire::StreamId;
 
 /// How many entries a scrollback holds; the oldest make room.
 pub(super) const ENTRIES_MAX: usize = 10_000;
@@ -16,9 +17,12 @@ pub(super) const ENTRIES_MAX: usize = 10_000;
 /// How many bytes of text a scrollback holds.
 pub(super) const BYTES_MAX: usize = 16 << 20;
 
+/// By what a message is known before it has a number: its stream, and its counter there.
+pub(super) type Sealed = (StreamId, u64);
+
 /// How far a message of this person's has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Mark {
+pub(super) enum Progress {
     /// Sent, and nothing heard of it.
     Sent,
     /// The server has it on its disk.
@@ -40,7 +44,9 @@ pub(super) enum Said {
         number: Option<u64>,
         sent: Option<NaiveDateTime>,
         text: String,
-        mark: Mark,
+        progress: Progress,
+        /// What an own message is known by until it has a number.
+        sealed: Option<Sealed>,
     },
     /// The client's words.
     Notice { emphasis: Emphasis, text: String },
@@ -145,34 +151,34 @@ impl Scrollback {
         self.entries.iter().position(later).unwrap_or(self.entries.len())
     }
 
-    /// The oldest message that nothing was heard of was stored under this number.
-    pub(super) fn stored(&mut self, stored: u64) {
-        let sent =
-            |entry: &&mut Entry| matches!(entry.said, Said::Message { own: true, mark: Mark::Sent, .. });
-        if let Some(Entry { said: Said::Message { number, mark, .. }, .. }) =
-            self.entries.iter_mut().find(sent)
-        {
-            (*number, *mark) = (Some(stored), Mark::Stored);
+    fn sealed(&mut self, sealed: Sealed) -> Option<&mut Said> {
+        let known = |entry: &&mut Entry| matches!(&entry.said, Said::Message { sealed: Some(of), .. } if *of == sealed);
+        // It is among the last.
+        self.entries.iter_mut().rev().find(known).map(|entry| &mut entry.said)
+    }
+
+    /// That message was stored, under this number.
+    pub(super) fn stored(&mut self, sealed: Sealed, stored: u64) {
+        if let Some(Said::Message { number, progress, sealed, .. }) = self.sealed(sealed) {
+            (*number, *progress, *sealed) = (Some(stored), Progress::Stored, None);
             self.numbers.insert(stored);
         }
     }
 
-    /// The oldest message that nothing was heard of was not stored.
-    pub(super) fn failed(&mut self) {
-        let sent =
-            |entry: &&mut Entry| matches!(entry.said, Said::Message { own: true, mark: Mark::Sent, .. });
-        if let Some(Entry { said: Said::Message { mark, .. }, .. }) = self.entries.iter_mut().find(sent) {
-            *mark = Mark::Failed;
+    /// That message was not stored.
+    pub(super) fn failed(&mut self, sealed: Sealed) {
+        if let Some(Said::Message { progress, sealed, .. }) = self.sealed(sealed) {
+            (*progress, *sealed) = (Progress::Failed, None);
         }
     }
 
     /// Every own message up to this number has come to the other's client.
     pub(super) fn delivered(&mut self, up_to: u64) {
         for entry in &mut self.entries {
-            if let Said::Message { own: true, number: Some(number), mark, .. } = &mut entry.said
+            if let Said::Message { own: true, number: Some(number), progress, .. } = &mut entry.said
                 && *number <= up_to
             {
-                *mark = Mark::Delivered;
+                *progress = Progress::Delivered;
             }
         }
     }
@@ -275,12 +281,12 @@ impl Scrollback {
         self.go_to(at, row, window);
     }
 
-    pub(super) fn to_start(&mut self, window: Window) {
+    pub(super) fn see_start(&mut self, window: Window) {
         self.go_to(0, 0, window);
     }
 
     /// Sees the end from now on.
-    pub(super) fn to_end(&mut self) {
+    pub(super) fn see_end(&mut self) {
         (self.top, self.new_below) = (None, 0);
     }
 

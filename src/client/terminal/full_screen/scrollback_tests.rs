@@ -15,7 +15,16 @@ fn notice(text: &str) -> Said {
 fn message(number: Option<u64>, own: bool, text: &str) -> Said {
     let sent = NaiveDate::from_ymd_opt(2026, 11, 22).unwrap().and_hms_opt(14, 3, 0);
     let from = if own { "alice" } else { "bob" }.to_owned();
-    Said::Message { peer: "bob".into(), from, own, number, sent, text: text.to_owned(), mark: Mark::Sent }
+    Said::Message {
+        peer: "bob".into(),
+        from,
+        own,
+        number,
+        sent,
+        text: text.to_owned(),
+        progress: Progress::Stored,
+        sealed: None,
+    }
 }
 
 fn numbered(count: u64) -> Scrollback {
@@ -48,11 +57,11 @@ fn the_end_is_seen_until_somebody_scrolls_and_again_when_they_come_back() {
     scrollback.down(9, window);
     assert_eq!(seen(&scrollback, window), (vec!["line 9".into(), "line 10".into(), "line 11".into()], false));
     assert_eq!(scrollback.new_below(), 0);
-    scrollback.to_start(window);
+    scrollback.see_start(window);
     assert_eq!(seen(&scrollback, window).0[0], "line 1");
     scrollback.up(5, window);
     assert_eq!(seen(&scrollback, window).0[0], "line 1");
-    scrollback.to_end();
+    scrollback.see_end();
     assert_eq!(seen(&scrollback, window).0[2], "line 11");
 }
 
@@ -60,7 +69,7 @@ fn the_end_is_seen_until_somebody_scrolls_and_again_when_they_come_back() {
 fn little_text_neither_scrolls_nor_has_more_below() {
     let mut scrollback = numbered(2);
     scrollback.up(1, window(20, 5));
-    scrollback.to_start(window(20, 5));
+    scrollback.see_start(window(20, 5));
     assert_eq!(seen(&scrollback, window(20, 5)), (vec!["line 1".into(), "line 2".into()], false));
     let mut empty = Scrollback::default();
     empty.up(1, window(20, 5));
@@ -107,33 +116,10 @@ fn a_message_that_is_read_again_stands_in_its_place_once() {
 }
 
 #[test]
-fn own_messages_carry_how_far_they_have_come_in_their_order() {
-    let mut scrollback = Scrollback::default();
-    for (id, text) in [(1, "one"), (2, "two"), (3, "three")] {
-        scrollback.add(id, message(None, true, text));
-    }
-    scrollback.stored(7);
-    scrollback.failed();
-    scrollback.stored(8);
-    scrollback.delivered(7);
-    let marks: Vec<_> = scrollback
-        .entries()
-        .map(|entry| match &entry.said {
-            Said::Message { number, mark, .. } => (*number, *mark),
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    assert_eq!(marks, [(Some(7), Mark::Delivered), (None, Mark::Failed), (Some(8), Mark::Stored)]);
-    // Read from the log, it is not shown a second time.
-    scrollback.add(4, message(Some(8), true, "three"));
-    assert_eq!(scrollback.entries().count(), 3);
-}
-
-#[test]
 fn the_oldest_make_room_and_who_reads_them_sees_the_oldest_there_are() {
     let window = window(20, 3);
     let mut scrollback = numbered(ENTRIES_MAX as u64);
-    scrollback.to_start(window);
+    scrollback.see_start(window);
     scrollback.add(ENTRIES_MAX as u64 + 1, notice("one more"));
     assert_eq!(scrollback.entries().count(), ENTRIES_MAX);
     assert_eq!(seen(&scrollback, window).0[0], "line 2");
@@ -150,8 +136,8 @@ fn a_line_with_the_day_stands_before_the_first_message_of_it() {
     for (id, day) in [(1, 21), (2, 21), (3, 22)] {
         let sent = NaiveDate::from_ymd_opt(2026, 11, day).unwrap().and_hms_opt(9, 0, 0);
         let said = message(Some(id), false, "hello");
-        let Said::Message { peer, from, own, number, text, mark, .. } = said else { panic!() };
-        scrollback.add(id, Said::Message { peer, from, own, number, sent, text, mark });
+        let Said::Message { peer, from, own, number, text, progress, sealed, .. } = said else { panic!() };
+        scrollback.add(id, Said::Message { peer, from, own, number, sent, text, progress, sealed });
     }
     let rows = seen(&scrollback, window(40, 9)).0;
     assert_eq!(

@@ -6,9 +6,9 @@ use super::{
     draw,
     editor::{Edit, Step},
     keys::{Action, Pick, Scroll, action},
-    labels,
     model::{Model, Outstanding},
 };
+use crate::client::words;
 
 /// How many rows the wheel of a mouse moves.
 const WHEEL_ROWS: usize = 3;
@@ -39,7 +39,7 @@ impl Model {
                 None
             }
             Typed::PasteTooLong => {
-                self.note = Some(labels::line_too_long());
+                self.note = Some(words::VIEW_LINE_TOO_LONG.into());
                 None
             }
             Typed::WheelUp => self.scroll(Scroll::LinesUp),
@@ -85,7 +85,7 @@ impl Model {
             Action::Edit(edit) => {
                 self.line_begins();
                 if !self.editor.edit(edit) {
-                    self.note = Some(labels::line_too_long());
+                    self.note = Some(words::VIEW_LINE_TOO_LONG.into());
                 }
                 if self.editor.is_empty() {
                     self.draft_is_stale = false;
@@ -129,14 +129,14 @@ impl Model {
 
     fn push_secret(&mut self, text: &str) {
         if !self.secret.push(text) {
-            self.note = Some(labels::line_too_long());
+            self.note = Some(words::VIEW_LINE_TOO_LONG.into());
         }
     }
 
     fn insert(&mut self, text: &str) {
         self.line_begins();
         if !self.editor.insert(text) {
-            self.note = Some(labels::line_too_long());
+            self.note = Some(words::VIEW_LINE_TOO_LONG.into());
         }
     }
 
@@ -181,14 +181,14 @@ impl Model {
     /// Enter: the line goes to the client, if it waits for one.
     fn done(&mut self) -> Option<Effect> {
         if self.outstanding != Outstanding::Line {
-            self.note = Some(labels::not_yet());
+            self.note = Some(words::VIEW_NOTHING_ASKED.into());
             return None;
         }
         let focus = self.focus().map(str::to_owned);
         if self.question.is_none() && self.begun_in != focus && !self.editor.is_empty() && !self.is_command()
         {
             // It was meant for somebody else: who presses the key again has seen for whom it is now.
-            self.note = Some(labels::begun_elsewhere(self.begun_in.as_deref(), focus.as_deref()));
+            self.note = Some(words::view_begun_elsewhere(self.begun_in.as_deref(), focus.as_deref()));
             self.begun_in = focus;
             return None;
         }
@@ -201,12 +201,12 @@ impl Model {
             self.editor.remember(&line);
         }
         match &self.question {
-            Some(question) if !self.conversational => self.echo(format!("{}{line}", question.text)),
+            Some(question) if !self.conversational => self.echo(format!("{}{line}", question.text())),
             Some(_) => self.echo(line.clone()),
             None if command || focus.is_none() => self.echo(line.clone()),
             None => {}
         }
-        self.scrollback_mut().to_end();
+        self.scrollback_mut().see_end();
         self.switching = line.starts_with(WITH);
         self.delivered_stale = std::mem::take(&mut self.draft_is_stale);
         self.outstanding = Outstanding::Nothing;
@@ -250,8 +250,8 @@ impl Model {
             Scroll::PageDown => scrollback.down(page, window),
             Scroll::LinesUp => scrollback.up(WHEEL_ROWS, window),
             Scroll::LinesDown => scrollback.down(WHEEL_ROWS, window),
-            Scroll::Start => scrollback.to_start(window),
-            Scroll::End => scrollback.to_end(),
+            Scroll::Start => scrollback.see_start(window),
+            Scroll::End => scrollback.see_end(),
         }
         None
     }

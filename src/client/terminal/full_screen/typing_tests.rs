@@ -11,6 +11,7 @@ use crate::client::terminal::full_screen::{
     },
     scrollback::Said,
 };
+use crate::client::{phrase::Phrase, terminal::Emphasis};
 
 /// Presses keys; what was delivered.
 fn press(model: &mut Model, keys: &str) -> Vec<String> {
@@ -75,7 +76,7 @@ fn nothing_begun_for_one_person_goes_to_another_without_being_said() {
     press(&mut model, "for bob only");
     model.look_at(overview(Some("carol")));
     assert_eq!(press(&mut model, "\r"), [""; 0]);
-    assert!(model.note.as_ref().unwrap().contains("begun for bob"), "{:?}", model.note);
+    assert!(model.note.as_ref().unwrap().text().contains("begun for bob"), "{:?}", model.note);
     assert_eq!(press(&mut model, "\r"), ["for bob only"]);
 }
 
@@ -128,9 +129,9 @@ fn a_secret_is_typed_apart_and_what_was_begun_before_it_comes_back() {
     assert_eq!(press(&mut model, "typed ahead"), [""; 0]);
     assert!(model.secret.is_empty(), "it may be a secret too, and is for nobody");
     model.ask_secret(question("Repeat password: "));
-    assert_eq!(press(&mut model, "\u{15}\u{1b}OPx"), [""; 0]);
+    assert_eq!(press(&mut model, "x\u{15}\u{1b}OP"), [""; 0]);
     assert!(model.help);
-    assert_eq!(press(&mut model, "x\u{15}\u{15}open\r"), ["open"]);
+    assert_eq!(press(&mut model, "xopen\r"), ["open"], "the first key closes the help");
     model.ask(None);
     assert_eq!(model.editor.text(), "half a line");
     let seen = model
@@ -199,7 +200,7 @@ fn before_the_account_is_open_answers_stand_beside_their_questions() {
 fn keys_and_the_wheel_scroll() {
     let mut model = talking();
     for number in 0..100 {
-        model.notice("", None, super::super::super::Emphasis::Plain, &format!("line {number}"));
+        model.show(Emphasis::Plain, &Phrase::literal(&format!("line {number}")));
     }
     let first = |model: &Model| {
         let (rows, more) = model.scrollback().seen(draw::window(model).unwrap());
