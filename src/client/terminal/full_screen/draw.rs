@@ -113,7 +113,8 @@ fn face(model: &Model) -> Option<Face> {
     let columns = usize::from(model.columns).saturating_sub(2 * MARGIN);
     let (panel, pinned) = panel(model, columns, layout::panel_rows_max(model.rows).into());
     let input = input(model, columns.saturating_sub(wrap::width(PROMPT)));
-    let areas = layout::areas(model.columns, model.rows, panel.len(), input.rows.len())?;
+    let areas =
+        layout::areas((model.columns, model.rows), panel.len(), input.rows.len(), model.overview.is_some())?;
     let window = Window {
         columns: usize::from(areas.talk.width).saturating_sub(2 * MARGIN),
         rows: areas.talk.height.into(),
@@ -251,11 +252,7 @@ fn rule(model: &Model, areas: Areas, words: Option<Row>) -> Row {
     let mut taken = 0;
     if let Some(contacts) = areas.contacts {
         let before = usize::from(contacts.width) - 1;
-        let name = if words.is_some() && model.overview.is_some() {
-            said(words::VIEW_CONTACTS)
-        } else {
-            String::new()
-        };
+        let name = if words.is_some() { said(words::VIEW_CONTACTS) } else { String::new() };
         if name.is_empty() {
             row.push(line(before));
         } else {

@@ -45,9 +45,14 @@ fn fixed_rows(rows: u16) -> u16 {
     if rows < ROWS_WITH_RULES { 1 } else { 3 }
 }
 
-/// The parts of a screen of this size; `None` when it is too small. A panel or a line that wants more rows than there
+/// The parts of a screen of this size, with contacts or without; `None` when it is too small. A panel or a line that wants more rows than there
 /// are gets fewer.
-pub(super) fn areas(columns: u16, rows: u16, panel_rows: usize, input_rows: usize) -> Option<Areas> {
+pub(super) fn areas(
+    (columns, rows): (u16, u16),
+    panel_rows: usize,
+    input_rows: usize,
+    with_contacts: bool,
+) -> Option<Areas> {
     if columns < COLUMNS_MIN || rows < ROWS_MIN {
         return None;
     }
@@ -66,8 +71,8 @@ pub(super) fn areas(columns: u16, rows: u16, panel_rows: usize, input_rows: usiz
     };
     let (top, title, middle) = (next(one_if_ruled), next(1), next(talk_rows));
     let (rule, panel, input) = (next(one_if_ruled), next(panel_rows), next(input_rows));
-    let contacts =
-        (columns >= COLUMNS_WITH_CONTACTS).then(|| Rect { width: (columns / 4).clamp(18, 32), ..middle });
+    let contacts = (with_contacts && columns >= COLUMNS_WITH_CONTACTS)
+        .then(|| Rect { width: (columns / 4).clamp(18, 32), ..middle });
     let beside = contacts.map_or(0, |contacts| contacts.width);
     let talk = Rect { x: beside, width: columns - beside, ..middle };
     Some(Areas { top, contacts, title, talk, rule, panel, input })
@@ -81,11 +86,11 @@ mod tests {
 
     #[test]
     fn the_contacts_go_first_where_there_is_little_room() {
-        assert!(areas(80, 24, 0, 1).unwrap().contacts.is_some());
-        assert!(areas(40, 12, 0, 1).unwrap().contacts.is_none());
-        assert_eq!(areas(40, 9, 0, 1).unwrap().rule.height, 0);
-        assert_eq!(areas(19, 24, 0, 1), None);
-        assert_eq!(areas(80, 5, 0, 1), None);
+        assert!(areas((80, 24), 0, 1, true).unwrap().contacts.is_some());
+        assert!(areas((40, 12), 0, 1, true).unwrap().contacts.is_none());
+        assert_eq!(areas((40, 9), 0, 1, true).unwrap().rule.height, 0);
+        assert_eq!(areas((19, 24), 0, 1, true), None);
+        assert_eq!(areas((80, 5), 0, 1, true), None);
     }
 
     proptest! {
@@ -93,7 +98,7 @@ mod tests {
         fn every_row_belongs_to_one_part(
             columns in COLUMNS_MIN..300, rows in ROWS_MIN..100, panel in 0_usize..200, input in 0_usize..200,
         ) {
-            let areas = areas(columns, rows, panel, input).unwrap();
+            let areas = areas((columns, rows), panel, input, true).unwrap();
             let parts = [areas.top, areas.title, areas.talk, areas.rule, areas.panel, areas.input];
             let mut y = 0;
             for part in parts {

@@ -23,6 +23,7 @@ use crate::{
 
 /// Which sentences mean something to the view.
 const MESSAGE: &str = "message";
+const CONVERSATION_OPEN: &str = "conversation_open";
 const KEY_BLOCK: &str = "key_block";
 const KEY_QUESTION: &str = "key";
 
@@ -162,6 +163,9 @@ impl Model {
             if self.unseen.len() > UNSEEN_MAX {
                 self.unseen.pop_front();
             }
+        }
+        if let Some(peer) = what.peer().filter(|_| what.id() == CONVERSATION_OPEN) {
+            self.talks.entry(peer.to_owned()).or_default();
         }
         let said = Said::Notice { emphasis, text };
         let focus = self.focus().map(str::to_owned);

@@ -63,6 +63,9 @@ pub(super) fn rows(text: &str, columns: usize) -> Vec<String> {
 }
 
 fn line_rows(line: &str, columns: usize) -> Vec<String> {
+    // What is indented stays so, where there is room.
+    let indent = line.chars().take_while(|c| *c == ' ').count();
+    let indent = if indent <= columns / 2 { " ".repeat(indent) } else { String::new() };
     let mut rows = Vec::new();
     let mut row = String::new();
     let mut taken = 0;
@@ -71,23 +74,27 @@ fn line_rows(line: &str, columns: usize) -> Vec<String> {
     for piece in pieces(line) {
         let blank = piece.drawn == BLANK;
         if taken + piece.width > columns && !row.is_empty() {
-            if blank {
-                // The break stands for it.
-                rows.push(std::mem::take(&mut row));
-                (taken, break_at) = (0, None);
-                continue;
-            }
             let rest = match break_at.take() {
+                // The break stands for the blank.
+                _ if blank => String::new(),
                 Some(at) if at < row.len() => row.split_off(at),
                 _ => String::new(),
             };
+            let next = format!("{indent}{rest}");
             row.truncate(row.trim_end_matches(' ').len());
-            rows.push(std::mem::replace(&mut row, rest));
+            rows.push(std::mem::replace(&mut row, next));
             taken = width(&row);
+            if blank {
+                continue;
+            }
+            if taken + piece.width > columns && !row.trim_start_matches(' ').is_empty() {
+                rows.push(std::mem::replace(&mut row, indent.clone()));
+                taken = indent.len();
+            }
         }
         row.push_str(piece.drawn);
         taken += piece.width;
-        if blank {
+        if blank && !row.trim_start_matches(' ').is_empty() {
             break_at = Some(row.len());
         }
     }
@@ -107,6 +114,8 @@ mod tests {
         assert_eq!(rows("one two three", 6), ["one", "two", "three"]);
         assert_eq!(rows("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
         assert_eq!(rows("  indented\n\nlast", 20), ["  indented", "", "last"]);
+        assert_eq!(rows("  one two three", 9), ["  one two", "  three"]);
+        assert_eq!(rows("  abcdefgh", 6), ["  abcd", "  efgh"]);
         assert_eq!(rows("", 5), [""]);
         assert_eq!(rows("ab", 0), ["a", "b"]);
     }
