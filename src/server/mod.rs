@@ -32,6 +32,8 @@ use tracing::{info, warn};
 
 mod accounts;
 pub mod backup;
+#[doc(hidden)]
+pub mod benching;
 pub mod check;
 mod commit;
 mod connection;
