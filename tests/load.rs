@@ -37,10 +37,19 @@ fn threads_of(server: &TestServer) -> usize {
     fs::read_dir(format!("/proc/{}/task", server.process())).unwrap().count()
 }
 
+/// The files that a process has open, sockets among them.
+fn files_of(server: &TestServer) -> usize {
+    fs::read_dir(format!("/proc/{}/fd", server.process())).unwrap().count()
+}
+
 fn wait_for_threads(server: &TestServer, wanted: usize) {
+    wait_for("threads", wanted, || threads_of(server));
+}
+
+fn wait_for(what: &str, wanted: usize, count: impl Fn() -> usize) {
     let deadline = Instant::now() + PATIENCE;
-    while threads_of(server) != wanted {
-        assert!(Instant::now() < deadline, "{} threads, not {wanted}", threads_of(server));
+    while count() != wanted {
+        assert!(Instant::now() < deadline, "{} {what}, not {wanted}", count());
         thread::sleep(LOOK_AGAIN);
     }
 }
@@ -62,7 +71,7 @@ fn files_allowed() -> usize {
 }
 
 #[test]
-fn a_crowd_that_arrives_at_once_is_let_in_at_once_one_thread_each() {
+fn a_crowd_that_arrives_at_once_is_let_in_at_once_and_costs_no_thread_before_it_speaks() {
     let queue: usize = fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap().trim().parse().unwrap();
     if files_allowed() < CROWD + OTHER_FILES || queue < CROWD {
         let why = format!("{} files, a queue of {queue}", files_allowed());
@@ -71,7 +80,7 @@ fn a_crowd_that_arrives_at_once_is_let_in_at_once_one_thread_each() {
         return;
     }
     let server = TestServer::starts();
-    let before = threads_of(&server);
+    let (before, files_before) = (threads_of(&server), files_of(&server));
     // Nothing is accepted now: all of them are in the backlog, or one is not taken and this fails.
     server.is_frozen(true);
     let address = SocketAddr::from(([127, 0, 0, 1], server.port()));
@@ -83,12 +92,12 @@ fn a_crowd_that_arrives_at_once_is_let_in_at_once_one_thread_each() {
         .collect();
     server.is_frozen(false);
     let let_in = Instant::now();
-    wait_for_threads(&server, before + CROWD);
+    wait_for("files", files_before + CROWD, || files_of(&server));
     assert!(let_in.elapsed() < Duration::from_secs(5), "it took {:?}", let_in.elapsed());
     let _alice = WireClient::registers(&server, "alice");
-    wait_for_threads(&server, before + CROWD + 1);
-    drop(crowd);
     wait_for_threads(&server, before + 1);
+    drop(crowd);
+    wait_for("files", files_before + 1, || files_of(&server));
 }
 
 #[test]
