@@ -21,6 +21,8 @@ use super::{
     event::Event,
     home::ServerFolder,
     meeting::Meeting,
+    overview::Overview,
+    phrase::Phrase,
     pins::{PeerPins, Pins},
     reconnect::Reopening,
     run::BrokenRuns,
@@ -68,7 +70,7 @@ pub(super) enum Flow {
 
 /// What there is to ask now.
 enum Wanted {
-    Question(String),
+    Question(Phrase),
     /// A line, without a question.
     Line,
     /// A line only where a person sits: a script's next line belongs to the next question.
@@ -116,6 +118,8 @@ pub(super) struct App<'a> {
     pub(super) rekey_asked: bool,
     pub(super) epoch_floors: BTreeMap<Username, u32>,
     pub(super) kept_key_declined: BTreeSet<Username>,
+    /// What the terminal was last told.
+    pub(super) overview_told: Option<Overview>,
 }
 
 impl<'a> App<'a> {
@@ -158,6 +162,7 @@ impl<'a> App<'a> {
             rekey_asked: false,
             epoch_floors: BTreeMap::new(),
             kept_key_declined: BTreeSet::new(),
+            overview_told: None,
         })
     }
 
@@ -197,6 +202,7 @@ impl<'a> App<'a> {
     }
 
     fn turn(&mut self) -> Result<Flow, ClientError> {
+        self.tell_overview();
         if let Some(line) = self.want_input() {
             return self.on_line(&line);
         }
@@ -232,7 +238,7 @@ impl<'a> App<'a> {
         let takes_lines = !matches!(wanted, Wanted::LineFromPerson) && !self.holds_lines();
         if takes_lines && let Some(line) = self.held.pop_front() {
             if let Wanted::Question(question) = wanted {
-                self.desk.show(question.trim_end());
+                self.desk.show(&question.as_line());
             }
             return Some(line);
         }

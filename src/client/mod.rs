@@ -26,7 +26,9 @@ mod home;
 mod kept;
 mod leaving;
 mod meeting;
+mod overview;
 mod passwd;
+pub mod phrase;
 mod pins;
 mod reading;
 mod reconnect;
@@ -41,6 +43,7 @@ mod words;
 pub use address::{AddressError, ServerAddress};
 pub use error::ClientError;
 pub use home::HomeError;
+pub use overview::{Contact, Overview, Presence, Trust};
 
 /// What the client is to do, as the command line says.
 #[derive(Debug, Clone)]

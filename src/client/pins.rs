@@ -25,6 +25,11 @@ impl Pins {
         self.peers.get(name).cloned().unwrap_or_default()
     }
 
+    /// Everybody of whom something is remembered, in order.
+    pub(super) fn peers(&self) -> impl Iterator<Item = (&Username, &PeerPins)> {
+        self.peers.iter()
+    }
+
     /// What is remembered of `name`, to be changed.
     pub(super) fn peer_mut(&mut self, name: &Username) -> &mut PeerPins {
         self.peers.entry(name.clone()).or_default()

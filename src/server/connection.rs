@@ -25,7 +25,7 @@ use super::{
     listener::Entrance,
     outgoing::{Outgoing, Outlet},
     rates::Pace,
-    registry::{Caller, Effects, Gate},
+    registry::{Caller, Effects, Entered, Gate},
     requests::{Desk, Flow},
 };
 use crate::{
@@ -99,10 +99,13 @@ impl Drop for Guest {
 pub(super) enum First {
     /// A right login: the connection is the account's.
     LoggedIn(Guest),
-    /// What may take its time: an account to be made.
-    Asked(Request),
+    /// A right login, by that key, to an account that is connected: what the older connection is storing is
+    /// waited for.
+    TakesOver(Username, Bytes<32>),
     /// A wrong login, whose answer waits.
     Refused(ErrorCode),
+    /// Anything else: an account to be made takes the disk's time.
+    Asked(Request),
 }
 
 impl Visit {
@@ -113,7 +116,8 @@ impl Visit {
             return Ok(First::Asked(request));
         }
         Ok(match self.attempt(request)? {
-            Ok(name) => First::LoggedIn(self.enter(name)?),
+            Ok((name, key)) if self.hall.registry.is_connected(&name) => First::TakesOver(name, key),
+            Ok((name, key)) => self.enter(name, key)?.map_or_else(First::Refused, First::LoggedIn),
             Err(code) => First::Refused(code),
         })
     }
@@ -158,12 +162,17 @@ impl Visit {
         let mut attempts = Attempts::default();
         let mut outcome = match first {
             First::LoggedIn(guest) => return Ok(guest),
-            First::Asked(request) => self.attempt(request)?,
+            First::TakesOver(name, key) => Ok((name, key)),
             First::Refused(code) => Err(code),
+            First::Asked(request) => self.attempt(request)?,
         };
         loop {
-            match outcome {
-                Ok(name) => return self.enter(name),
+            let entered = match outcome {
+                Ok((name, key)) => self.enter(name, key)?,
+                Err(code) => Err(code),
+            };
+            match entered {
+                Ok(guest) => return Ok(guest),
                 Err(code) => self.refuse(code, &mut attempts, deadline)?,
             }
             let request = loop {
@@ -192,23 +201,20 @@ impl Visit {
         if enough { Err(End::TooManyAttempts) } else { Ok(()) }
     }
 
-    /// One try to register or to log in: who it is, or what the client hears.
-    fn attempt(&self, request: Request) -> Result<Result<Username, ErrorCode>, End> {
+    /// One try to register or to log in: who it is, and by which login key; or what the client hears.
+    fn attempt(&self, request: Request) -> Result<Result<(Username, Bytes<32>), ErrorCode>, End> {
         let exporter = self.link.exporter();
         Ok(match request {
             Request::Register { username, login_key, signature, invitation } => {
                 if login::verify_register(&login_key, &username, &exporter, &signature) {
-                    self.register(&username, login_key, invitation).map(|()| username)
+                    self.register(&username, login_key, invitation).map(|()| (username, login_key))
                 } else {
                     Err(ErrorCode::WrongUsernameOrPassword)
                 }
             }
             Request::Login { username, signature } => {
-                if self.hall.accounts.verify_login(&username, &exporter, &signature) {
-                    Ok(username)
-                } else {
-                    Err(ErrorCode::WrongUsernameOrPassword)
-                }
+                let key = self.hall.accounts.verify_login(&username, &exporter, &signature);
+                key.map(|key| (username, key)).ok_or(ErrorCode::WrongUsernameOrPassword)
             }
             _ => return Err(End::NotALogin),
         })
@@ -273,20 +279,26 @@ impl Visit {
         }
     }
 
-    /// The account is this connection's from here on.
-    fn enter(&mut self, name: Username) -> Result<Guest, End> {
+    /// The account is this connection's from here on; or the connection it took over had just changed the
+    /// login key, and the login is refused as any with a wrong key.
+    fn enter(&mut self, name: Username, key: Bytes<32>) -> Result<Result<Guest, ErrorCode>, End> {
         let hall = Arc::clone(&self.hall);
         let mut effects = Effects::default();
-        let gate = hall.registry.enter(&name, &self.outgoing, &mut effects);
+        let in_force = || hall.accounts.login_key(&name) == Some(key);
+        let entered = hall.registry.enter(&name, &self.outgoing, in_force, &mut effects);
         hall.finish(effects).flush();
-        let gate = gate.ok_or(End::Superseded)?;
+        let gate = match entered {
+            Entered::In(gate) => gate,
+            Entered::KeyChanged => return Ok(Err(ErrorCode::WrongUsernameOrPassword)),
+            Entered::Stopping => return Err(End::Superseded),
+        };
         info!(connection = self.entrance.number, %name, "logged in");
         self.frames.set_limit(FRAME_BYTES_MAX);
         self.ticket.logs_in();
         let caller = Caller { name, connection: self.outgoing.connection };
         let guest = Guest { hall, caller, gate };
         self.link.flush();
-        Ok(guest)
+        Ok(Ok(guest))
     }
 
     /// Requests, until the connection ends; why it did.
