@@ -100,6 +100,33 @@ fn a_crowd_that_arrives_at_once_is_let_in_at_once_and_costs_no_thread_before_it_
     wait_for("files", files_before + 1, || files_of(&server));
 }
 
+/// Starts a server that may have so many files open, as a shell sets it: `-n` for good, `-Sn` for the time being.
+fn with_files(limit: &str, arguments: &[&str]) -> TestServer {
+    TestServer::starts_under(&["sh", "-c", &format!("ulimit {limit}; exec \"$@\""), "sh"], arguments)
+}
+
+#[test]
+fn what_the_system_does_not_allow_is_said_in_one_line_and_the_rest_is_served() {
+    let server = with_files("-n 579", &["--max-clients", "400"]);
+    server.warns("--max-clients 400 is more than this system allows: at most 3 are let in; ");
+    server.warns("open files 579, needed 976: LimitNOFILE=976 in the systemd unit, or ulimit -n 976");
+    let _people: Vec<_> =
+        ["alice", "bob", "carol"].iter().map(|name| WireClient::registers(&server, name)).collect();
+    let mut dave = server.client("dave");
+    assert_eq!(dave.ends().code(), Some(69), "{}", dave.stderr());
+}
+
+#[test]
+fn the_server_raises_its_own_limit_of_open_files() {
+    if files_allowed() < CROWD {
+        return;
+    }
+    let server = with_files("-Sn 64", &["--max-clients", "400"]);
+    let _people: Vec<_> =
+        (0..80).map(|number| WireClient::registers(&server, &format!("person{number}"))).collect();
+    assert!(!server.errors().contains("--max-clients"), "{}", server.errors());
+}
+
 #[test]
 fn waiting_costs_one_thread_a_person_and_no_processor_time() {
     const PAIRS: usize = 25;

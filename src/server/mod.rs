@@ -9,6 +9,7 @@
 //! - `doorkeeper` (over `ledger`), `rates`, `invites`: who is let in, and how fast they may ask;
 //! - `outgoing`, `requests`, `connection`, `arrival`, `listener`: one client, and all of them;
 //! - `check`, `backup`: what is done to a data folder from outside;
+//! - `capacity`: what the system allows;
 //! - here: start and stop.
 //!
 //! Locks: each guards one part's memory, none is held across IO or a wait but a log's own (its file)
@@ -33,6 +34,7 @@ use tracing::{info, warn};
 mod accounts;
 mod arrival;
 pub mod backup;
+mod capacity;
 pub mod check;
 mod commit;
 mod connection;
@@ -190,7 +192,8 @@ struct Server {
 
 impl Server {
     /// Opens everything and accepts connections.
-    fn start(config: ServerConfig) -> Result<Self, ServerError> {
+    fn start(mut config: ServerConfig) -> Result<Self, ServerError> {
+        capacity::fit(&mut config);
         let data = config.data.clone();
         store::create_folder(&data)?;
         let lock =

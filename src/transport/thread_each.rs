@@ -29,11 +29,14 @@ const STACK_BYTES: usize = 512 * 1024;
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// Receives newcomers until it is stopped.
+// Where it is in use it is public; on Linux only tests see it.
+#[cfg_attr(target_os = "linux", expect(unreachable_pub))]
 pub struct Reception {
     acceptor: Acceptor,
     stopped: Arc<AtomicBool>,
 }
 
+#[cfg_attr(target_os = "linux", expect(unreachable_pub))]
 impl Reception {
     /// Ready to receive.
     ///
