@@ -22,6 +22,7 @@ use super::{
     home::ServerFolder,
     meeting::Meeting,
     overview::Overview,
+    phrase::Phrase,
     pins::{PeerPins, Pins},
     reconnect::Reopening,
     terminal::Input,
@@ -68,7 +69,7 @@ pub(super) enum Flow {
 
 /// What there is to ask now.
 enum Wanted {
-    Question(String),
+    Question(Phrase),
     /// A line, without a question.
     Line,
     /// A line only where a person sits: a script's next line belongs to the next question.
@@ -236,7 +237,7 @@ impl<'a> App<'a> {
         let takes_lines = !matches!(wanted, Wanted::LineFromPerson) && !self.holds_lines();
         if takes_lines && let Some(line) = self.held.pop_front() {
             if let Wanted::Question(question) = wanted {
-                self.desk.show(question.trim_end());
+                self.desk.show(&question.as_line());
             }
             return Some(line);
         }

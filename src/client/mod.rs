@@ -29,6 +29,7 @@ mod leaving;
 mod meeting;
 mod overview;
 mod passwd;
+pub mod phrase;
 mod pins;
 mod reading;
 mod reconnect;

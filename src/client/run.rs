@@ -206,7 +206,7 @@ impl App<'_> {
         let request = meeting.accept(verified, &self.keys, self.pins.peer_mut(peer));
         self.put_run(meeting);
         let Some(request) = request else {
-            self.desk.warn(&words::could_not_remember("the number is used for another key"));
+            self.desk.warn(words::NUMBER_IS_USED);
             return self.connection.send(&Request::Refuse { peer: peer.clone(), run });
         };
         // On disk before the acceptance goes out: after a crash this epoch is never taken for another key.
@@ -261,7 +261,7 @@ impl App<'_> {
         *floor = meeting.proposed_epoch.max(*floor);
         let text = match outcome {
             Outcome::Agreed { .. } => return,
-            Outcome::Refused { by } if *by == self.me => words::YOU_REFUSED.to_owned(),
+            Outcome::Refused { by } if *by == self.me => words::YOU_REFUSED.about(peer),
             Outcome::Refused { .. } => words::refused_by(peer),
             Outcome::Withdrawn { by } if *by == self.me => words::invitation_taken_back(peer),
             Outcome::Withdrawn { .. } => words::withdrawn_by(peer),

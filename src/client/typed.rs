@@ -90,7 +90,7 @@ impl App<'_> {
             _ => {}
         }
         match Username::from_typed(text) {
-            Err(error) => self.desk.show(&error.to_string()),
+            Err(error) => self.desk.show(&words::not_valid(&error)),
             Ok(name) if name == self.me => self.desk.show(words::YOURSELF),
             Ok(name) => {
                 self.forget_broken_runs(&name);
