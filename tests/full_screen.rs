@@ -16,7 +16,7 @@ const PANICS: &str = "SECURECHAT_TEST_PANICS";
 
 fn view(server: &TestServer, name: &str) -> Pty {
     let mut command = server.client_command(name);
-    command.arg("--full-screen").env("LC_ALL", "C.UTF-8");
+    command.args(["--full-screen", "--retry", "0"]).env("LC_ALL", "C.UTF-8");
     Pty::spawn(command)
 }
 
@@ -136,20 +136,14 @@ fn a_paste_of_several_lines_is_one_message_after_asking() {
 #[test]
 fn the_last_words_stand_on_the_normal_screen() {
     let mut server = TestServer::starts();
-    let mut command = server.client_command("alice");
-    command.args(["--full-screen", "--retry", "0"]).env("LC_ALL", "C.UTF-8");
-    let mut alice = Pty::spawn(command);
-    alice.sees("Do you already have an account?");
+    let mut alice = registers(&server, "alice");
     assert!(alice.screen().modes().starts_with("alternate true"));
     server.is_killed();
-    alice.types("no\r");
-    alice.sees("Username:");
-    alice.types("alice\r");
     let status = alice.ends();
     assert!(matches!(status, WaitStatus::Exited(_, 75)), "{status:?}");
     is_as_it_was(&alice);
     let contents = alice.screen().contents();
-    assert!(contents.starts_with("error: the connection to the server was lost\nhint: "), "{contents}");
+    assert!(contents.contains("error: the connection to the server was lost\nhint: "), "{contents}");
 }
 
 #[test]

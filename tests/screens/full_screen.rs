@@ -1,5 +1,7 @@
 //! The full-screen view, at each size: an account, a key, a conversation.
 
+use std::{fs, path::Path};
+
 use crate::{
     common::password_of,
     stage::{Person, SIZES, Stage},
@@ -49,4 +51,15 @@ fn a_first_meeting_and_a_conversation_on_the_whole_screen() {
         alice.presses("F1");
         alice.shows("full-screen-help");
     }
+}
+
+/// The README shows the conversation without its empty rows.
+#[test]
+fn the_readme_shows_the_view_as_it_is() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(folder.join("README.md")).unwrap();
+    let screen = fs::read_to_string(folder.join("tests/screens/full-screen-conversation-80x24.txt")).unwrap();
+    let shown: String =
+        screen.lines().filter(|row| row.trim() != "│").map(|row| format!("    {row}\n")).collect();
+    assert!(readme.contains(&shown), "the README does not show:\n{shown}");
 }

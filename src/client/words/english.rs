@@ -341,19 +341,22 @@ exit            leave the conversation; outside of one, log out
         "Enter           send, or answer
 Alt-Enter       a new line within the message
 PgUp, PgDn      earlier and later messages
-Home, End       the first and the last of them (Ctrl while typing)
-Tab, Shift-Tab  next and previous contact; also Ctrl-N and Ctrl-P
+Home, End       the first, the last (Ctrl while typing)
+Tab, Shift-Tab  next, previous contact; Ctrl-N, Ctrl-P
 Alt-1 to Alt-9  that contact
 Up, Down        lines typed before
-Ctrl-A, E, B, F and Alt-B, F  move in the line
-Ctrl-U, K, W    cut to its start, its end, a word; Ctrl-Y puts it back
-Ctrl-L, Ctrl-Z  draw anew; put aside (fg comes back)
+Ctrl-A, Ctrl-E  to the start and the end of the line
+Alt-B, Alt-F    a word back, a word on
+Ctrl-U, K, W    cut to the start, to the end, a word
+Ctrl-Y          put back what was cut
+Ctrl-L          draw anew
+Ctrl-Z          put the program aside (fg comes back)
 Ctrl-C, Ctrl-D  leave and log out
 /help           the commands
-?               once more, to type it; any other key closes this",
+F1, ?           this; pressed again, ? types itself",
     ),
     (
         "view_signs",
-        "messages: {sent} sent, {stored} stored, {delivered} delivered, {failed} not sent\ncontacts: {present} connected, {away} away",
+        "your messages   {sent} sent, {stored} stored, {delivered} delivered, {failed} not sent\ncontacts        {present} connected, {away} away",
     ),
 ];

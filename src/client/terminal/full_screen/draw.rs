@@ -21,6 +21,9 @@ use crate::client::{
 /// What stands before the line being typed.
 const PROMPT: &str = "> ";
 
+/// The columns of the keys in the help.
+const HELP_KEYS_COLUMNS: usize = 16;
+
 /// The blank at both sides of text that touches the edge of the screen or a line.
 const MARGIN: usize = 1;
 
@@ -71,13 +74,9 @@ pub(super) fn draw(model: &Model, buffer: &mut Buffer) -> Option<Position> {
     if areas.rule.height > 0 {
         put(model, buffer, areas.rule, 0, 0, &rule(model, areas, None));
     }
-    if model.help {
-        let text = format!("{}\n{}", said(words::VIEW_HELP), model.palette.glyphs.explained().text());
-        let rows = wrap::rows(&text, face.window.columns).into_iter().map(|row| vec![span(row, Tone::Text)]);
-        let rows: Vec<Row> = rows.collect();
-        put_rows(model, buffer, areas.talk, MARGIN, &rows);
-    } else {
-        talk(model, buffer, &face);
+    match model.help {
+        Some(from) => help(model, buffer, &face, from),
+        None => talk(model, buffer, &face),
     }
     put_rows(model, buffer, areas.panel, MARGIN, &face.panel);
     // The rows of the line around its cursor.
@@ -373,12 +372,59 @@ fn talk(model: &Model, buffer: &mut Buffer, face: &Face) {
             0 => words::VIEW_MORE_BELOW.into(),
             count => words::view_new_below(count),
         };
-        let text = format!(" {0} {1} {0} ", model.palette.glyphs.below, words.text());
-        if let Some(last) = rows.last_mut() {
-            *last = vec![span(wrap::fitting(&text, face.window.columns), Tone::Marker)];
-        }
+        more_below(model, &mut rows, face.window.columns, words);
     }
     put_rows(model, buffer, face.areas.talk, MARGIN, &rows);
+}
+
+/// The rows of the help: each line's words to the right of its keys, where there is room.
+fn help_rows(model: &Model, columns: usize) -> Vec<Row> {
+    let text = format!("{}\n{}", said(words::VIEW_HELP), model.palette.glyphs.explained().text());
+    let beside = if columns >= 2 * HELP_KEYS_COLUMNS { HELP_KEYS_COLUMNS } else { 2 };
+    let mut all = Vec::new();
+    for line in text.lines() {
+        let Some((keys, what)) = line.split_once("  ") else {
+            all.extend(wrap::rows(line, columns).into_iter().map(|row| vec![span(row, Tone::Text)]));
+            continue;
+        };
+        let gap = beside.saturating_sub(wrap::width(keys));
+        let mut before = vec![span(keys, Tone::Title), span(" ".repeat(gap), Tone::Text)];
+        if gap == 0 {
+            all.push(std::mem::take(&mut before));
+        }
+        for row in wrap::rows(what.trim_start(), columns.saturating_sub(beside)) {
+            let mut row_of = std::mem::take(&mut before);
+            if row_of.is_empty() {
+                row_of.push(span(" ".repeat(beside), Tone::Text));
+            }
+            row_of.push(span(row, Tone::Text));
+            all.push(row_of);
+        }
+    }
+    all
+}
+
+/// How far down the help can be looked at.
+pub(super) fn help_end(model: &Model) -> usize {
+    face(model).map_or(0, |face| help_rows(model, face.window.columns).len().saturating_sub(face.window.rows))
+}
+
+fn help(model: &Model, buffer: &mut Buffer, face: &Face, from: usize) {
+    let mut rows = help_rows(model, face.window.columns);
+    rows.drain(..from.min(rows.len()));
+    if rows.len() > face.window.rows {
+        rows.truncate(face.window.rows);
+        more_below(model, &mut rows, face.window.columns, words::VIEW_MORE_BELOW.into());
+    }
+    put_rows(model, buffer, face.areas.talk, MARGIN, &rows);
+}
+
+/// The last of the rows makes room for a word on what is below.
+fn more_below(model: &Model, rows: &mut [Row], columns: usize, words: Phrase) {
+    let text = format!(" {0} {1} {0} ", model.palette.glyphs.below, words.text());
+    if let Some(last) = rows.last_mut() {
+        *last = vec![span(wrap::fitting(&text, columns), Tone::Marker)];
+    }
 }
 
 fn put_rows(model: &Model, buffer: &mut Buffer, area: Rect, margin: usize, rows: &[Row]) {

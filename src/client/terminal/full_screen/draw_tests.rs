@@ -101,7 +101,7 @@ fn a_conversation_on_40_by_12_has_its_contacts_in_one_line() {
 #[test]
 fn a_conversation_on_200_by_50_has_room_for_everything() {
     let (rows, cursor) = screen(&talking(200, 50));
-    assert!(rows[2].starts_with("▸1 ● bob                        │"), "{rows:#?}");
+    assert_eq!(rows[2], format!("▸1 ● bob{}│", " ".repeat(17)));
     assert!(
         rows[45].ends_with("only you can read this, and nobody else, however long it is ✓✓"),
         "{rows:#?}"
@@ -179,10 +179,23 @@ fn the_state_of_the_key_is_always_in_sight_in_words() {
             let mut overview = overview(Some("bob"));
             overview.contacts[0].standing = trust;
             model.look_at(overview);
-            model.help = true;
+            model.help = Some(0);
             let (rows, _) = screen(&model);
             assert!(rows[1].contains(words), "{rows:#?}");
         }
+    }
+}
+
+#[test]
+fn the_help_names_keys_and_signs_and_can_be_scrolled_to_its_end() {
+    for (columns, height) in [(80, 24), (40, 12), (20, 6), (200, 50)] {
+        let mut model = talking(columns, height);
+        model.help = Some(0);
+        assert!(screen(&model).0.iter().any(|row| row.contains("Enter")), "{:#?}", screen(&model).0);
+        model.help = Some(help_end(&model));
+        let rows = screen(&model).0;
+        assert!(rows.iter().any(|row| row.contains("away")), "{rows:#?}");
+        assert!(!rows.iter().any(|row| row.contains("more below")), "{rows:#?}");
     }
 }
 

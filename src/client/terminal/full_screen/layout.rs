@@ -72,7 +72,7 @@ pub(super) fn areas(
     let (top, title, middle) = (next(one_if_ruled), next(1), next(talk_rows));
     let (rule, panel, input) = (next(one_if_ruled), next(panel_rows), next(input_rows));
     let contacts = (with_contacts && columns >= COLUMNS_WITH_CONTACTS)
-        .then(|| Rect { width: (columns / 4).clamp(18, 32), ..middle });
+        .then(|| Rect { width: (columns / 4).clamp(18, 26), ..middle });
     let beside = contacts.map_or(0, |contacts| contacts.width);
     let talk = Rect { x: beside, width: columns - beside, ..middle };
     Some(Areas { top, contacts, title, talk, rule, panel, input })

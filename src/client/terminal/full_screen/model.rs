@@ -76,7 +76,8 @@ pub(super) struct Model {
     pub(super) secret: Secret,
     /// Several lines that were pasted, until it is said whether they are one message.
     pub(super) pasted: Option<String>,
-    pub(super) help: bool,
+    /// The help is seen, from this row on.
+    pub(super) help: Option<usize>,
     /// The view's own words about the last key.
     pub(super) note: Option<Phrase>,
     /// Warnings since the last key: nobody may have seen them.
@@ -105,7 +106,7 @@ impl Model {
             switching: false,
             secret: Secret::default(),
             pasted: None,
-            help: false,
+            help: None,
             note: None,
             unseen: VecDeque::new(),
         }

@@ -62,7 +62,7 @@ impl Model {
             Action::Scroll(scroll) => return self.scroll(scroll),
             _ => {}
         }
-        if std::mem::take(&mut self.help) {
+        if self.help.take().is_some() {
             // Pressed again, the key is the character.
             if key == Key::plain(Code::Char('?')) && !hidden {
                 self.insert("?");
@@ -73,7 +73,7 @@ impl Model {
             return self.answer_paste(action);
         }
         if action == Action::Help && !(hidden && key.code == Code::Char('?')) {
-            self.help = true;
+            self.help = Some(0);
             return None;
         }
         if hidden {
@@ -158,7 +158,7 @@ impl Model {
             return;
         }
         let text: String = lines.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
-        self.help = false;
+        self.help = None;
         if text.contains('\n') {
             self.pasted = Some(text);
         } else {
@@ -242,6 +242,16 @@ impl Model {
 
     fn scroll(&mut self, scroll: Scroll) -> Option<Effect> {
         let window = draw::window(self)?;
+        if let Some(from) = self.help {
+            let last = draw::help_end(self);
+            self.help = Some(match scroll {
+                Scroll::PageUp | Scroll::LinesUp => from.saturating_sub(WHEEL_ROWS),
+                Scroll::PageDown | Scroll::LinesDown => (from + WHEEL_ROWS).min(last),
+                Scroll::Start => 0,
+                Scroll::End => last,
+            });
+            return None;
+        }
         // A row of the page before stays in sight.
         let page = window.rows.saturating_sub(1).max(1);
         let scrollback = self.scrollback_mut();

@@ -130,7 +130,7 @@ fn a_secret_is_typed_apart_and_what_was_begun_before_it_comes_back() {
     assert!(model.secret.is_empty(), "it may be a secret too, and is for nobody");
     model.ask_secret(question("Repeat password: "));
     assert_eq!(press(&mut model, "x\u{15}\u{1b}OP"), [""; 0]);
-    assert!(model.help);
+    assert!(model.help.is_some());
     assert_eq!(press(&mut model, "xopen\r"), ["open"], "the first key closes the help");
     model.ask(None);
     assert_eq!(model.editor.text(), "half a line");
@@ -164,11 +164,16 @@ fn several_pasted_lines_are_one_message_after_asking() {
 fn help_opens_and_closes_and_a_question_mark_can_be_typed_all_the_same() {
     let mut model = talking();
     press(&mut model, "?");
-    assert!(model.help);
+    assert!(model.help.is_some());
     press(&mut model, "?");
-    assert_eq!((model.help, model.editor.text()), (false, "?"));
+    assert_eq!((model.help, model.editor.text()), (None, "?"));
     press(&mut model, "\u{1b}OPx");
-    assert_eq!((model.help, model.editor.text()), (false, "?"), "the key that closes does nothing else");
+    assert_eq!((model.help, model.editor.text()), (None, "?"), "the key that closes does nothing else");
+    model.resize(40, 12);
+    press(&mut model, "\u{1b}OP\u{1b}[6~\u{1b}[6~");
+    assert!(model.help.is_some_and(|row| row > 0), "where there is little room it is scrolled");
+    press(&mut model, "\u{1b}[5~\u{1b}[5~");
+    assert_eq!(model.help, Some(0));
 }
 
 #[test]
