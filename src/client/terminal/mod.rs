@@ -20,8 +20,6 @@ mod signals;
 
 use std::io;
 
-use thiserror::Error;
-
 pub use paint::Emphasis;
 
 use deliver::Deliver;
@@ -52,15 +50,11 @@ pub enum View {
 }
 
 /// Why the whole screen cannot be had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoFullScreen {
     /// Something is a pipe or a file.
-    #[error("the full-screen view needs a terminal, and standard input or output is none")]
     NotATerminal,
     /// `TERM` says that it cannot move its cursor.
-    #[error(
-        "the full-screen view needs a terminal that can move its cursor, and TERM says that this one cannot"
-    )]
     Dumb,
 }
 

@@ -1,6 +1,7 @@
 //! The words of every sentence in English: the contract that tests and scripts wait for.
 
-/// Which sentence, and its words.
+/// Which sentence, and its words. One line a sentence, so that the languages can be held side by side.
+#[rustfmt::skip]
 pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("account", "Do you already have an account? (yes/no) "),
     ("username", "Username: "),
@@ -17,41 +18,20 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("password_empty", "a password has at least one character"),
     ("passwords_differ", "the two passwords differ; please type them again"),
     ("fingerprint_differs", "that is another fingerprint than the server's"),
-    (
-        "server_could_not_store",
-        "the server could not write to its disk; nothing was changed. Try again later, or tell its operator",
-    ),
-    (
-        "password_changed",
-        "Password changed. A copy of the old key file still opens with the old password and holds the same identity: destroy such copies. Make a new copy of the key file now",
-    ),
-    (
-        "password_not_changed",
-        "the password was not changed: the connection was lost before the server heard of it. The old one is in force",
-    ),
-    (
-        "account_unsure",
-        "the connection was lost before the server answered. Start again and answer yes: the key file is kept, and the account is made then if it was not made now",
-    ),
+    ("server_could_not_store", "the server could not write to its disk; nothing was changed. Try again later, or tell its operator"),
+    ("password_changed", "Password changed. A copy of the old key file still opens with the old password and holds the same identity: destroy such copies. Make a new copy of the key file now"),
+    ("password_not_changed", "the password was not changed: the connection was lost before the server heard of it. The old one is in force"),
+    ("account_unsure", "the connection was lost before the server answered. Start again and answer yes: the key file is kept, and the account is made then if it was not made now"),
     ("connection_lost", "the connection to the server was lost; trying to get it back"),
     ("reconnected", "connected again"),
     ("sent_later", "(this is sent when the connection is back)"),
     ("not_connected", "there is no connection; that was not taken (/quit ends the client)"),
     ("draft_not_taken", "that line was begun before this question, so it was not taken as the answer"),
     ("codes_differ", "codes differ: someone may be between you"),
-    (
-        "too_many_wrong_codes",
-        "codes differ: someone may be between you. That was the third; the key is refused",
-    ),
+    ("too_many_wrong_codes", "codes differ: someone may be between you. That was the third; the key is refused"),
     ("epochs_exhausted", "this pair has used all the key numbers there are"),
-    (
-        "number_is_used",
-        "this machine could not write down that the key is used, so it was not accepted: the number is used for another key",
-    ),
-    (
-        "step_out_of_place",
-        "the agreement with {peer} failed: a step came that does not belong here. Someone may be between you; no key was agreed on",
-    ),
+    ("number_is_used", "this machine could not write down that the key is used, so it was not accepted: the number is used for another key"),
+    ("step_out_of_place", "the agreement with {peer} failed: a step came that does not belong here. Someone may be between you; no key was agreed on"),
     ("you_refused", "You refused the key"),
     ("you_left", "You left the conversation"),
     ("yourself", "that is you; name somebody else"),
@@ -59,26 +39,9 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("lobby_only", "that works outside a conversation; type exit to leave this one first"),
     ("not_during_a_key", "that has to wait until the key is answered"),
     ("code_only_at_a_key", "there is no key with a code to compare here"),
-    (
-        "help",
-        "/help           this list
-/who            who is connected
-/history [n]    the last n messages of this conversation (20 unless told)
-/verify [name]  what is known of the other's identity, and how it was verified
-/rekey          agree on a new key, in an open conversation
-/passwd         change the password, outside a conversation
-/quit           leave and log out
-exit            leave the conversation; outside of one, log out
-//text          sends a message that begins with /",
-    ),
-    (
-        "new_server",
-        "This machine has not met the server {address} before. Its key is\n  {shown}\nThe server printed the same line at its start: compare them,\nor type the fingerprint that its operator gave you.",
-    ),
-    (
-        "server_pinned",
-        "warning: the server {address} is new to this machine; its key {shown} was taken on trust and is pinned from now on",
-    ),
+    ("help", "/help           this list\n/who            who is connected\n/history [n]    the last n messages of this conversation (20 unless told)\n/verify [name]  what is known of the other's identity, and how it was verified\n/rekey          agree on a new key, in an open conversation\n/passwd         change the password, outside a conversation\n/quit           leave and log out\nexit            leave the conversation; outside of one, log out\n//text          sends a message that begins with /"),
+    ("new_server", "This machine has not met the server {address} before. Its key is\n  {shown}\nThe server printed the same line at its start: compare them,\nor type the fingerprint that its operator gave you."),
+    ("server_pinned", "warning: the server {address} is new to this machine; its key {shown} was taken on trust and is pinned from now on"),
     ("name_taken", "the name {name} is taken; please choose another"),
     ("key", "Accept this key? (yes / no / the code {peer} reads to you) "),
     ("invited", "{peer} wants to start a conversation with you"),
@@ -93,170 +56,65 @@ exit            leave the conversation; outside of one, log out
     ("lost_during_key", "{peer} is not connected any more; no key was agreed on"),
     ("conversation_open", "Conversation with {peer} is open. Type a message, or exit to leave."),
     ("conversation_open_again", "Conversation with {peer} is open again."),
-    (
-        "reopening_takes_a_new_key",
-        "opening the conversation with {peer} again takes a new key; name {peer} to agree on one",
-    ),
+    ("reopening_takes_a_new_key", "opening the conversation with {peer} again takes a new key; name {peer} to agree on one"),
     ("peer_is_away", "{peer}'s connection was lost; waiting a moment for them"),
     ("reopens_later", "{peer} is not here; the conversation opens again when both of you are"),
     ("ended_with_the_connection", "your meeting with {peer} ended with the connection; name them again"),
     ("rekeyed", "The conversation with {peer} goes on under key number {epoch}"),
     ("rekey_wanted", "{peer} wants to agree on a new key; until both accept it, the old one is used"),
     ("rekey_asked", "asking {peer} to agree on a new key"),
-    (
-        "draft_not_sent",
-        "not sent, and nobody was invited: {line}\n  the conversation ended while you typed that; type it again if you meant it",
-    ),
-    (
-        "unknown_command",
-        "there is no command {line}; /help lists them, and // sends a message that begins with /",
-    ),
-    (
-        "acceptance_invalid",
-        "the server says that {peer} accepted, but {peer}'s proof does not verify. This key is not used; the server may be lying to you",
-    ),
+    ("draft_not_sent", "not sent, and nobody was invited: {line}\n  the conversation ended while you typed that; type it again if you meant it"),
+    ("unknown_command", "there is no command {line}; /help lists them, and // sends a message that begins with /"),
+    ("acceptance_invalid", "the server says that {peer} accepted, but {peer}'s proof does not verify. This key is not used; the server may be lying to you"),
     ("forged_start", "the server tried to start a key with {peer} in your name; refused"),
     ("run_died", "a key with {peer} broke off before you answered ({count} of {max} within an hour)"),
-    (
-        "run_paused",
-        "{peer}'s invitation was declined: too many keys with {peer} broke off within an hour, which is how a server would guess codes. Type {peer} to let another one begin",
-    ),
-    (
-        "paused_by_peer",
-        "{peer}'s client waits until {peer} names you: too many keys with you broke off within an hour",
-    ),
-    (
-        "epoch_declined",
-        "{peer} proposed key number {proposed}, and number {highest} is used already; declined",
-    ),
-    (
-        "epoch_declined_by_peer",
-        "{peer}'s machine has used key number {highest} already; name {peer} again to go on from there",
-    ),
-    (
-        "kept_key_declined_by_us",
-        "the kept key (number {epoch}) that {peer} wants to go on with is not the newest known here; declined",
-    ),
-    (
-        "kept_key_declined_by_peer",
-        "{peer}'s machine knows another kept key than the server shows; name {peer} again to agree on a new one",
-    ),
-    (
-        "declined_as_invalid",
-        "{peer}'s client found an error in the agreement and ended it; someone may be between you",
-    ),
-    (
-        "agreement_failed",
-        "the agreement with {peer} failed: {why}. Someone may be between you; no key was agreed on",
-    ),
-    (
-        "could_not_remember",
-        "this machine could not write down that the key is used, so it was not accepted: {why}",
-    ),
-    (
-        "kept_key_gone",
-        "WARNING: you and {peer} agreed on key number {epoch}, and the server has no record of it. It lost the key, or hides it; a new key is needed",
-    ),
-    (
-        "kept_key_rolled_back",
-        "WARNING: the server shows key number {shown} for {peer}, but you have used number {proven}. Its files were set back to an older state; a new key is needed",
-    ),
-    (
-        "kept_key_swapped",
-        "WARNING: the server shows another key number {epoch} for {peer} than you agreed on; a new key is needed",
-    ),
-    (
-        "kept_key_does_not_open",
-        "WARNING: your copy of key number {epoch} with {peer} does not open: it was altered; a new key is needed",
-    ),
-    (
-        "kept_key_unremembered",
-        "note: key number {epoch} with {peer} was accepted on another machine of yours, or this one forgot it",
-    ),
-    (
-        "no_memory",
-        "note: this machine has no memory of {peer}, so it cannot tell whether the server set something back",
-    ),
-    (
-        "peer_saw_more",
-        "WARNING: {peer} has seen a message from you that this machine does not know of. You wrote it on another machine, or this machine's memory was set back",
-    ),
-    (
-        "changed_needs_code",
-        "{peer}'s identity changed, so a plain yes is not enough: only the code that {peer} reads to you accepts it",
-    ),
+    ("run_paused", "{peer}'s invitation was declined: too many keys with {peer} broke off within an hour, which is how a server would guess codes. Type {peer} to let another one begin"),
+    ("paused_by_peer", "{peer}'s client waits until {peer} names you: too many keys with you broke off within an hour"),
+    ("epoch_declined", "{peer} proposed key number {proposed}, and number {highest} is used already; declined"),
+    ("epoch_declined_by_peer", "{peer}'s machine has used key number {highest} already; name {peer} again to go on from there"),
+    ("kept_key_declined_by_us", "the kept key (number {epoch}) that {peer} wants to go on with is not the newest known here; declined"),
+    ("kept_key_declined_by_peer", "{peer}'s machine knows another kept key than the server shows; name {peer} again to agree on a new one"),
+    ("declined_as_invalid", "{peer}'s client found an error in the agreement and ended it; someone may be between you"),
+    ("agreement_failed", "the agreement with {peer} failed: {why}. Someone may be between you; no key was agreed on"),
+    ("could_not_remember", "this machine could not write down that the key is used, so it was not accepted: {why}"),
+    ("kept_key_gone", "WARNING: you and {peer} agreed on key number {epoch}, and the server has no record of it. It lost the key, or hides it; a new key is needed"),
+    ("kept_key_rolled_back", "WARNING: the server shows key number {shown} for {peer}, but you have used number {proven}. Its files were set back to an older state; a new key is needed"),
+    ("kept_key_swapped", "WARNING: the server shows another key number {epoch} for {peer} than you agreed on; a new key is needed"),
+    ("kept_key_does_not_open", "WARNING: your copy of key number {epoch} with {peer} does not open: it was altered; a new key is needed"),
+    ("kept_key_unremembered", "note: key number {epoch} with {peer} was accepted on another machine of yours, or this one forgot it"),
+    ("no_memory", "note: this machine has no memory of {peer}, so it cannot tell whether the server set something back"),
+    ("peer_saw_more", "WARNING: {peer} has seen a message from you that this machine does not know of. You wrote it on another machine, or this machine's memory was set back"),
+    ("changed_needs_code", "{peer}'s identity changed, so a plain yes is not enough: only the code that {peer} reads to you accepts it"),
     ("that_is_your_own_code", "that is your own code; ask {peer} for theirs"),
-    (
-        "copies_mismatch",
-        "the server received different keys from you and {peer}, or an old number; no key was agreed on",
-    ),
-    (
-        "key_not_stored",
-        "the server could not store the key with {peer}; nothing was agreed on. Tell its operator",
-    ),
+    ("copies_mismatch", "the server received different keys from you and {peer}, or an old number; no key was agreed on"),
+    ("key_not_stored", "the server could not store the key with {peer}; nothing was agreed on. Tell its operator"),
     ("timed_out", "not both of you answered in time; no key was agreed on with {peer}"),
-    (
-        "verify_with_codes",
-        "  your code: {own_code}\n  to verify, type /verify and the code that {peer} reads to you",
-    ),
+    ("verify_with_codes", "  your code: {own_code}\n  to verify, type /verify and the code that {peer} reads to you"),
     ("nothing_known", "this machine knows no identity of {peer}"),
     ("now_verified", "{peer}'s identity is now verified"),
-    (
-        "log_shortened",
-        "WARNING: the server's log with {peer} ends at message {last}, but this machine has seen message {seen}. The end was cut off",
-    ),
-    (
-        "log_altered",
-        "WARNING: message {number} of the log with {peer} is not what this machine saw there before",
-    ),
+    ("log_shortened", "WARNING: the server's log with {peer} ends at message {last}, but this machine has seen message {seen}. The end was cut off"),
+    ("log_altered", "WARNING: message {number} of the log with {peer} is not what this machine saw there before"),
     ("log_numbering", "WARNING: the server's log with {peer} shows number {got} where {expected} belongs"),
-    (
-        "log_unreadable",
-        "the server could not read the log with {peer}; earlier messages are not shown. Tell its operator",
-    ),
-    (
-        "log_no_memory",
-        "note: this machine sees this conversation with {peer} for the first time and cannot tell what came before",
-    ),
+    ("log_unreadable", "the server could not read the log with {peer}; earlier messages are not shown. Tell its operator"),
+    ("log_no_memory", "note: this machine sees this conversation with {peer} for the first time and cannot tell what came before"),
     ("gap", "WARNING: one or more messages of {sender} before number {number} are missing"),
     ("repeat", "WARNING: number {number} repeats an earlier message of {sender}; it is not shown again"),
     ("late", "WARNING: number {number} is out of order: {sender} wrote it before one that was shown above"),
-    (
-        "answers_unseen",
-        "WARNING: {sender} wrote number {number} after a message of {other} that is not shown above: one is missing, or the lines are out of order",
-    ),
-    (
-        "old_key",
-        "WARNING: number {number} of {sender} is sealed with an older key than {sender}'s message before it",
-    ),
-    (
-        "does_not_open",
-        "WARNING: number {number}, which the server shows as {sender}'s, does not open: it was altered or forged",
-    ),
+    ("answers_unseen", "WARNING: {sender} wrote number {number} after a message of {other} that is not shown above: one is missing, or the lines are out of order"),
+    ("old_key", "WARNING: number {number} of {sender} is sealed with an older key than {sender}'s message before it"),
+    ("does_not_open", "WARNING: number {number}, which the server shows as {sender}'s, does not open: it was altered or forged"),
     ("relabelled", "WARNING: the server shows number {number} as {shown}'s, but it is sealed by {real}"),
-    (
-        "no_key_for",
-        "WARNING: number {number} of {sender} cannot be opened: there is no key number {epoch} for it",
-    ),
+    ("no_key_for", "WARNING: number {number} of {sender} cannot be opened: there is no key number {epoch} for it"),
     ("peer_saw_other", "WARNING: {peer} was shown a message in your name that this machine did not send"),
     ("stored_differs", "WARNING: the server confirms another message to {peer} than you sent"),
     ("not_sent", "NOT SENT: {text}\n  {why}"),
-    (
-        "fate_unknown",
-        "NOT CONFIRMED: {text}\n  the connection ended before the server said that it is stored",
-    ),
+    ("fate_unknown", "NOT CONFIRMED: {text}\n  the connection ended before the server said that it is stored"),
     ("too_long", "NOT SENT: that message has {bytes} bytes and may have {max}; send it in parts"),
     ("trouble", "{what}"),
     ("trouble_with_hint", "{what}\nhint: {hint}"),
     ("not_valid", "{why}"),
-    (
-        "key_file_is_there",
-        "a key file for {name} is on this machine already: {path}\nTo use it, start again and answer yes. To make a new account of that name, move the file away first",
-    ),
-    (
-        "account_created",
-        "Account created\nYour key file is {path}\nKeep a copy of it in a safe place: without it nobody, not even\nthe server's operator, can restore the account",
-    ),
+    ("key_file_is_there", "a key file for {name} is on this machine already: {path}\nTo use it, start again and answer yes. To make a new account of that name, move the file away first"),
+    ("account_created", "Account created\nYour key file is {path}\nKeep a copy of it in a safe place: without it nobody, not even\nthe server's operator, can restore the account"),
     ("left_by", "{peer} left the conversation"),
     ("left_by_loss", "{peer} left the conversation (connection lost)"),
     ("who", "connected: {connected}"),
@@ -289,25 +147,84 @@ exit            leave the conversation; outside of one, log out
     ("identity_new", "  this identity is new to you, and not verified"),
     ("identity_known", "  this identity is known since {since}, and not verified"),
     ("identity_verified", "  this identity was verified on {since}"),
-    (
-        "identity_changed_known",
-        "  WARNING: THIS IDENTITY CHANGED; another one was known since {since}. {peer} made a new account, or someone poses as {peer}",
-    ),
-    (
-        "identity_changed_verified",
-        "  WARNING: THIS IDENTITY CHANGED; another one was verified since {since}. {peer} made a new account, or someone poses as {peer}",
-    ),
+    ("identity_changed_known", "  WARNING: THIS IDENTITY CHANGED; another one was known since {since}. {peer} made a new account, or someone poses as {peer}"),
+    ("identity_changed_verified", "  WARNING: THIS IDENTITY CHANGED; another one was verified since {since}. {peer} made a new account, or someone poses as {peer}"),
     ("your_code", "  your code: {code}"),
-    (
-        "read_your_code",
-        "  read it to {peer}, by telephone or face to face, and type the code\n  that {peer} reads to you",
-    ),
-    (
-        "verify_known",
-        "{peer}'s identity: {identity}\n  known since {since}, not verified\nyour identity: {own}",
-    ),
+    ("read_your_code", "  read it to {peer}, by telephone or face to face, and type the code\n  that {peer} reads to you"),
+    ("verify_known", "{peer}'s identity: {identity}\n  known since {since}, not verified\nyour identity: {own}"),
     ("verify_verified", "{peer}'s identity: {identity}\n  verified on {since}\nyour identity: {own}"),
     ("verify_new", "{peer}'s identity: {identity}\n  new to you\nyour identity: {own}"),
+    ("error_line", "error: {what}"),
+    ("because_line", "  because: {why}"),
+    ("hint_line", "hint: {hint}"),
+    ("what_and_why", "{what}: {why}"),
+    ("at_line", "line {line}: {problem}"),
+    ("cannot_connect", "cannot connect to {address}: {why}"),
+    ("turned_away", "{address} does not let this client in: {why}"),
+    ("server_key_changed", "THE SERVER'S KEY HAS CHANGED\n{address} was known by {expected}\nand now shows           {actual}\nsomeone may be between you and the server, or its operator made a new key; nothing was sent to it"),
+    ("server_key_not_confirmed", "the server's key was not confirmed; nothing was sent to it"),
+    ("other_version", "{address} speaks version {theirs} of the protocol, and this program speaks version {ours}"),
+    ("protocol_broken", "the server broke the protocol: {what}"),
+    ("lost", "the connection to the server was lost"),
+    ("login_refused", "the server does not accept this account's login key any more"),
+    ("taken_over", "this account has logged in elsewhere; this client has ended"),
+    ("stopping", "the server is stopping"),
+    ("attempts_ended_it", "too many failed attempts; the server closed the connection"),
+    ("key_file_failed", "{why}"),
+    ("random_failed", "{why}"),
+    ("terminal_failed", "the terminal failed: {why}"),
+    ("no_key_file", "no key file for {name} at {path}"),
+    ("key_file_damaged", "the key file {path} is damaged"),
+    ("server_pin_damaged", "{path} does not hold a server's fingerprint"),
+    ("pins_damaged", "the memory of peers {path} is damaged, or of another key file"),
+    ("cannot_make_folder", "could not make the folder {path}"),
+    ("cannot_open", "could not open {path}"),
+    ("cannot_lock", "could not lock {path}"),
+    ("cannot_read", "could not read {path}"),
+    ("cannot_write", "could not write {path}"),
+    ("cannot_sync", "could not bring to the disk {path}"),
+    ("cannot_replace", "could not replace {path}"),
+    ("ask_for_fingerprint", "ask the operator, on another way than this one, for the fingerprint; if {actual} is right, remove {path} or give --server-key"),
+    ("compare_fingerprint", "compare the fingerprint after --server-key with the one the server printed at its start"),
+    ("ask_for_the_line", "ask the operator for the line that the server printed at its start: it has --server-key in it"),
+    ("install_newer_here", "install a newer securechat here"),
+    ("install_newer_there", "ask the operator to install a newer securechat there"),
+    ("start_again_later", "start the client again in a while"),
+    ("use_the_key_file_from_there", "the password was changed elsewhere: use the key file from there"),
+    ("change_it_if_not_you", "if that was not you, change the password with /passwd at once"),
+    ("check_name_and_key_file", "check the name and which key file belongs to it, then start again"),
+    ("put_a_copy", "put a copy of the key file in its place"),
+    ("copy_the_key_file", "copy the key file there from the machine where the account was made"),
+    ("move_pins_away", "move {path} away to go on without that memory: contacts are then new to you"),
+    ("remove_server_pin", "remove {path} and compare the server's fingerprint anew"),
+    ("store_hint", "{what}"),
+    ("check_spelling", "check the spelling of the host"),
+    ("is_it_running", "is `securechat server` running there, and is {port} its port?"),
+    ("check_the_way", "check the address, and that no firewall is in the way"),
+    ("something_else_answers", "something else answers on port {port}: check the port"),
+    ("closed_at_once", "try again in a while; if it stays so, something else answers on port {port}, or the server is flooded or refuses this address for failed logins"),
+    ("use_the_same_version", "use the same version of securechat here and there"),
+    ("leave_ca_out", "leave --ca out to trust the server by its fingerprint instead"),
+    ("host_not_found", "host not found: {host}"),
+    ("connection_refused", "connection refused by {host} port {port}"),
+    ("wrong_server_key", "the server's key is not the expected one: expected {expected}, found {actual}"),
+    ("untrusted", "the server's certificate is not trusted by this system: {why}"),
+    ("system_not_found", "{what}"),
+    ("system_permission_denied", "{what}"),
+    ("system_full", "{what}"),
+    ("system_read_only", "{what}"),
+    ("system_not_a_folder", "{what}"),
+    ("system_a_folder", "{what}"),
+    ("system_exists", "{what}"),
+    ("system_broken_pipe", "{what}"),
+    ("system", "{what}"),
+    ("line_too_long", "error: a line has at most {max} bytes; it was not taken"),
+    ("line_not_text", "error: a line was not UTF-8 text; it was not taken"),
+    ("output_failed", "error: cannot write to standard output: {why}"),
+    ("press_enter_first", "{question} (press Enter first)"),
+    ("field_expected", "expected `{field}: ...`"),
+    ("bytes_expected", "expected {bytes} bytes"),
+    ("no_memory_to_open", "not enough memory to open the key file: it asks for {kib} KiB"),
     ("view_you", "you"),
     ("view_connected", "connected"),
     ("view_not_connected", "not connected"),
@@ -326,37 +243,16 @@ exit            leave the conversation; outside of one, log out
     ("view_unread", "unread: {contacts}"),
     ("view_more_below", "more below"),
     ("view_new_below", "{count} new below"),
-    (
-        "view_paste",
-        "{lines} lines were pasted ({bytes} bytes). Enter takes them as one message, Escape drops them",
-    ),
+    ("view_paste", "{lines} lines were pasted ({bytes} bytes). Enter takes them as one message, Escape drops them"),
     ("view_line_too_long", "that is longer than a line may be"),
     ("view_nothing_asked", "nothing is asked at this moment; the line stays here"),
     ("view_begun_for", "that line was begun for {before}; Enter again sends it to {now}"),
     ("view_begun_before", "that line was begun before this conversation; Enter again sends it to {now}"),
     ("view_begun_inside", "that line was begun in a conversation; Enter again takes it all the same"),
     ("view_too_small", "too small: {columns}x{rows} needed"),
-    (
-        "view_help",
-        "Enter           send, or answer
-Alt-Enter       a new line within the message
-PgUp, PgDn      earlier and later messages
-Home, End       the first, the last (Ctrl while typing)
-Tab, Shift-Tab  next, previous contact; Ctrl-N, Ctrl-P
-Alt-1 to Alt-9  that contact
-Up, Down        lines typed before
-Ctrl-A, Ctrl-E  to the start and the end of the line
-Alt-B, Alt-F    a word back, a word on
-Ctrl-U, K, W    cut to the start, to the end, a word
-Ctrl-Y          put back what was cut
-Ctrl-L          draw anew
-Ctrl-Z          put the program aside (fg comes back)
-Ctrl-C, Ctrl-D  leave and log out
-/help           the commands
-F1, ?           this; pressed again, ? types itself",
-    ),
-    (
-        "view_signs",
-        "your messages   {sent} sent, {stored} stored, {delivered} delivered, {failed} not sent\ncontacts        {present} connected, {away} away",
-    ),
+    ("view_help", "Enter           send, or answer\nAlt-Enter       a new line within the message\nPgUp, PgDn      earlier and later messages\nHome, End       the first, the last (Ctrl while typing)\nTab, Shift-Tab  next, previous contact; Ctrl-N, Ctrl-P\nAlt-1 to Alt-9  that contact\nUp, Down        lines typed before\nCtrl-A, Ctrl-E  to the start and the end of the line\nAlt-B, Alt-F    a word back, a word on\nCtrl-U, K, W    cut to the start, to the end, a word\nCtrl-Y          put back what was cut\nCtrl-L          draw anew\nCtrl-Z          put the program aside (fg comes back)\nCtrl-C, Ctrl-D  leave and log out\n/help           the commands\nF1, ?           this; pressed again, ? types itself"),
+    ("view_signs", "your messages   {sent} sent, {stored} stored, {delivered} delivered, {failed} not sent\ncontacts        {present} connected, {away} away"),
+    ("no_full_screen_pipe", "the full-screen view needs a terminal, and standard input or output is none"),
+    ("no_full_screen_dumb", "the full-screen view needs a terminal that can move its cursor, and TERM says that this one cannot"),
+    ("leave_full_screen_out", "leave --full-screen out"),
 ];
