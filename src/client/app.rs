@@ -372,7 +372,8 @@ impl<'a> App<'a> {
             wire::Event::TakenOver {} => return Err(ClientError::TakenOver),
             wire::Event::Stopping {} => return Err(ClientError::Stopping),
             // Answers that nobody waits for any more.
-            wire::Event::Entries { .. } | wire::Event::Key { .. } => {}
+            wire::Event::Entries { .. } | wire::Event::Key { .. } | wire::Event::Contacts { .. } => {}
+            wire::Event::Presence { .. } | wire::Event::Receipt { .. } => {}
             wire::Event::Hello { .. } | wire::Event::LoggedIn {} | wire::Event::PasswordChanged {} => {
                 return Err(ClientError::Protocol("it answered what was not asked"));
             }

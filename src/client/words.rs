@@ -251,6 +251,10 @@ pub(super) fn refusal(code: ErrorCode, peer: Option<&Username>) -> String {
         ErrorCode::TooManyInvitations => {
             "too many invitations in a short time; wait a moment before the next".into()
         }
+        ErrorCode::TooManyOpen => {
+            "you have as many conversations open as the server allows; leave one first".into()
+        }
+        ErrorCode::PeerBusy => format!("{peer} is answering another key; try again in a moment"),
         ErrorCode::TooManyWaiting => {
             format!("as many people as may wait for {peer} are waiting already; try again later")
         }

@@ -130,8 +130,11 @@ struct Guest {
 impl Drop for Guest {
     fn drop(&mut self) {
         let mut effects = Effects::default();
-        self.hall.registry.disconnect(&self.caller, &mut effects);
+        let left = self.hall.registry.disconnect(&self.caller, &mut effects);
         self.hall.finish(effects).flush();
+        if left {
+            self.hall.tell_presence(&self.caller.name);
+        }
     }
 }
 
@@ -260,6 +263,7 @@ impl Visit<'_> {
         let caller = Caller { name, connection: self.outgoing.connection };
         let guest = Guest { hall, caller, gate };
         self.write(Instant::now() + self.hall.config.write_timeout)?;
+        self.hall.tell_presence(&guest.caller.name);
         Ok(guest)
     }
 

@@ -86,7 +86,7 @@ pub enum Request {
         /// The run it belongs to.
         run: u64,
     },
-    /// Stores a message, and hands it to the peer if the two are in conversation. Answer: `stored` or `not_stored`.
+    /// Stores a message, and hands it to the peer if they are connected. Answer: `stored` or `not_stored`.
     Send {
         /// To whom.
         peer: Username,
@@ -108,6 +108,22 @@ pub enum Request {
         peer: Username,
         /// Which epoch.
         epoch: u32,
+    },
+    /// Asks for those with whom this user has a key, and to be told from now on when they come and go.
+    /// Answer: `contacts`.
+    Contacts {
+        /// Those after this name; from the first without one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<Username>,
+    },
+    /// Says that this client has the peer's messages up to a number. No answer.
+    Receipt {
+        /// The other member.
+        peer: Username,
+        /// The number, of a message of theirs.
+        number: u64,
+        /// Proof for them, under the key that sealed that message.
+        proof: Bytes<32>,
     },
     /// Ends the open conversation, for both. Answer: `closed`.
     Leave {
@@ -208,7 +224,7 @@ pub enum Event {
         /// Why.
         code: ErrorCode,
     },
-    /// The peer's message, as it was just written to the log.
+    /// The peer's message, as it was just written to the log, whether a conversation is open or not.
     Message {
         /// The other member.
         peer: Username,
@@ -232,6 +248,29 @@ pub enum Event {
         epoch: u32,
         /// The copy.
         kept: Option<KeptKey>,
+    },
+    /// Those with whom this user has a key, in byte order.
+    Contacts {
+        /// At most [`super::limits::CONTACTS_MAX`].
+        contacts: Vec<Contact>,
+        /// There are more after the last of them.
+        more: bool,
+    },
+    /// Somebody with whom this user has a key has come, or has gone.
+    Presence {
+        /// Who.
+        peer: Username,
+        /// Whether they are connected now.
+        connected: bool,
+    },
+    /// The peer's client has this user's messages up to a number, as it says itself.
+    Receipt {
+        /// The other member.
+        peer: Username,
+        /// The number, of a message of this user's.
+        number: u64,
+        /// Proof by the peer: believed only with it.
+        proof: Bytes<32>,
     },
     /// The conversation is over, for both.
     Closed {
@@ -436,6 +475,32 @@ pub struct KeptKey {
     pub key_id: Bytes<16>,
     /// This member's sealed copy.
     pub sealed: Blob,
+}
+
+/// Somebody with whom a user has a key, as the server knows them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contact {
+    /// Who.
+    pub peer: Username,
+    /// Whether they are connected.
+    pub connected: bool,
+    /// The epoch of the pair's newest key.
+    pub epoch: u32,
+    /// The number of the last entry of the pair's log; 0 when empty.
+    pub last: u64,
+    /// Their newest receipt.
+    pub received: Option<Received>,
+}
+
+/// A receipt: its number, and its proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Received {
+    /// The number of the newest message that the reader has.
+    pub number: u64,
+    /// The reader's proof.
+    pub proof: Bytes<32>,
 }
 
 /// One line of a pair's log.

@@ -17,8 +17,8 @@ pub use bytes::{Blob, Bytes, BytesError};
 pub use error_code::ErrorCode;
 pub use frame::{FrameError, Frames, encode, read_frame, write_frame};
 pub use message::{
-    Agreement, Confirm, Decline, Entry, Event, KeptKey, Offer, Outcome, OwnCopy, Reply, Request, Resume,
-    ResumeReply, Role, Seen,
+    Agreement, Confirm, Contact, Decline, Entry, Event, KeptKey, Offer, Outcome, OwnCopy, Received, Reply,
+    Request, Resume, ResumeReply, Role, Seen,
 };
 pub use name::{NameError, Pair, Username};
 pub use registration::{InvitationCode, InvitationCodeError, Registration};
