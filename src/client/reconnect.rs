@@ -287,7 +287,8 @@ impl App<'_> {
     fn log_in_again(&mut self) -> Result<Connection, ClientError> {
         let connection = self.door.fresh()?;
         if log_in_with(&connection, &self.me, &self.keys)? {
-            return self.settle_unchanged(connection);
+            self.settle_unchanged()?;
+            return Ok(connection);
         }
         // The loss took the answer to a change of password: then the server has the new key.
         let Some(keys) = self.changing.take() else { return Err(ClientError::LoginRefused) };
