@@ -269,8 +269,11 @@ fn receipts_that_cannot_be_read_are_no_damage_and_are_set_aside() {
     private(&data.join("receipts/notes.txt"), "?");
     let (status, said) = check(&data);
     assert_eq!(status, 0, "{said}");
-    assert!(said.contains("receipts/alice+bob.txt: receipts that cannot be read"), "{said}");
-    assert!(said.contains("receipts/notes.txt: a file among the receipts that is none of them"), "{said}");
+    assert!(said.contains("receipts/alice+bob.txt: note: receipts that cannot be read"), "{said}");
+    assert!(
+        said.contains("receipts/notes.txt: note: a file among the receipts that is none of them"),
+        "{said}"
+    );
     assert_eq!(repair(&data).0, 0);
     assert!(set_aside(&data).join("receipts/alice+bob.txt").exists());
     assert!(!check(&data).1.contains("receipts"));

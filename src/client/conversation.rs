@@ -10,18 +10,22 @@ use chrono::{DateTime, Local, TimeZone, Utc};
 use super::{
     chain::{Break, Chains, Side},
     meeting::Concluded,
-    pins::PeerPins,
+    pins::{Link, PeerPins},
     words,
 };
 use crate::{
     crypto::{
         conversation_key::{Code, ConversationKey},
         hash::body_hash,
+        receipt,
         session::{self, Plain, SessionError, Stream},
     },
     printable::Printable,
-    wire::{Body, Bytes, Entry, Request, Seen, StreamId, Username},
+    wire::{Body, Bytes, Entry, Received, Request, Seen, StreamId, Username},
 };
+
+/// Messages kept to be shown when the person turns to their conversation.
+const UNSEEN_MAX: usize = 500;
 
 /// Own messages remembered, to compare with what the peer says to have seen.
 const OWN_REMEMBERED: usize = 4096;
@@ -70,6 +74,8 @@ pub(super) struct Conversation {
     pub(super) read_to: u64,
     /// The log was read: it has been open to its person.
     open: bool,
+    /// What came while lines went to another, to be shown when the person turns to this one.
+    pub(super) unseen: Vec<Shown>,
 }
 
 impl Conversation {
@@ -100,6 +106,7 @@ impl Conversation {
             own_sent,
             read_to: 0,
             open: false,
+            unseen: Vec::new(),
         })
     }
 
@@ -132,6 +139,26 @@ impl Conversation {
     /// Whether it has been open to its person.
     pub(super) fn is_open(&self) -> bool {
         self.open
+    }
+
+    /// Keeps what came while lines went to another. Of very much the first is only in the log.
+    pub(super) fn keep_unseen(&mut self, shown: Shown) {
+        if self.unseen.len() == UNSEEN_MAX {
+            self.unseen.remove(0);
+        }
+        self.unseen.push(shown);
+    }
+
+    /// The key of an epoch, if it is here.
+    pub(super) fn key_of(&self, epoch: u32) -> Option<&ConversationKey> {
+        self.keys.get(&epoch)
+    }
+
+    /// The receipt for the peer's newest message.
+    pub(super) fn newest_of_theirs(&self) -> Option<Received> {
+        let Link { number, epoch, seen } = self.chains.last(Side::Theirs)?;
+        let proof = receipt::prove(self.keys.get(&epoch)?, &self.me, number, &seen.hash);
+        Some(Received { number, proof })
     }
 
     /// An epoch whose key is to be had before this entry can be opened.

@@ -5,9 +5,11 @@ use std::{error::Error, path::Path};
 
 mod key;
 mod log;
+mod several;
 
 pub(super) use key::*;
 pub(super) use log::*;
+pub(super) use several::*;
 
 use super::address::ServerAddress;
 use crate::{
@@ -60,13 +62,15 @@ pub(super) const CODE_ONLY_AT_A_KEY: &str = "there is no key with a code to comp
 
 pub(super) const HELP: &str = "\
 /help           this list
-/who            who is connected
+/with name      talk with somebody: an open conversation, a new one, or a message for who is not here
+/leave [name]   leave one conversation, and go back to the one before
+/who            who is connected, and what is unread
 /history [n]    the last n messages of this conversation (20 unless told)
 /verify [name]  what is known of the other's identity, and how it was verified
 /rekey          agree on a new key, in an open conversation
 /passwd         change the password, outside a conversation
 /quit           leave and log out
-exit            leave the conversation; outside of one, log out
+exit            leave this conversation; outside of one, log out
 //text          sends a message that begins with /";
 
 /// An error and what caused it, on one line: which line of a file, what the system said.
