@@ -7,6 +7,7 @@ use super::{
     door::Door,
     error::ClientError,
     home::{HomeError, ServerFolder},
+    phrase::Sentence,
     register::{register, register_again},
     words,
 };
@@ -73,7 +74,7 @@ pub(super) fn ask_name(desk: &mut Desk) -> Result<Option<Username>, ClientError>
         let Some(typed) = desk.ask(words::USERNAME_QUESTION)? else { return Ok(None) };
         match Username::from_typed(&typed) {
             Ok(name) => return Ok(Some(name)),
-            Err(error) => desk.show(&error.to_string()),
+            Err(error) => desk.show(&words::not_valid(&error)),
         }
     }
 }
@@ -81,7 +82,7 @@ pub(super) fn ask_name(desk: &mut Desk) -> Result<Option<Username>, ClientError>
 /// Asks for a password that is not empty, twice on a terminal when it is a new one.
 pub(super) fn ask_password(
     desk: &mut Desk,
-    question: &str,
+    question: Sentence,
     new: bool,
 ) -> Result<Option<Password>, ClientError> {
     loop {
@@ -108,7 +109,7 @@ fn log_in(folder: &ServerFolder, door: &mut Door<'_>, desk: &mut Desk) -> Result
         Ok(key_files) => key_files,
         Err(error @ (HomeError::NoKeyFile { .. } | HomeError::KeyFile { .. })) => {
             let error = ClientError::Home(error);
-            desk.show(&words::with_hint(&words::with_causes(&error), error.hint().as_deref()));
+            desk.show(&words::trouble(&error, error.hint().as_deref()));
             return Ok(Try::Again);
         }
         Err(error) => return Err(error.into()),

@@ -26,7 +26,6 @@ use super::{
     place::{Engaged, Place},
     receipts::Receipts,
     reconnect::Reopenings,
-    run::BrokenRuns,
     terminal::Input,
     words,
 };
@@ -98,7 +97,6 @@ pub(super) struct App<'a> {
     pub(super) left_unsaid: Option<Username>,
     /// The person wants to end: how long is left for what is owed to them.
     pub(super) ends_by: Option<Instant>,
-    pub(super) broken_runs: BrokenRuns,
     /// With whom this person asked for a new key.
     pub(super) rekey_asked: Option<Username>,
     pub(super) epoch_floors: BTreeMap<Username, u32>,
@@ -147,7 +145,6 @@ impl<'a> App<'a> {
             say_waiting_at: None,
             left_unsaid: None,
             ends_by: None,
-            broken_runs: BrokenRuns::default(),
             rekey_asked: None,
             epoch_floors: BTreeMap::new(),
             spare_keys: BTreeMap::new(),
@@ -181,6 +178,8 @@ impl<'a> App<'a> {
                 self.ends_by.get_or_insert_with(|| Instant::now() + LAST_ANSWERS_TIMEOUT);
             }
         };
+        // A run that is going on now is seen to its end by nobody.
+        self.count_the_run_left_behind();
         // A client that was taken over leaves the memory to the newer one.
         if !matches!(ended, Err(ClientError::TakenOver)) {
             self.save_pins()?;

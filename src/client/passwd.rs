@@ -41,7 +41,7 @@ impl App<'_> {
             (Event::Error { code, .. }, _) => {
                 self.folder.drop_new_key_file(&self.me)?;
                 let text = match code {
-                    ErrorCode::Storage => words::SERVER_COULD_NOT_STORE.to_owned(),
+                    ErrorCode::Storage => words::SERVER_COULD_NOT_STORE.into(),
                     code => words::refusal(code, None),
                 };
                 self.desk.warn(&text);

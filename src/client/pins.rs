@@ -112,6 +112,9 @@ pub(super) struct PeerPins {
     /// resolved, by a code or by the identity of before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) in_doubt: Option<Bytes<32>>,
+    /// When runs with this peer died unanswered: see `broken_runs`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) broken_runs: Vec<DateTime<Utc>>,
 }
 
 /// Why a proposed epoch is not acceptable.

@@ -94,7 +94,7 @@ impl App<'_> {
             self.desk.notice(&words::you_left(peer));
             return;
         }
-        self.desk.notice(words::YOU_LEFT);
+        self.desk.notice(&words::YOU_LEFT.about(peer));
         // Not while a question about another stands open: what is typed answers that.
         if let Some(previous) = self.place.switch_to_previous().cloned() {
             self.turn_to(&previous);
@@ -136,7 +136,7 @@ impl App<'_> {
         }
         // The word of the server alone, until it is opened: so it is said once, and not for each.
         if self.contacts.is_unread(peer) == 1 {
-            self.desk.notice(&words::unread(&[(peer.clone(), 1)]));
+            self.desk.notice(&words::unread(&[(peer.clone(), 1)]).about(peer));
         }
     }
 }

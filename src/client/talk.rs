@@ -186,7 +186,7 @@ impl App<'_> {
     pub(super) fn send_text(&mut self, peer: &Username, text: &str) -> Result<(), ClientError> {
         if self.pins.peer(peer).in_doubt.is_some() {
             let text = Printable::line(text).to_string();
-            self.desk.warn(&words::not_sent(&text, &words::identity_in_doubt(peer)));
+            self.desk.warn(&words::not_sent(&text, words::identity_in_doubt(peer).text()).about(peer));
             return Ok(());
         }
         match self.seal_text(peer, text) {
@@ -207,11 +207,11 @@ impl App<'_> {
                 return Some(body);
             }
             Err(SessionError::TooLong) => {
-                self.desk.warn(&words::too_long(text.len(), limits::TEXT_BYTES_MAX));
+                self.desk.warn(&words::too_long(text.len(), limits::TEXT_BYTES_MAX).about(peer));
             }
             Err(error) => {
                 let text = Printable::line(text).to_string();
-                self.desk.warn(&words::not_sent(&text, &error.to_string()));
+                self.desk.warn(&words::not_sent(&text, &error.to_string()).about(peer));
             }
         }
         None
@@ -257,7 +257,7 @@ impl App<'_> {
         let refused = refused.map_err(|_| ClientError::Protocol("no stream could be begun"))?;
         if let Some(text) = refused {
             self.desk.mark(&Mark::NotStored { peer: peer.clone(), stream: at.0, counter: at.1 });
-            self.desk.warn(&words::not_sent(&text, &words::refusal(code, Some(peer))));
+            self.desk.warn(&words::not_sent(&text, words::refusal(code, Some(peer)).text()).about(peer));
         }
         Ok(())
     }

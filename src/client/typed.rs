@@ -90,7 +90,7 @@ impl App<'_> {
             _ => {}
         }
         match Username::from_typed(text) {
-            Err(error) => self.desk.show(&error.to_string()),
+            Err(error) => self.desk.show(&words::not_valid(&error)),
             Ok(name) if name == self.me => self.desk.show(words::YOURSELF),
             Ok(name) if self.place.is_open(&name) => self.turn_to(&name),
             Ok(name) => {
@@ -103,7 +103,7 @@ impl App<'_> {
 
     /// Asks to meet somebody, on an act of the person's.
     pub(super) fn invite(&mut self, name: &Username) -> Result<(), ClientError> {
-        self.broken_runs.named(name);
+        self.forget_broken_runs(name);
         self.asked_by_person(name);
         // Before it is sent: a connection that is lost at this moment is said to have ended it.
         self.place.engaged = Engaged::Inviting(name.clone());

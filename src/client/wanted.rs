@@ -2,13 +2,14 @@
 
 use super::{
     app::App,
+    phrase::Phrase,
     place::{Engaged, Place},
     words,
 };
 
 /// What there is to ask now.
 enum Wanted {
-    Question(String),
+    Question(Phrase),
     /// A line, without a question.
     Line,
     /// A line only where a person sits: a script's next line belongs to the next question.
@@ -22,7 +23,7 @@ impl App<'_> {
         let takes_lines = !matches!(wanted, Wanted::LineFromPerson) && !self.holds_lines();
         if takes_lines && let Some(line) = self.held.pop_front() {
             if let Wanted::Question(question) = wanted {
-                self.desk.show(question.trim_end());
+                self.desk.show(&question.as_line());
             }
             return Some(line);
         }

@@ -1,132 +1,134 @@
 //! What is said of several conversations, of who is here, and of messages for who is not.
 
 use crate::{
-    client::{away::NoWay, overview::Presence},
+    client::{
+        away::NoWay,
+        overview::Presence,
+        phrase::{Arg, Phrase, Sentence},
+    },
     wire::Username,
 };
 
 /// The most of a message that is shown while lines go to another conversation, in characters.
 const MENTION_MAX: usize = 100;
 
-pub(in crate::client) const NOTHING_TO_LEAVE: &str = "no conversation is open here; type exit to log out";
+pub(in crate::client) const NOTHING_TO_LEAVE: Sentence = Sentence("nothing_to_leave");
 
 fn listed(names: &[Username]) -> String {
     names.iter().map(Username::as_str).collect::<Vec<_>>().join(", ")
 }
 
-fn messages(count: u64) -> String {
-    if count == 1 { "1 message".into() } else { format!("{count} messages") }
+pub(in crate::client) fn invited_elsewhere(peer: &Username) -> Phrase {
+    say!("invited_elsewhere", peer)
 }
 
-pub(in crate::client) fn invited_elsewhere(peer: &Username) -> String {
-    format!("{peer} wants to start a conversation with you (/with {peer} answers)")
+pub(in crate::client) fn peer_is_busy_meanwhile(peer: &Username) -> Phrase {
+    say!("peer_is_busy_meanwhile", peer)
 }
 
-pub(in crate::client) fn peer_is_busy_meanwhile(peer: &Username) -> String {
-    format!("{peer} is busy; they are told, and your invitation waits. /leave {peer} takes it back")
+pub(in crate::client) fn one_at_a_time(peer: &Username) -> Phrase {
+    say!("one_at_a_time", peer)
 }
 
-pub(in crate::client) fn one_at_a_time(peer: &Username) -> String {
-    format!("one thing at a time: you and {peer} are not done yet (/leave {peer} ends that)")
+pub(in crate::client) fn talking_with(peer: &Username) -> Phrase {
+    say!("talking_with", peer)
 }
 
-pub(in crate::client) fn talking_with(peer: &Username) -> String {
-    format!("You are talking with {peer}")
+pub(in crate::client) fn you_left(peer: &Username) -> Phrase {
+    say!("you_left_one", peer)
 }
 
-pub(in crate::client) fn you_left(peer: &Username) -> String {
-    format!("You left the conversation with {peer}")
+pub(in crate::client) fn nothing_open_with(peer: &Username) -> Phrase {
+    say!("no_such_conversation", peer)
 }
 
-pub(in crate::client) fn nothing_open_with(peer: &Username) -> String {
-    format!("there is no conversation with {peer} to leave")
-}
-
-pub(in crate::client) fn still_open(peers: &[Username]) -> String {
-    format!("still open: {} (/with and a name goes on there)", listed(peers))
+pub(in crate::client) fn still_open(peers: &[Username]) -> Phrase {
+    say!("still_open", names = listed(peers))
 }
 
 /// A message in a conversation that has not the lines, shortened; `message` as it is shown otherwise.
-pub(in crate::client) fn elsewhere(peer: &Username, message: &str) -> String {
-    let line = message.lines().next().unwrap_or_default();
+pub(in crate::client) fn elsewhere(peer: &Username, message: &Phrase) -> Phrase {
+    let line = message.text().lines().next().unwrap_or_default();
     let mut short: String = line.chars().take(MENTION_MAX).collect();
-    if short.len() < message.len() {
+    if short.len() < message.text().len() {
         short.push_str("...");
     }
-    format!("{short} (/with {peer})")
+    say!("elsewhere", short, peer)
 }
 
-pub(in crate::client) fn unread(counts: &[(Username, u64)]) -> String {
-    let mut text = String::new();
+/// So many unread of one, so many of another, in one line.
+pub(in crate::client) fn unread(counts: &[(Username, u64)]) -> Phrase {
+    let mut words = Vec::new();
     for (peer, count) in counts {
-        let what = if text.is_empty() { "unread from" } else { "from" };
-        let separator = if text.is_empty() { "" } else { ", " };
-        text.push_str(&format!("{separator}{count} {what} {peer}"));
+        let (peer, count) = (peer, *count);
+        let one =
+            if words.is_empty() { say!("unread_from", count, peer) } else { say!("and_from", count, peer) };
+        words.push(one.text().to_owned());
     }
-    text + " (/with and a name shows them)"
+    let names: Vec<Username> = counts.iter().map(|(peer, _)| peer.clone()).collect();
+    let total = counts.iter().map(|(_, count)| count).sum::<u64>();
+    let args = vec![("names", Arg::from(listed(&names))), ("total", Arg::from(total))];
+    let hint = say!("with_shows_them");
+    Phrase::composed("unread", args, format!("{} {}", words.join(", "), hint.text()))
 }
 
-pub(in crate::client) fn not_connected(peer: &Username, waiting: u64) -> String {
+pub(in crate::client) fn not_connected(peer: &Username, waiting: u64) -> Phrase {
     match waiting {
-        0 => format!("{peer} is not connected"),
-        waiting => format!("{peer} is not connected; they have {} from you waiting", messages(waiting)),
+        0 => say!("peer_not_connected", peer),
+        1 => say!("peer_has_one_waiting", peer),
+        waiting => say!("peer_has_waiting", peer, waiting),
     }
 }
 
-pub(in crate::client) fn with_leaves_a_message(peer: &Username) -> String {
-    format!("/with {peer} leaves them a message")
+pub(in crate::client) fn with_leaves_a_message(peer: &Username) -> Phrase {
+    say!("with_leaves_a_message", peer)
 }
 
-pub(in crate::client) fn open_one_sided(peer: &Username, waiting: u64) -> String {
-    let waiting = if waiting == 0 { String::new() } else { format!(" ({waiting} waiting)") };
-    format!("{peer} is not connected; what you type waits for them{waiting}")
+pub(in crate::client) fn open_one_sided(peer: &Username, waiting: u64) -> Phrase {
+    match waiting {
+        0 => say!("open_one_sided", peer),
+        waiting => say!("open_one_sided_waiting", peer, waiting),
+    }
 }
 
-pub(in crate::client) fn nothing_can_be_left(peer: &Username, why: NoWay) -> String {
+pub(in crate::client) fn nothing_can_be_left(peer: &Username, why: NoWay) -> Phrase {
     match why {
-        NoWay::NoKey => {
-            format!(
-                "{peer} is not connected, and you have no key with {peer}: the first meeting needs you both"
-            )
-        }
-        NoWay::NotHere => format!(
-            "{peer} is not connected, and this machine has not seen {peer} prove your newest key: meet {peer} once \
-             with this machine, then you can leave messages"
-        ),
-        NoWay::InDoubt => format!("{peer} is not connected. {}", identity_in_doubt(peer)),
-        NoWay::KeyGone => format!(
-            "{peer} is not connected, and the server does not give back the key that you and {peer} agreed on: \
-             meet {peer} to agree on another"
-        ),
+        NoWay::NoKey => say!("nothing_left_without_a_key", peer),
+        NoWay::NotHere => say!("nothing_left_from_this_machine", peer),
+        NoWay::InDoubt => identity_in_doubt(peer),
+        NoWay::KeyGone => say!("nothing_left_without_the_kept_key", peer),
     }
 }
 
-pub(in crate::client) fn identity_in_doubt(peer: &Username) -> String {
-    format!(
-        "{peer} showed another identity than before, and that is not resolved: nothing is sent to {peer} until you \
-         have met and compared codes"
-    )
+pub(in crate::client) fn identity_in_doubt(peer: &Username) -> Phrase {
+    say!("identity_in_doubt", peer)
 }
 
-pub(in crate::client) fn delivered(peer: &Username) -> String {
-    format!("{peer} has received the messages that you left")
+pub(in crate::client) fn delivered(peer: &Username) -> Phrase {
+    say!("delivered", peer)
 }
 
-pub(in crate::client) fn receipt_forged(peer: &Username) -> String {
-    format!("WARNING: the server says that {peer} has received a message, and {peer}'s proof does not verify")
+pub(in crate::client) fn receipt_forged(peer: &Username) -> Phrase {
+    say!("receipt_forged", peer)
 }
 
-pub(in crate::client) fn contacts(contacts: &[(Username, Presence, u64)]) -> String {
-    let one = |(name, presence, unread): &(Username, Presence, u64)| {
+/// This person's own contacts, who of them is here, and what is unread.
+pub(in crate::client) fn contacts(contacts: &[(Username, Presence, u64)]) -> Phrase {
+    let mut all = Vec::new();
+    for (name, presence, unread) in contacts {
         let presence = match presence {
-            Presence::Connected => "here",
-            Presence::Away => "away",
-            Presence::Unknown => "not known",
+            Presence::Connected => say!("presence_here"),
+            Presence::Away => say!("presence_away"),
+            Presence::Unknown => say!("presence_unknown"),
         };
-        let unread = if *unread == 0 { String::new() } else { format!(", {unread} unread") };
-        format!("{name} ({presence}{unread})")
-    };
-    format!("your contacts: {}", contacts.iter().map(one).collect::<Vec<_>>().join(", "))
+        let presence = presence.text();
+        let one = match *unread {
+            0 => say!("contact", name, presence),
+            unread => say!("contact_with_unread", name, presence, unread),
+        };
+        all.push(one.text().to_owned());
+    }
+    say!("contacts", names = all.join(", "))
 }
 
 #[cfg(test)]
@@ -140,17 +142,21 @@ mod tests {
     #[test]
     fn what_is_unread_is_one_line() {
         let counts = [(name("bob"), 2), (name("carol"), 1)];
-        assert_eq!(unread(&counts), "2 unread from bob, 1 from carol (/with and a name shows them)");
+        let said = unread(&counts);
+        assert_eq!(said.text(), "2 unread from bob, 1 from carol (/with and a name shows them)");
+        assert_eq!(said.arg("total"), Some(&Arg::Number(3)));
     }
 
     #[test]
     fn a_mention_is_one_short_line() {
         let long = format!("[14:03] bob: {}", "x".repeat(500));
         for message in [long.as_str(), "[14:03] bob: one\ntwo\nthree"] {
-            let mention = elsewhere(&name("bob"), message);
+            let mention = elsewhere(&name("bob"), &Phrase::literal(message));
+            let mention = mention.text();
             assert!(!mention.contains('\n') && mention.chars().count() < 130, "{mention}");
             assert!(mention.ends_with("... (/with bob)"), "{mention}");
         }
-        assert_eq!(elsewhere(&name("bob"), "[14:03] bob: hi"), "[14:03] bob: hi (/with bob)");
+        let short = elsewhere(&name("bob"), &Phrase::literal("[14:03] bob: hi"));
+        assert_eq!(short.text(), "[14:03] bob: hi (/with bob)");
     }
 }
