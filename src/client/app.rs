@@ -239,6 +239,7 @@ impl<'a> App<'a> {
             self.pins_changed_at.map(|at| at + PINS_UNSAVED_FOR),
             silent_since.map(|since| since + SILENCE_MAX),
             self.waits_to_reopen_until(),
+            self.waits_for_one_until(),
             self.receipts.due(),
         ];
         let tick = match tick.into_iter().flatten().min() {
@@ -269,6 +270,7 @@ impl<'a> App<'a> {
                 self.desk.show(&words::waiting_for_answer(&run.peer));
             }
         }
+        self.wait_for_others(now)?;
         self.send_receipts(now)?;
         if self.pins_changed_at.is_some_and(|at| at + PINS_UNSAVED_FOR <= now) {
             self.save_pins()?;
@@ -287,12 +289,12 @@ impl<'a> App<'a> {
 
     pub(super) fn on_server(&mut self, event: wire::Event) -> Result<(), ClientError> {
         match event {
-            wire::Event::Invited { peer } => self.on_invited(&peer),
+            wire::Event::Invited { peer } => self.on_invited(&peer)?,
             // Only the answer to an invitation: at any other time it would hide a run, or pass for an act
             // of this person.
             wire::Event::Waiting { peer } => {
                 if matches!(&self.place.engaged, Engaged::Inviting(named) if *named == peer) {
-                    self.on_waiting(peer)?;
+                    self.on_waiting(peer);
                 }
             }
             wire::Event::InvitationEnded { peer } => self.on_invitation_ended(&peer),
@@ -325,11 +327,13 @@ impl<'a> App<'a> {
         Ok(())
     }
 
-    fn on_invited(&mut self, peer: &Username) {
-        let answers_by_itself = self.place.any_together() && self.opens_again_when_asked(peer);
-        let text = match &self.place.engaged {
+    fn on_invited(&mut self, peer: &Username) -> Result<(), ClientError> {
+        let they_wait = self.place.any_together() || !matches!(self.place.engaged, Engaged::Free);
+        if they_wait && self.opens_again_when_asked(peer) {
             // Their program and this one go on where they were.
-            _ if answers_by_itself => return,
+            return self.give_way_to(peer);
+        }
+        let text = match &self.place.engaged {
             Engaged::Free | Engaged::Inviting(_) if self.place.any_together() => {
                 words::invited_elsewhere(peer)
             }
@@ -337,25 +341,30 @@ impl<'a> App<'a> {
             Engaged::Waiting(_) | Engaged::Meeting(_) => words::invited_while_busy(peer),
         };
         self.desk.notice(&text);
+        Ok(())
     }
 
-    fn on_waiting(&mut self, peer: Username) -> Result<(), ClientError> {
+    fn on_waiting(&mut self, peer: Username) {
         let text = match self.place.focus() {
             Some(_) => words::peer_is_busy_meanwhile(&peer),
             None => words::peer_is_busy(&peer),
         };
         self.desk.show(&text);
-        self.place.engaged = Engaged::Waiting(peer.clone());
-        self.others_open_again_first(&peer)
+        self.place.engaged = Engaged::Waiting(peer);
+        self.reopenings.waits();
     }
 
     fn on_invitation_ended(&mut self, peer: &Username) {
         match &self.place.engaged {
             // The answer to taking back one's own invitation.
             Engaged::Waiting(whom) if whom == peer => {
-                self.desk.show(&words::invitation_taken_back(peer));
+                if !self.reopens_others_first(peer) {
+                    self.desk.show(&words::invitation_taken_back(peer));
+                }
                 self.place.engaged = Engaged::Free;
             }
+            // Of what the two programs settle between them nothing is said.
+            _ if self.is_reopening(peer) => {}
             _ => self.desk.notice(&words::invitation_ended(peer)),
         }
     }

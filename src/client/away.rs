@@ -102,12 +102,15 @@ impl App<'_> {
     /// How many of this user's messages the peer's client has not proved to have.
     pub(super) fn count_waiting(&mut self, peer: &Username) -> Result<u64, ClientError> {
         self.look_at_kept_receipt(peer)?;
+        let talks = self.retired.iter().chain(self.talks.values()).filter(|talk| talk.peer() == peer);
+        let unconfirmed = talks.map(Conversation::on_their_way).sum::<usize>() as u64;
         let pins = self.pins.peer(peer);
         let Some(own) = pins.own.map(|link| link.number).filter(|own| *own > pins.delivered) else {
-            return Ok(0);
+            return Ok(unconfirmed);
         };
         let from = own.saturating_sub(WAITING_COUNTED_MAX - 1).max(pins.delivered + 1);
         let entries = self.read_range(peer, from, own)?;
-        Ok(entries.iter().filter(|entry| entry.sender == self.me).count() as u64)
+        let stored = entries.iter().filter(|entry| entry.sender == self.me).count() as u64;
+        Ok(stored + unconfirmed)
     }
 }

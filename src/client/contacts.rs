@@ -49,6 +49,12 @@ impl Contacts {
         }
     }
 
+    /// This person has met somebody: they are here, and this is the newest key.
+    pub(super) fn met(&mut self, peer: &Username, epoch: u32) {
+        let known = self.by_name.entry(peer.clone()).or_default();
+        (known.connected, known.epoch) = (Some(true), epoch);
+    }
+
     /// Whether somebody is connected.
     pub(super) fn presence(&self, peer: &Username) -> Presence {
         match self.by_name.get(peer).and_then(|known| known.connected) {
@@ -148,10 +154,12 @@ impl App<'_> {
             let theirs = entries.iter().filter(|entry| entry.sender == *peer);
             let count =
                 theirs.filter(|entry| pins.theirs.is_none_or(|link| entry.number > link.number)).count();
-            if count > 0 {
-                if let Some(known) = self.contacts.by_name.get_mut(peer) {
-                    known.unread = count as u64;
-                }
+            let said = self.contacts.unread(peer);
+            if let Some(known) = self.contacts.by_name.get_mut(peer) {
+                known.unread = count as u64;
+            }
+            // After a lost connection only what is new since.
+            if count as u64 > said {
                 unread.push((peer.clone(), count as u64));
             }
         }

@@ -75,6 +75,8 @@ pub(super) struct Conversation {
     pub(super) read_to: u64,
     /// The log was read: it has been open to its person.
     open: bool,
+    /// The peer is away: what is sent waits for them.
+    pub(super) one_sided: bool,
     /// What came while lines went to another, to be shown when the person turns to this one.
     pub(super) unseen: Vec<Shown>,
 }
@@ -107,6 +109,7 @@ impl Conversation {
             own_sent,
             read_to: 0,
             open: false,
+            one_sided: false,
             unseen: Vec::new(),
         })
     }
@@ -243,6 +246,16 @@ impl Conversation {
 
     fn position(&self, stream: StreamId, counter: u64) -> Option<usize> {
         self.unacknowledged.iter().position(|sent| sent.stream == stream && sent.counter == counter)
+    }
+
+    /// With whom it is.
+    pub(super) fn peer(&self) -> &Username {
+        &self.peer
+    }
+
+    /// How many messages are neither confirmed nor refused.
+    pub(super) fn on_their_way(&self) -> usize {
+        self.unacknowledged.len()
     }
 
     /// Whether everything sent is confirmed or refused.

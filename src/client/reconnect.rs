@@ -41,12 +41,17 @@ const REOPENED_WITHIN: Duration = Duration::from_secs(10 * 60);
 /// line answers that.
 const SCRIPT_WAITS: Duration = Duration::from_secs(2);
 
+/// How long the client's own invitation to one peer waits while others are to be met again.
+const ONE_WAITS: Duration = Duration::from_secs(2);
+
 /// The conversations that ended by a lost connection, of either side.
 #[derive(Default)]
 pub(super) struct Reopenings {
     by_peer: BTreeMap<Username, Reopening>,
     /// Whom the client is to invite by itself, one after the other.
     queue: VecDeque<Username>,
+    /// Since when an invitation waits.
+    waits_since: Option<Instant>,
 }
 
 struct Reopening {
@@ -60,6 +65,11 @@ struct Reopening {
 }
 
 impl Reopenings {
+    /// The one who was invited last is busy.
+    pub(super) fn waits(&mut self) {
+        self.waits_since = Some(Instant::now());
+    }
+
     /// That with this peer is open again, or given up.
     pub(super) fn forget(&mut self, peer: &Username) {
         self.by_peer.remove(peer);
@@ -135,11 +145,40 @@ impl App<'_> {
         again
     }
 
-    /// An invitation of the client's own waits while others are to be opened again: they come first, and
-    /// this one when its peer asks.
-    pub(super) fn others_open_again_first(&mut self, waiting_for: &Username) -> Result<(), ClientError> {
-        if self.asked_by_itself(waiting_for) && !self.reopenings.queue.is_empty() {
-            self.connection.send(&Request::Withdraw { peer: waiting_for.clone() })?;
+    /// One of those who are to be met again asks while an invitation of the client's own waits for another.
+    /// Of several who all wait for the next one at least one has a lower name than who waits for them, and
+    /// gives way: so the circle opens.
+    pub(super) fn give_way_to(&mut self, peer: &Username) -> Result<(), ClientError> {
+        let Engaged::Waiting(waiting_for) = &self.place.engaged else { return Ok(()) };
+        let waiting_for = waiting_for.clone();
+        if !self.asked_by_itself(&waiting_for) || self.me >= *peer {
+            return Ok(());
+        }
+        self.reopenings.queue.retain(|queued| queued != peer);
+        self.reopenings.queue.push_front(peer.clone());
+        self.reopenings.queue.push_back(waiting_for.clone());
+        self.connection.send(&Request::Withdraw { peer: waiting_for })
+    }
+
+    /// Whether the client took its own invitation back, to meet others again first.
+    pub(super) fn reopens_others_first(&self, peer: &Username) -> bool {
+        self.asked_by_itself(peer) && !self.reopenings.queue.is_empty()
+    }
+
+    /// Until when an invitation of the client's own waits while others are to be met again.
+    pub(super) fn waits_for_one_until(&self) -> Option<Instant> {
+        let Engaged::Waiting(waiting_for) = &self.place.engaged else { return None };
+        let others = self.asked_by_itself(waiting_for) && !self.reopenings.queue.is_empty();
+        self.reopenings.waits_since.filter(|_| others).map(|since| since + ONE_WAITS)
+    }
+
+    /// The others come first when it has waited long enough; this one when its peer asks.
+    pub(super) fn wait_for_others(&mut self, now: Instant) -> Result<(), ClientError> {
+        if self.waits_for_one_until().is_some_and(|until| until <= now)
+            && let Engaged::Waiting(peer) = &self.place.engaged
+        {
+            self.reopenings.waits_since = None;
+            return self.connection.send(&Request::Withdraw { peer: peer.clone() });
         }
         Ok(())
     }

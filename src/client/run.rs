@@ -221,6 +221,7 @@ impl App<'_> {
             self.place.close(peer);
             return self.connection.send(&Request::Leave { peer: peer.clone() });
         };
+        self.contacts.met(peer, concluded.key.epoch());
         self.save_pins()?;
         self.kept_key_declined.remove(peer);
         self.epoch_floors.remove(peer);

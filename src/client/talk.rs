@@ -40,8 +40,9 @@ impl App<'_> {
         kind: Kind,
     ) -> Result<(), ClientError> {
         let pins = self.pins.peer(peer);
-        let conversation = Conversation::new(self.me.clone(), peer.clone(), concluded, &pins)
+        let mut conversation = Conversation::new(self.me.clone(), peer.clone(), concluded, &pins)
             .map_err(|_| ClientError::Protocol("no stream could be begun"))?;
+        conversation.one_sided = kind == Kind::OneSided;
         self.retire(peer);
         self.talks.insert(peer.clone(), conversation);
         self.place.open(peer, kind, true);
@@ -232,12 +233,13 @@ impl App<'_> {
         hash: Bytes<32>,
     ) -> Result<(), ClientError> {
         let Some(talk) = self.awaiting(peer, at) else { return Ok(()) };
+        let one_sided = talk.one_sided;
         if let Some(warning) = talk.stored(at.0, at.1, number, hash) {
             self.desk.warn(&warning);
         } else {
             let (stream, counter) = at;
             self.desk.mark(&Mark::Stored { peer: peer.clone(), stream, counter, number });
-            if self.place.kind(peer) == Some(Kind::OneSided) {
+            if one_sided {
                 self.remember(peer, |pins| pins.left_to = pins.left_to.max(number));
             }
         }
