@@ -13,11 +13,6 @@ use crate::{
     wire::{Request, Username},
 };
 
-/// Whether this takes back an invitation, or an acceptance that the other has not answered.
-fn is_a_no(text: &str) -> bool {
-    matches!(text.trim().to_lowercase().as_str(), "no" | "n")
-}
-
 impl App<'_> {
     pub(super) fn on_line(&mut self, typed: &str) -> Result<Flow, ClientError> {
         match Line::read(typed) {
@@ -60,7 +55,7 @@ impl App<'_> {
         }
         if let Some(peer) = focus.filter(|_| self.lines_go_to_conversation()) {
             match self.place.run() {
-                Some(run) if run.has_accepted() && is_a_no(text) => {
+                Some(run) if run.has_accepted() && words::is_no(text) => {
                     self.connection.send(&Request::Withdraw { peer: run.peer.clone() })?;
                 }
                 _ => self.say_to(&peer, text)?,
@@ -68,7 +63,7 @@ impl App<'_> {
             return Ok(Flow::Continue);
         }
         match self.place.engaged.peer().cloned() {
-            None if stale && text.trim() != "exit" => {
+            None if stale && !words::is_exit(text) => {
                 self.desk.show(&words::draft_not_sent(Printable::line(text).as_str()));
             }
             None => return self.on_name(text),
@@ -79,15 +74,16 @@ impl App<'_> {
 
     /// A line in a conversation.
     fn say_to(&mut self, peer: &Username, text: &str) -> Result<(), ClientError> {
-        if text.trim() == "exit" { self.leave_conversation(peer) } else { self.send_text(peer, text) }
+        if words::is_exit(text) { self.leave_conversation(peer) } else { self.send_text(peer, text) }
     }
 
     /// A line in the lobby: a name, or `exit`.
     fn on_name(&mut self, text: &str) -> Result<Flow, ClientError> {
-        match text.trim() {
-            "exit" => return Ok(Flow::End),
-            "" => return Ok(Flow::Continue),
-            _ => {}
+        if words::is_exit(text) {
+            return Ok(Flow::End);
+        }
+        if text.trim().is_empty() {
+            return Ok(Flow::Continue);
         }
         match Username::from_typed(text) {
             Err(error) => self.desk.show(&words::not_valid(&error)),
@@ -112,7 +108,7 @@ impl App<'_> {
 
     /// A line while the other side has the word: it can be taken back; a script's line is kept.
     fn on_waiting_text(&mut self, peer: &Username, text: &str) -> Result<(), ClientError> {
-        if is_a_no(text) || text.trim().eq_ignore_ascii_case("exit") {
+        if words::is_no(text) || words::is_exit(&text.to_lowercase()) {
             return self.connection.send(&Request::Withdraw { peer: peer.clone() });
         }
         if self.desk.is_interactive() {
