@@ -23,7 +23,11 @@ use crate::{
 
 /// Which sentences mean something to the view.
 const MESSAGE: &str = "message";
-const CONVERSATION_OPEN: &str = "conversation_open";
+const OPENINGS: [&str; 3] = ["conversation_open", "open_one_sided", "open_one_sided_waiting"];
+/// A message of another conversation, which is shown there when one looks.
+const ELSEWHERE: &str = "elsewhere";
+/// What the title says.
+const TALKING_WITH: &str = "talking_with";
 const KEY_BLOCK: &str = "key_block";
 const KEY_QUESTION: &str = "key";
 
@@ -141,6 +145,7 @@ impl Model {
     pub(super) fn show(&mut self, emphasis: Emphasis, what: &Phrase) {
         match message(what) {
             Some((peer, said)) => self.add(&peer, said),
+            None if what.id() == TALKING_WITH => {}
             None => self.notice(emphasis, what),
         }
     }
@@ -165,7 +170,7 @@ impl Model {
                 self.unseen.pop_front();
             }
         }
-        if let Some(peer) = what.peer().filter(|_| what.id() == CONVERSATION_OPEN) {
+        if let Some(peer) = what.peer().filter(|_| OPENINGS.contains(&what.id())) {
             self.talks.entry(peer.to_owned()).or_default();
         }
         let said = Said::Notice { emphasis, text };
@@ -173,7 +178,7 @@ impl Model {
         if let Some(focus) = &focus {
             self.talks.entry(focus.clone()).or_default().add(id, said.clone());
         }
-        let elsewhere = what.peer().filter(|peer| focus.as_deref() != Some(*peer));
+        let elsewhere = what.peer().filter(|peer| focus.as_deref() != Some(*peer) && what.id() != ELSEWHERE);
         if let Some(talk) = elsewhere.and_then(|peer| self.talks.get_mut(peer)) {
             talk.add(id, said.clone());
         }
