@@ -55,13 +55,17 @@ pub enum Label {
     Body,
     /// Hashes an identity key, for people.
     Fingerprint,
+    /// Hashes two identities together, for people.
+    SafetyNumber,
     /// Hashes an invitation code, for the server to keep.
     Invitation,
+    /// Hashes a recovery form, to see that it was typed as it was printed.
+    RecoveryForm,
 }
 
 impl Label {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Register,
         Self::Login,
         Self::ChangePassword,
@@ -84,7 +88,9 @@ impl Label {
         Self::Message,
         Self::Body,
         Self::Fingerprint,
+        Self::SafetyNumber,
         Self::Invitation,
+        Self::RecoveryForm,
     ];
 
     /// The label as it is encoded: it begins with the protocol's name and version, so that nothing
@@ -114,7 +120,9 @@ impl Label {
             Self::Message => "securechat/1 message",
             Self::Body => "securechat/1 body",
             Self::Fingerprint => "securechat/1 fingerprint",
+            Self::SafetyNumber => "securechat/1 safety number",
             Self::Invitation => "securechat/1 invitation code",
+            Self::RecoveryForm => "securechat/1 recovery form",
         }
     }
 }
