@@ -15,12 +15,17 @@ use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
 use serde::Deserialize;
 use thiserror::Error;
 
+mod client_command;
 mod limits;
+mod shell_setup;
 mod span;
 mod upkeep;
 
+pub use client_command::KeyTask;
+pub use shell_setup::{ShellSetup, ShellSetupError};
 pub use upkeep::Upkeep;
 
+use client_command::ClientCommand;
 use limits::LimitSettings;
 use span::Span;
 
@@ -57,7 +62,10 @@ enum Command {
     #[command(args_conflicts_with_subcommands = true)]
     Server(Box<ServerArgs>),
     /// Talks: logs in to a server and opens conversations
-    Client(ClientArgs),
+    #[command(args_conflicts_with_subcommands = true)]
+    Client(Box<ClientArgs>),
+    /// Installs the completions of shells and the manual pages, for this user or under a prefix
+    SetupShell(ShellSetup),
     /// Prints the completions of a shell
     Completions {
         /// Which shell
@@ -168,6 +176,8 @@ struct ServerArgs {
 
 #[derive(Debug, Args)]
 struct ClientArgs {
+    #[command(subcommand)]
+    command: Option<ClientCommand>,
     /// The server, and its port if it is not 4117
     #[arg(long, value_name = "HOST[:PORT]", env = "SECURECHAT_HOST")]
     host: Option<String>,
@@ -239,6 +249,10 @@ pub enum Task {
     Upkeep(Upkeep),
     /// Run a client.
     Client(Box<ClientConfig>),
+    /// Print or read a key file.
+    Key(KeyTask),
+    /// Install completions and manual pages.
+    SetupShell(ShellSetup),
     /// Print completions.
     Completions(clap_complete::Shell),
     /// Write manual pages.
@@ -253,7 +267,10 @@ pub enum CliError {
     Usage(#[from] clap::Error),
     /// No host was named.
     #[error("the server's host is missing")]
-    NoHost,
+    NoHost {
+        /// The servers that this home knows.
+        known: Vec<ServerAddress>,
+    },
     /// A setting has a value that it cannot have.
     #[error("{setting}: {what}")]
     Setting {
@@ -286,11 +303,11 @@ pub enum CliError {
 impl CliError {
     /// The next step.
     #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoHost => Some("type: securechat client --host HOST, or HOST:PORT if the port is not 4117"),
-            Self::Config { .. } => Some("its names are those of the flags, without the dashes in front"),
-            Self::NoHome => Some("name a folder with --home"),
+            Self::NoHost { known } => Some(host_hint(known)),
+            Self::Config { .. } => Some("its names are those of the flags, without the dashes in front".into()),
+            Self::NoHome => Some("name a folder with --home".into()),
             Self::Usage(_) | Self::Setting { .. } | Self::ConfigRead { .. } => None,
         }
     }
@@ -316,7 +333,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Task, CliE
             Some(ServerCommand::Upkeep(upkeep)) => Task::Upkeep(upkeep),
             None => server(*args)?,
         },
-        Command::Client(args) => Task::Client(Box::new(client(args)?)),
+        Command::Client(args) => match args.command {
+            Some(ClientCommand::Key(command)) => Task::Key(command.task()?),
+            None => Task::Client(Box::new(client(*args)?)),
+        },
+        Command::SetupShell(setup) => Task::SetupShell(setup),
         Command::Completions { shell } => Task::Completions(shell),
         Command::Man { folder } => Task::Man(folder),
     })
@@ -369,7 +390,14 @@ fn invite(args: InviteArgs) -> Result<Task, CliError> {
 
 fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
     let file: ClientFile = read_config(args.config.as_deref())?;
-    let host = args.host.or(file.host).ok_or(CliError::NoHost)?;
+    let (home, home_is_default) = match args.home.or(file.home) {
+        Some(home) => (home, false),
+        None => (default_home()?, true),
+    };
+    let host = args.host.or(file.host).ok_or_else(|| CliError::NoHost {
+        // What cannot be looked at is not worth an error of its own here.
+        known: crate::client::known_servers(&home).unwrap_or_default(),
+    })?;
     let address: ServerAddress =
         host.parse().map_err(|error: crate::client::AddressError| setting("--host", &error.to_string()))?;
     let from_file = match file.server_key {
@@ -387,18 +415,30 @@ fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
         cost.passes = passes;
     }
     cost.check().map_err(|error| setting("--key-file-memory-mib, --key-file-passes", &error.to_string()))?;
-    let home = match args.home.or(file.home) {
-        Some(home) => home,
-        None => default_home()?,
-    };
     Ok(ClientConfig {
         address,
         home,
+        home_is_default,
         server_key: args.server_key.or(from_file),
         authorities: args.ca || file.ca.unwrap_or(false),
         key_file_cost: cost,
         retry_for: Duration::from_secs(args.retry.or(file.retry).unwrap_or(RETRY_S).min(RETRY_S_MAX)),
     })
+}
+
+/// What to type where no host was named: the command line of the servers that are known here.
+fn host_hint(known: &[ServerAddress]) -> String {
+    let line = |server: &ServerAddress| match server.port() {
+        DEFAULT_PORT => format!("securechat client --host {}", server.host()),
+        _ => format!("securechat client --host {server}"),
+    };
+    match known {
+        [] => "type: securechat client --host HOST, or HOST:PORT if the port is not 4117; the server's \
+               operator has the whole line"
+            .into(),
+        [only] => format!("type: {}", line(only)),
+        several => format!("type one of: {}", several.iter().map(line).collect::<Vec<_>>().join("; ")),
+    }
 }
 
 fn default_home() -> Result<PathBuf, CliError> {

@@ -32,7 +32,7 @@ use super::{
 use crate::{
     crypto::key_file::{KdfCost, Unlocked},
     transport::TransportError,
-    wire::{self, ErrorCode, Request, Username},
+    wire::{self, Bytes, ErrorCode, Request, Username},
 };
 
 /// Pins that changed are written at the latest after this long.
@@ -120,6 +120,8 @@ pub(super) struct App<'a> {
     pub(super) kept_key_declined: BTreeSet<Username>,
     /// What the terminal was last told.
     pub(super) overview_told: Option<Overview>,
+    /// The identities whose safety numbers were on the screen: what a person may say they compared.
+    pub(super) numbers_shown: BTreeMap<Username, Bytes<32>>,
 }
 
 impl<'a> App<'a> {
@@ -163,6 +165,7 @@ impl<'a> App<'a> {
             epoch_floors: BTreeMap::new(),
             kept_key_declined: BTreeSet::new(),
             overview_told: None,
+            numbers_shown: BTreeMap::new(),
         })
     }
 

@@ -197,6 +197,8 @@ fn typed(tape: &mut Tape, code: &str) -> String {
         16 => code.to_owned(),
         17 => format!("/verify {code}"),
         18 => "x".repeat(20_000),
+        19 => "/verify bob yes".to_owned(),
+        20 => "/verify bob no".to_owned(),
         length => String::from_utf8_lossy(&tape.take(length % 64)).into_owned(),
     }
 }
@@ -251,6 +253,7 @@ pub fn client_against_server(input: &[u8]) -> Story {
     let config = ClientConfig {
         address: "example.org".parse().expect("an address"),
         home: folder.path().to_owned(),
+        home_is_default: false,
         server_key: None,
         authorities: false,
         key_file_cost: KdfCost::FLOOR,

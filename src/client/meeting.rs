@@ -7,7 +7,7 @@
 use super::{
     kept,
     phrase::Phrase,
-    pins::{PeerPins, PinnedEpoch, Standing},
+    pins::{Means, PeerPins, PinnedEpoch, Standing, Verification},
     words,
 };
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
         conversation_key::{Code, ConversationKey, looks_like_code},
         key_file::Unlocked,
         resume::{self, Resuming},
+        safety_number::{SafetyNumber, looks_like_safety_number},
     },
     wire::{
         Agreement, Bytes, Decline, KeptKey, Offer, OwnCopy, Pair, Request, Resume, Role, Seen, Username,
@@ -65,8 +66,8 @@ pub(super) enum Progress {
 /// What follows from what the person typed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// Accept; with the other's code, or without.
-    Accept { verified: bool },
+    /// Accept; with what shows who the other is, if anything does.
+    Accept { verified: Option<Means> },
     /// Refuse.
     Refuse,
     /// Not an answer: show this, if anything, and ask again.
@@ -87,7 +88,7 @@ enum Stage {
     /// The person is asked.
     Asking(Box<Proposal>),
     /// The person accepted.
-    Accepted(Box<Proposal>, bool),
+    Accepted(Box<Proposal>, Option<Means>),
     /// Over.
     Over,
 }
@@ -118,6 +119,7 @@ pub(super) struct Meeting {
     members: Members,
     role: Role,
     pair: Pair,
+    own_identity: Bytes<32>,
     /// The kept key that the server shows, when it is one to go on with, and the peer's identity in it.
     kept: Option<(ConversationKey, Bytes<32>)>,
     /// The epoch of the kept key that the server shows, whether it is one to go on with or not.
@@ -154,6 +156,7 @@ impl Meeting {
             members,
             role: start.role,
             pair,
+            own_identity: known.keys.identity.public(),
             kept: None,
             shown_epoch: 0,
             proposed_epoch: 0,
@@ -314,6 +317,9 @@ impl Meeting {
 
     fn propose(&mut self, agreed: Agreed, peer_identity: Bytes<32>, new_key: bool, known: &Known<'_>) {
         let standing = known.pins.standing(&peer_identity);
+        if let (Some(doubt), true) = (known.pins.doubt, standing.plain_yes_is_enough()) {
+            self.notices.push(words::another_was_shown(&self.peer, doubt.at));
+        }
         self.stage = Stage::Asking(Box::new(Proposal { agreed, peer_identity, standing, new_key }));
     }
 
@@ -345,6 +351,7 @@ impl Meeting {
         let proposal = self.proposal()?;
         Some(words::key_block(&words::KeyBlock {
             peer: &self.peer,
+            me: self.pair.other(&self.peer)?,
             epoch: proposal.agreed.key().epoch(),
             new_key: proposal.new_key,
             standing: proposal.standing,
@@ -352,6 +359,17 @@ impl Meeting {
             own_code: proposal.agreed.own_code(),
             notices: &self.notices,
         }))
+    }
+
+    /// The identity that the peer shows in this run, while its person is asked or has accepted; and what
+    /// this machine can say of it.
+    pub(super) fn shown_identity(&self) -> Option<(Bytes<32>, Standing)> {
+        self.proposal().map(|proposal| (proposal.peer_identity, proposal.standing))
+    }
+
+    fn safety_number(&self, peer_identity: &Bytes<32>) -> Option<SafetyNumber> {
+        let me = self.pair.other(&self.peer)?;
+        Some(SafetyNumber::of((me, &self.own_identity), (&self.peer, peer_identity)))
     }
 
     /// What the kept key and the peer's memory gave rise to, for a run that ends before the question.
@@ -408,13 +426,13 @@ impl Meeting {
         let Some(proposal) = self.proposal() else { return Answer::Again(None) };
         let word = typed.trim().to_lowercase();
         match word.as_str() {
-            "yes" | "y" if proposal.standing.plain_yes_is_enough() => Answer::Accept { verified: false },
+            "yes" | "y" if proposal.standing.plain_yes_is_enough() => Answer::Accept { verified: None },
             "yes" | "y" => Answer::Again(Some(words::changed_needs_code(&self.peer))),
             "no" | "n" | "exit" => Answer::Refuse,
             name if name == self.peer.as_str() => Answer::Again(None),
             code if looks_like_code(code) => {
                 if proposal.agreed.peer_code().matches(code) {
-                    return Answer::Accept { verified: true };
+                    return Answer::Accept { verified: Some(Means::CodeAtKey) };
                 }
                 if proposal.agreed.own_code().matches(code) {
                     return Answer::Again(Some(words::that_is_your_own_code(&self.peer)));
@@ -425,13 +443,25 @@ impl Meeting {
                 }
                 Answer::Again(Some(words::CODES_DIFFER.into()))
             }
+            // Nobody guesses sixty digits: a wrong number is a slip or a warning, and counts as no try.
+            number if looks_like_safety_number(number) => match self.safety_number(&proposal.peer_identity) {
+                Some(right) if right.matches(number) => {
+                    Answer::Accept { verified: Some(Means::SafetyNumber) }
+                }
+                _ => Answer::Again(Some(words::NUMBERS_DIFFER.into())),
+            },
             _ => Answer::Again(None),
         }
     }
 
     /// The person accepts. The epoch is marked as used in `pins` here; the caller makes that durable
     /// before it sends the request that this returns. `None` when the epoch carries another key already.
-    pub(super) fn accept(&mut self, verified: bool, keys: &Unlocked, pins: &mut PeerPins) -> Option<Request> {
+    pub(super) fn accept(
+        &mut self,
+        verified: Option<Means>,
+        keys: &Unlocked,
+        pins: &mut PeerPins,
+    ) -> Option<Request> {
         let Stage::Asking(proposal) = std::mem::replace(&mut self.stage, Stage::Over) else { return None };
         self.answered = true;
         let copy = if proposal.new_key {
@@ -469,6 +499,7 @@ impl Meeting {
             return None;
         }
         let epoch = proposal.agreed.key().epoch();
+        let verified = verified.map(Verification::here);
         pins.mark_proven(epoch, proposal.pinned(keys), verified, chrono::Utc::now());
         let (own_code, peer_code) = (proposal.agreed.own_code().clone(), proposal.agreed.peer_code().clone());
         let peer_saw = self.peer_saw;

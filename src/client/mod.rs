@@ -32,6 +32,7 @@ pub mod phrase;
 mod pins;
 mod reading;
 mod reconnect;
+mod recovery;
 mod register;
 mod run;
 mod talk;
@@ -42,7 +43,8 @@ mod words;
 
 pub use address::{AddressError, ServerAddress};
 pub use error::ClientError;
-pub use home::HomeError;
+pub use home::{HomeError, known_servers};
+pub use recovery::{KEY_COPY_BYTES_MAX, KeyCopyError, KeyExport, KeyImport, export_key, import_key};
 pub use overview::{Contact, Overview, Presence, Trust};
 
 /// What the client is to do, as the command line says.
@@ -52,6 +54,8 @@ pub struct ClientConfig {
     pub address: ServerAddress,
     /// The folder that holds one folder a server.
     pub home: PathBuf,
+    /// Whether that is the folder that is taken when none is named.
+    pub home_is_default: bool,
     /// The fingerprint that the server must show.
     pub server_key: Option<Fingerprint>,
     /// Trust certificates that the system's authorities signed.

@@ -58,9 +58,9 @@ pub enum Trust {
     New,
     /// Accepted with a plain yes.
     Known,
-    /// Accepted with the code that they read out.
+    /// Compared with them, by a code or the safety number.
     Verified,
-    /// Another one than before is shown now.
+    /// Another one than before was shown, and neither has been proven since.
     Changed,
 }
 
@@ -112,6 +112,7 @@ impl App<'_> {
 
 fn standing(pins: &PeerPins) -> Trust {
     match pins.identity.as_ref().map(|pinned| pinned.status) {
+        _ if pins.doubt.is_some() => Trust::Changed,
         None => Trust::None,
         Some(Status::Known) => Trust::Known,
         Some(Status::Verified) => Trust::Verified,

@@ -9,6 +9,7 @@ use super::{
     app::{App, Place},
     error::ClientError,
     meeting::{Answer, Known, Meeting, Progress, Start},
+    pins::{Means, Standing},
     words,
 };
 use crate::wire::{Agreement, Decline, Outcome, Request, Role, Username};
@@ -176,9 +177,10 @@ impl App<'_> {
             Progress::Ask(step) => {
                 send(self, step)?;
                 if self.run_reopens() {
-                    return self.accept(&peer, run, false);
+                    return self.accept(&peer, run, None);
                 }
                 self.say_who_left();
+                self.note_if_changed(&peer);
                 if let Some(block) = block {
                     self.desk.show_as(super::terminal::Emphasis::Notice, &block);
                 }
@@ -211,6 +213,14 @@ impl App<'_> {
         }
     }
 
+    /// Another identity than the pinned one is remembered as a doubt, until one of the two is proven.
+    fn note_if_changed(&mut self, peer: &Username) {
+        let shown = self.current_run().and_then(|run| run.shown_identity());
+        if let Some((identity, Standing::Changed { .. })) = shown {
+            self.remember(peer, |pins| pins.note_changed(identity, chrono::Utc::now()));
+        }
+    }
+
     /// A line typed at the key question.
     pub(super) fn on_answer(&mut self, typed: &str) -> Result<(), ClientError> {
         let Some(current) = self.current_run() else { return Ok(()) };
@@ -235,7 +245,7 @@ impl App<'_> {
         }
     }
 
-    fn accept(&mut self, peer: &Username, run: u64, verified: bool) -> Result<(), ClientError> {
+    fn accept(&mut self, peer: &Username, run: u64, verified: Option<Means>) -> Result<(), ClientError> {
         let Some(mut meeting) = self.take_run(peer, run) else { return Ok(()) };
         let request = meeting.accept(verified, &self.keys, self.pins.peer_mut(peer));
         self.put_run(meeting);

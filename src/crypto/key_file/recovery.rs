@@ -166,7 +166,8 @@ impl RecoveryForm {
         let (name, server) = (file.username.as_str().as_bytes(), self.server.as_bytes());
         let mut bytes = vec![VERSION, 0];
         bytes.extend_from_slice(&file.cost.memory_kib.to_be_bytes());
-        bytes.extend_from_slice(&file.cost.passes.to_be_bytes());
+        // A cost that is allowed has 20 passes at most.
+        bytes.push(u8::try_from(file.cost.passes).unwrap_or_default());
         bytes.extend_from_slice(&file.salt.0);
         bytes.extend_from_slice(&file.sealed.0);
         for text in [name, server] {
@@ -194,11 +195,11 @@ impl RecoveryForm {
         }
         let mut rest = all.get(2..).unwrap_or_default();
         let memory_kib = u32::from_be_bytes(*take(&mut rest)?);
-        let passes = u32::from_be_bytes(*take(&mut rest)?);
+        let [passes] = *take::<1>(&mut rest)?;
         let (salt, sealed) = (Bytes(*take(&mut rest)?), Bytes(*take::<SEALED_BYTES>(&mut rest)?));
         let (name, server) = (take_text(&mut rest)?, take_text(&mut rest)?);
         let username: Username = name.parse().map_err(RecoveryError::Username)?;
-        let cost = KdfCost { memory_kib, passes };
+        let cost = KdfCost { memory_kib, passes: passes.into() };
         cost.check().map_err(RecoveryError::Cost)?;
         let form = Self { server: server.to_owned(), key_file: KeyFile { username, cost, salt, sealed } };
         // One form of a key file has one text.
