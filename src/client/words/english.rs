@@ -64,7 +64,8 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
         "/help           this list
 /who            who is connected
 /history [n]    the last n messages of this conversation (20 unless told)
-/verify [name]  what is known of the other's identity, and how it was verified
+/verify [name]  the safety number, and how the other's identity was verified;
+                yes or no after it marks it as compared, or not
 /rekey          agree on a new key, in an open conversation
 /passwd         change the password, outside a conversation
 /quit           leave and log out
@@ -306,6 +307,33 @@ exit            leave the conversation; outside of one, log out
         "verify_known",
         "{peer}'s identity: {identity}\n  known since {since}, not verified\nyour identity: {own}",
     ),
-    ("verify_verified", "{peer}'s identity: {identity}\n  verified on {since}\nyour identity: {own}"),
-    ("verify_new", "{peer}'s identity: {identity}\n  new to you\nyour identity: {own}"),
+    ("name_whom_to_verify", "whose identity? Type /verify and a name, or open a conversation first"),
+    ("numbers_differ", "the safety numbers differ: someone may be between you, or that number is an older one"),
+    ("known_since", "  known since {since}, not verified"),
+    ("verified_somehow", "  verified on {since}; how was not written down then"),
+    ("verified_by_code_at_key", "  verified on {since} by the code at the question about a key, on the machine {machine}"),
+    ("verified_by_code_later", "  verified on {since} by the code in a conversation, on the machine {machine}"),
+    ("verified_by_number", "  verified on {since} by the safety number, on the machine {machine}"),
+    ("your_identity", "your identity: {identity}"),
+    ("number_of_the_two", "the safety number of you and {peer}:"),
+    ("number_next", "{peer} sees the same number with /verify {me}, or someone is between you. Compare them face to face,\nor by a way on which you recognise {peer}. If they are the same, type /verify {peer} yes.\nOr type /verify {peer} and the number that {peer} sends you: then this program compares"),
+    ("number_verified", "to compare it once more, {peer} types /verify and your name; if you are not sure any more: /verify {peer} no"),
+    ("number_next_at_a_key", "{peer} sees the same number with /verify {me}, or someone is between you.\nType the number that {peer} reads or sends to you as the answer: then this program compares"),
+    ("changed_needs_code", "{peer}'s identity changed, so a plain yes is not enough: only the code that {peer} reads to you, or the safety number that {peer} sees, accepts it"),
+    ("changed_needs_proof", "the safety number with an identity that changed has to come from {peer}: ask {peer}, by telephone or\nface to face, to type /verify {me}, and type the number here as the answer.\nIf {peer} sees no number either, compare the codes"),
+    ("another_was_shown", "note: on {at} another identity was shown as {peer}'s, and not accepted; this is the one of before"),
+    ("not_verified_any_more", "{peer}'s identity is not verified any more; your code is shown again at the next key"),
+    ("was_not_verified", "{peer}'s identity was not verified; nothing has changed"),
+    ("identity_changed_known", "  WARNING: THIS IDENTITY CHANGED; another one was known since {since}"),
+    ("identity_changed_verified", "  WARNING: THIS IDENTITY CHANGED; another one was verified since {since}"),
+    ("changed_what", "  either {peer} lost the key file, or has a new machine without it, and made a new\n  account of that name; or somebody is between you, or poses as {peer}"),
+    ("changed_next", "  nothing is sent, and yes is not taken here. To go on, reach {peer} by telephone\n  or face to face, and type\n    the code that {peer}'s client shows to {peer}, or\n    the safety number that {peer} sees with /verify {me}\n  if {peer} made no new account, or cannot be reached, type no"),
+    ("account_created", "Account created\nYour key file is {path}\nKeep a copy of it in a safe place: without it nobody, not even\nthe server's operator, can restore the account\nTo print it: {command}"),
+    ("password_changed", "Password changed. A copy of the old key file still opens with the old password and holds the same identity: destroy such copies. Make a new copy of the key file now; to print it: {command}"),
+    ("recovery_form_account", "  account: {name} at {server}"),
+    ("recovery_form_server_key", "  the server's key: {key}"),
+    ("recovery_form_use", "  printed on {now}. With the password this is the account: keep it where the password is not.\n  To use it: securechat client key import, then type the numbered lines, and Ctrl-D at the end"),
+    ("recovery_form_written", "written to {path}, for you only; print it, and delete the file"),
+    ("key_file_is_the_same", "this key file of {name} is there already: {path}"),
+    ("key_file_imported", "the key file of {name} is at {path}\nTo log in: securechat client --host {server}\nWhom you verified was remembered on the other machine only: compare the codes or safety numbers anew"),
 ];
