@@ -68,7 +68,8 @@ pub(crate) fn recovery_form(input: &[u8]) {
             assert_eq!(RecoveryForm::read(&printed), Ok(form.clone()));
             let key_file: KeyFile = form.key_file().to_string().parse().unwrap();
             assert_eq!(RecoveryForm::new(form.server(), &key_file), Ok(form));
-            for (from, to) in [(": 0", ": 1"), (": 1", ": 2"), (": 9", ": 8"), (": A", ": B"), (": Z", ": Y")] {
+            for (from, to) in [(": 0", ": 1"), (": 1", ": 2"), (": 9", ": 8"), (": A", ": B"), (": Z", ": Y")]
+            {
                 let wrong = printed.replacen(from, to, 1);
                 assert!(wrong == printed || RecoveryForm::read(&wrong).is_err(), "{wrong}");
             }

@@ -306,7 +306,9 @@ impl CliError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoHost { known } => Some(host_hint(known)),
-            Self::Config { .. } => Some("its names are those of the flags, without the dashes in front".into()),
+            Self::Config { .. } => {
+                Some("its names are those of the flags, without the dashes in front".into())
+            }
             Self::NoHome => Some("name a folder with --home".into()),
             Self::Usage(_) | Self::Setting { .. } | Self::ConfigRead { .. } => None,
         }

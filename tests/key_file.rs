@@ -42,7 +42,8 @@ fn paper_and_password_are_the_account_on_a_new_machine() {
     let server = TestServer::starts();
     let (mut alice, mut bob) = server.registers_two("alice", "bob");
     let (host, home) = (server.host(), server.home_of("alice"));
-    let command = format!("securechat client key export --host {host} --home {} --user alice\n", home.display());
+    let command =
+        format!("securechat client key export --host {host} --home {} --user alice\n", home.display());
     assert!(alice.transcript().contains(&format!("To print it: {command}")), "{}", alice.transcript());
     open_conversation(&mut alice, &mut bob);
     alice.says_to(&mut bob, "before the machine is lost");
@@ -50,7 +51,10 @@ fn paper_and_password_are_the_account_on_a_new_machine() {
     alice.logs_out();
 
     let paper = printed(key(&home, &["export", "--host", &host, "--user", "alice"]));
-    assert!(paper.contains(&format!("account: alice at {host}\n")) && paper.contains(server.key()), "{paper}");
+    assert!(
+        paper.contains(&format!("account: alice at {host}\n")) && paper.contains(server.key()),
+        "{paper}"
+    );
     assert!(!paper.contains(&password_of("alice")));
     let whole = fs::read(server.key_file_of("alice")).unwrap();
     fs::remove_dir_all(&home).unwrap();
@@ -81,8 +85,14 @@ fn a_typing_mistake_is_named_by_its_line_and_nothing_is_written() {
     let wrong = paper.replace(there, &format!("{}{other}", &there[..there.len() - 1]));
     let short = paper.replace(there, &there[..there.len() - 1]);
     for (typed, said) in [
-        (wrong.as_str(), "error: that is no recovery form: line 3: a letter or digit is wrong, or two are in"),
-        (short.as_str(), "error: that is no recovery form: line 3: 25 letters and digits, and 26 belong there"),
+        (
+            wrong.as_str(),
+            "error: that is no recovery form: line 3: a letter or digit is wrong, or two are in",
+        ),
+        (
+            short.as_str(),
+            "error: that is no recovery form: line 3: 25 letters and digits, and 26 belong there",
+        ),
         ("my diary\n", "error: that is no recovery form: line 1: "),
         ("", "error: that is no recovery form: there is no recovery form in this"),
     ] {

@@ -12,7 +12,7 @@ use crate::{
 
 /// What a client does besides talking.
 #[derive(Debug, Subcommand)]
-pub enum ClientCommand {
+pub(super) enum ClientCommand {
     /// Keeps the key file: prints it for paper, and reads it back
     #[command(subcommand)]
     Key(KeyCommand),
@@ -20,7 +20,7 @@ pub enum ClientCommand {
 
 /// What is done with a key file.
 #[derive(Debug, Subcommand)]
-pub enum KeyCommand {
+pub(super) enum KeyCommand {
     /// Prints a key file as numbered lines, to be kept on paper
     ///
     /// The form holds what the key file holds: it is as safe as the password is hard to guess, and with
@@ -35,7 +35,7 @@ pub enum KeyCommand {
 
 /// Whose key file is printed.
 #[derive(Debug, Args)]
-pub struct ExportArgs {
+pub(super) struct ExportArgs {
     /// The server [default: the only one with an account here]
     #[arg(long, value_name = "HOST[:PORT]", env = "SECURECHAT_HOST")]
     host: Option<String>,
@@ -52,7 +52,7 @@ pub struct ExportArgs {
 
 /// Where a form comes from.
 #[derive(Debug, Args)]
-pub struct ImportArgs {
+pub(super) struct ImportArgs {
     /// A file with the form, or a copy of a key file [default: standard input]
     from: Option<PathBuf>,
     /// The server it is for; a form says it itself, a copy of a key file does not

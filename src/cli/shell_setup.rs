@@ -21,7 +21,7 @@ use crate::{
 
 /// A shell that finds completions by itself in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Shell {
+pub(super) enum Shell {
     /// bash, with the package bash-completion
     Bash,
     /// zsh
@@ -142,7 +142,9 @@ impl ShellSetup {
             let folder = folder.parent().map(shown).unwrap_or_default();
             said.push(format!("for zsh, put this into ~/.zshrc before compinit: fpath=({folder} $fpath)"));
         }
-        said.push("a shell that is started from now on completes; to undo it: the same command with --undo".into());
+        said.push(
+            "a shell that is started from now on completes; to undo it: the same command with --undo".into(),
+        );
         Ok(said)
     }
 
@@ -223,7 +225,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let first = setup(folder.path(), false);
         for path in ["bash-completion/completions/securechat", "zsh/site-functions/_securechat"] {
-            assert!(fs::read_to_string(folder.path().join("share").join(path)).unwrap().contains("securechat"));
+            assert!(
+                fs::read_to_string(folder.path().join("share").join(path)).unwrap().contains("securechat")
+            );
         }
         for path in ["fish/vendor_completions.d/securechat.fish", "man/man1/securechat-client.1"] {
             assert!(folder.path().join("share").join(path).is_file(), "{path}");
@@ -240,7 +244,8 @@ mod tests {
     #[test]
     fn one_shell_alone_can_be_had_and_a_folder_that_is_none_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        let only = ShellSetup { shells: vec![Shell::Fish], prefix: Some(folder.path().to_owned()), undo: false };
+        let only =
+            ShellSetup { shells: vec![Shell::Fish], prefix: Some(folder.path().to_owned()), undo: false };
         only.run().unwrap();
         assert!(!folder.path().join("share/zsh").exists() && folder.path().join("share/fish").exists());
         let file = folder.path().join("file");

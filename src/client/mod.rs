@@ -44,8 +44,8 @@ mod words;
 pub use address::{AddressError, ServerAddress};
 pub use error::ClientError;
 pub use home::{HomeError, known_servers};
-pub use recovery::{KEY_COPY_BYTES_MAX, KeyCopyError, KeyExport, KeyImport, export_key, import_key};
 pub use overview::{Contact, Overview, Presence, Trust};
+pub use recovery::{KEY_COPY_BYTES_MAX, KeyCopyError, KeyExport, KeyImport, export_key, import_key};
 
 /// What the client is to do, as the command line says.
 #[derive(Debug, Clone)]

@@ -9,10 +9,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    printable::Printable,
-    wire::{Bytes, Seen, Username, limits::EPOCH_STEP_MAX},
-};
+use super::home::machine_name;
+use crate::wire::{Bytes, Seen, Username, limits::EPOCH_STEP_MAX};
 
 /// The memory of one account on one machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,10 +73,7 @@ impl Verification {
     /// One of now, on this machine.
     #[must_use]
     pub(super) fn here(means: Means) -> Self {
-        let named = rustix::system::uname();
-        // It is shown again later, and anything may be in it.
-        let machine = Printable::line(&named.nodename().to_string_lossy()).to_string();
-        Self { means, machine }
+        Self { means, machine: machine_name() }
     }
 }
 
@@ -401,7 +396,11 @@ mod tests {
         peer.mark_proven(1, epoch(1, 2), by_code(), now);
         peer.note_changed(Bytes([3; 32]), now);
         assert_eq!(peer.doubt.map(|shown| shown.key), Some(Bytes([3; 32])));
-        assert_eq!(peer.standing(&Bytes([2; 32])), Standing::Verified { since: now }, "it is the one of before");
+        assert_eq!(
+            peer.standing(&Bytes([2; 32])),
+            Standing::Verified { since: now },
+            "it is the one of before"
+        );
         peer.mark_proven(1, epoch(1, 2), None, now);
         assert_eq!(peer.doubt, None);
     }

@@ -73,7 +73,9 @@ pub enum KeyCopyError {
         here: Vec<(ServerAddress, Username)>,
     },
     /// A change of password is not finished.
-    #[error("a change of {0}'s password, or the making of the account, was cut short: two key files may be in force")]
+    #[error(
+        "a change of {0}'s password, or the making of the account, was cut short: two key files may be in force"
+    )]
     Unfinished(Username),
     /// What was read is no form.
     #[error("that is no recovery form: {0}")]
@@ -122,7 +124,9 @@ impl KeyCopyError {
                 format!("here are: {}", commands.collect::<Vec<_>>().join("; "))
             }
             Self::Unfinished(_) => "log in once: the client finds out which one is in force".into(),
-            Self::Form(RecoveryError::Line { .. }) => "compare that line with the paper; case and blanks do not matter".into(),
+            Self::Form(RecoveryError::Line { .. }) => {
+                "compare that line with the paper; case and blanks do not matter".into()
+            }
             Self::Form(RecoveryError::Together) => {
                 "are all lines from one sheet, and is none left out at the end?".into()
             }
@@ -130,7 +134,9 @@ impl KeyCopyError {
             Self::KeyFile(_) => "use another copy, or the printed form".into(),
             Self::WhichServer | Self::NoServer(_) => "name it with --host".into(),
             Self::Taken { .. } => "move that file away first, if this one is to be used instead".into(),
-            Self::Store(error) | Self::Home(HomeError::Store(error)) => return error.hint().map(str::to_owned),
+            Self::Store(error) | Self::Home(HomeError::Store(error)) => {
+                return error.hint().map(str::to_owned);
+            }
             Self::Several(_) | Self::NotHere { .. } | Self::Home(_) | Self::Read { .. } => return None,
         })
     }
@@ -142,7 +148,9 @@ impl KeyCopyError {
             Self::NoAccount(_) | Self::NotHere { .. } => status::NO_INPUT,
             Self::Several(_) | Self::WhichServer | Self::NoServer(_) => status::USAGE,
             Self::Form(_) | Self::KeyFile(_) | Self::Unfinished(_) => status::DATA,
-            Self::Home(HomeError::Store(_)) | Self::Store(_) | Self::Read { .. } | Self::Taken { .. } => status::IO,
+            Self::Home(HomeError::Store(_)) | Self::Store(_) | Self::Read { .. } | Self::Taken { .. } => {
+                status::IO
+            }
             Self::Home(_) => status::DATA,
         }
     }
@@ -156,7 +164,8 @@ pub fn export_key(export: &KeyExport) -> Result<Phrase, KeyCopyError> {
     let (server, user) = whose(export)?;
     let folder = ServerFolder::open(&export.home, &server)?;
     // What waits for the server's answer may be in force, or not: only a login tells.
-    let [(key_file, waiting)] = folder.key_files(&user)?.try_into().map_err(|_| KeyCopyError::Unfinished(user.clone()))?;
+    let [(key_file, waiting)] =
+        folder.key_files(&user)?.try_into().map_err(|_| KeyCopyError::Unfinished(user.clone()))?;
     if waiting {
         return Err(KeyCopyError::Unfinished(user));
     }

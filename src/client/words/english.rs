@@ -22,10 +22,6 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
         "the server could not write to its disk; nothing was changed. Try again later, or tell its operator",
     ),
     (
-        "password_changed",
-        "Password changed. A copy of the old key file still opens with the old password and holds the same identity: destroy such copies. Make a new copy of the key file now",
-    ),
-    (
         "password_not_changed",
         "the password was not changed: the connection was lost before the server heard of it. The old one is in force",
     ),
@@ -182,10 +178,6 @@ exit            leave the conversation; outside of one, log out
         "peer_saw_more",
         "WARNING: {peer} has seen a message from you that this machine does not know of. You wrote it on another machine, or this machine's memory was set back",
     ),
-    (
-        "changed_needs_code",
-        "{peer}'s identity changed, so a plain yes is not enough: only the code that {peer} reads to you accepts it",
-    ),
     ("that_is_your_own_code", "that is your own code; ask {peer} for theirs"),
     (
         "copies_mismatch",
@@ -254,10 +246,6 @@ exit            leave the conversation; outside of one, log out
         "key_file_is_there",
         "a key file for {name} is on this machine already: {path}\nTo use it, start again and answer yes. To make a new account of that name, move the file away first",
     ),
-    (
-        "account_created",
-        "Account created\nYour key file is {path}\nKeep a copy of it in a safe place: without it nobody, not even\nthe server's operator, can restore the account",
-    ),
     ("left_by", "{peer} left the conversation"),
     ("left_by_loss", "{peer} left the conversation (connection lost)"),
     ("who", "connected: {connected}"),
@@ -290,50 +278,86 @@ exit            leave the conversation; outside of one, log out
     ("identity_new", "  this identity is new to you, and not verified"),
     ("identity_known", "  this identity is known since {since}, and not verified"),
     ("identity_verified", "  this identity was verified on {since}"),
-    (
-        "identity_changed_known",
-        "  WARNING: THIS IDENTITY CHANGED; another one was known since {since}. {peer} made a new account, or someone poses as {peer}",
-    ),
-    (
-        "identity_changed_verified",
-        "  WARNING: THIS IDENTITY CHANGED; another one was verified since {since}. {peer} made a new account, or someone poses as {peer}",
-    ),
     ("your_code", "  your code: {code}"),
     (
         "read_your_code",
         "  read it to {peer}, by telephone or face to face, and type the code\n  that {peer} reads to you",
     ),
-    (
-        "verify_known",
-        "{peer}'s identity: {identity}\n  known since {since}, not verified\nyour identity: {own}",
-    ),
     ("name_whom_to_verify", "whose identity? Type /verify and a name, or open a conversation first"),
-    ("numbers_differ", "the safety numbers differ: someone may be between you, or that number is an older one"),
+    (
+        "numbers_differ",
+        "the safety numbers differ: someone may be between you, or that number is an older one",
+    ),
     ("known_since", "  known since {since}, not verified"),
     ("verified_somehow", "  verified on {since}; how was not written down then"),
-    ("verified_by_code_at_key", "  verified on {since} by the code at the question about a key, on the machine {machine}"),
-    ("verified_by_code_later", "  verified on {since} by the code in a conversation, on the machine {machine}"),
+    (
+        "verified_by_code_at_key",
+        "  verified on {since} by the code at the question about a key, on the machine {machine}",
+    ),
+    (
+        "verified_by_code_later",
+        "  verified on {since} by the code in a conversation, on the machine {machine}",
+    ),
     ("verified_by_number", "  verified on {since} by the safety number, on the machine {machine}"),
     ("your_identity", "your identity: {identity}"),
     ("number_of_the_two", "the safety number of you and {peer}:"),
-    ("number_next", "{peer} sees the same number with /verify {me}, or someone is between you. Compare them face to face,\nor by a way on which you recognise {peer}. If they are the same, type /verify {peer} yes.\nOr type /verify {peer} and the number that {peer} sends you: then this program compares"),
-    ("number_verified", "to compare it once more, {peer} types /verify and your name; if you are not sure any more: /verify {peer} no"),
-    ("number_next_at_a_key", "{peer} sees the same number with /verify {me}, or someone is between you.\nType the number that {peer} reads or sends to you as the answer: then this program compares"),
-    ("changed_needs_code", "{peer}'s identity changed, so a plain yes is not enough: only the code that {peer} reads to you, or the safety number that {peer} sees, accepts it"),
-    ("changed_needs_proof", "the safety number with an identity that changed has to come from {peer}: ask {peer}, by telephone or\nface to face, to type /verify {me}, and type the number here as the answer.\nIf {peer} sees no number either, compare the codes"),
-    ("another_was_shown", "note: on {at} another identity was shown as {peer}'s, and not accepted; this is the one of before"),
-    ("not_verified_any_more", "{peer}'s identity is not verified any more; your code is shown again at the next key"),
+    (
+        "number_next",
+        "{peer} sees the same number with /verify {me}, or someone is between you. Compare them face to face,\nor by a way on which you recognise {peer}. If they are the same, type /verify {peer} yes.\nOr type /verify {peer} and the number that {peer} sends you: then this program compares",
+    ),
+    (
+        "number_verified",
+        "to compare it once more, {peer} types /verify and your name; if you are not sure any more: /verify {peer} no",
+    ),
+    (
+        "number_next_at_a_key",
+        "{peer} sees the same number with /verify {me}, or someone is between you.\nType the number that {peer} reads or sends to you as the answer: then this program compares",
+    ),
+    (
+        "changed_needs_code",
+        "{peer}'s identity changed, so a plain yes is not enough: only the code that {peer} reads to you, or the safety number that {peer} sees, accepts it",
+    ),
+    (
+        "changed_needs_proof",
+        "the safety number with an identity that changed has to come from {peer}: ask {peer}, by telephone or\nface to face, to type /verify {me}, and type the number here as the answer.\nIf {peer} sees no number either, compare the codes",
+    ),
+    (
+        "another_was_shown",
+        "note: on {at} another identity was shown as {peer}'s, and not accepted; this is the one of before",
+    ),
+    (
+        "not_verified_any_more",
+        "{peer}'s identity is not verified any more; your code is shown again at the next key",
+    ),
     ("was_not_verified", "{peer}'s identity was not verified; nothing has changed"),
     ("identity_changed_known", "  WARNING: THIS IDENTITY CHANGED; another one was known since {since}"),
     ("identity_changed_verified", "  WARNING: THIS IDENTITY CHANGED; another one was verified since {since}"),
-    ("changed_what", "  either {peer} lost the key file, or has a new machine without it, and made a new\n  account of that name; or somebody is between you, or poses as {peer}"),
-    ("changed_next", "  nothing is sent, and yes is not taken here. To go on, reach {peer} by telephone\n  or face to face, and type\n    the code that {peer}'s client shows to {peer}, or\n    the safety number that {peer} sees with /verify {me}\n  if {peer} made no new account, or cannot be reached, type no"),
-    ("account_created", "Account created\nYour key file is {path}\nKeep a copy of it in a safe place: without it nobody, not even\nthe server's operator, can restore the account\nTo print it: {command}"),
-    ("password_changed", "Password changed. A copy of the old key file still opens with the old password and holds the same identity: destroy such copies. Make a new copy of the key file now; to print it: {command}"),
+    (
+        "changed_what",
+        "  either {peer} lost the key file, or has a new machine without it, and made a new\n  account of that name; or somebody is between you, or poses as {peer}",
+    ),
+    (
+        "changed_next",
+        "  nothing is sent, and yes is not taken here. To go on, reach {peer} by telephone\n  or face to face, and type\n    the code that {peer}'s client shows to {peer}, or\n    the safety number that {peer} sees with /verify {me}\n  if {peer} made no new account, or cannot be reached, type no",
+    ),
+    (
+        "account_created",
+        "Account created\nYour key file is {path}\nKeep a copy of it in a safe place: without it nobody, not even\nthe server's operator, can restore the account\nTo print it: {command}",
+    ),
+    (
+        "password_changed",
+        "Password changed. A copy of the old key file still opens with the old password and holds the same identity: destroy such copies. Make a new copy of the key file now; to print it: {command}",
+    ),
     ("recovery_form_account", "  account: {name} at {server}"),
     ("recovery_form_server_key", "  the server's key: {key}"),
-    ("recovery_form_use", "  printed on {now}. With the password this is the account: keep it where the password is not.\n  To use it: securechat client key import, then type the numbered lines, and Ctrl-D at the end"),
+    (
+        "recovery_form_use",
+        "  printed on {now}. With the password this is the account: keep it where the password is not.\n  To use it: securechat client key import, then type the numbered lines, and Ctrl-D at the end",
+    ),
     ("recovery_form_written", "written to {path}, for you only; print it, and delete the file"),
     ("key_file_is_the_same", "this key file of {name} is there already: {path}"),
-    ("key_file_imported", "the key file of {name} is at {path}\nTo log in: securechat client --host {server}\nWhom you verified was remembered on the other machine only: compare the codes or safety numbers anew"),
+    (
+        "key_file_imported",
+        "the key file of {name} is at {path}\nTo log in: securechat client --host {server}\nWhom you verified was remembered on the other machine only: compare the codes or safety numbers anew",
+    ),
 ];

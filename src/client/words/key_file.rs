@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use chrono::{DateTime, Local, Utc};
+use chrono::{DateTime, Utc};
 
 use super::shown;
 use crate::{
@@ -38,7 +38,9 @@ pub(in crate::client) fn recovery_form(
 ) -> Phrase {
     let (name, server) = (form.key_file().username(), form.server());
     let mut lines = vec![recovery::title(), say!("recovery_form_account", name, server).text().to_owned()];
-    lines.extend(server_key.map(|key| say!("recovery_form_server_key", key = key.to_string()).text().to_owned()));
+    lines.extend(
+        server_key.map(|key| say!("recovery_form_server_key", key = key.to_string()).text().to_owned()),
+    );
     lines.push(say!("recovery_form_use", now).text().to_owned());
     lines.push(String::new());
     lines.push(form.to_string().trim_end().to_owned());

@@ -16,11 +16,7 @@ pub(in crate::client) const NAME_WHOM_TO_VERIFY: Sentence = Sentence("name_whom_
 pub(in crate::client) const NUMBERS_DIFFER: Sentence = Sentence("numbers_differ");
 
 /// What is known of the identity that is pinned.
-pub(in crate::client) fn verify_status(
-    peer: &Username,
-    pinned: &PinnedIdentity,
-    own: &Bytes<32>,
-) -> Phrase {
+pub(in crate::client) fn verify_status(peer: &Username, pinned: &PinnedIdentity, own: &Bytes<32>) -> Phrase {
     let (identity, own) = (identity_fingerprint(&pinned.key), identity_fingerprint(own));
     let since = pinned.since;
     let (state, how) = match (pinned.status, &pinned.verification) {
@@ -36,11 +32,8 @@ pub(in crate::client) fn verify_status(
             ("verified", how)
         }
     };
-    let lines = [
-        say!("identity_of", peer, identity = &identity),
-        how,
-        say!("your_identity", identity = &own),
-    ];
+    let lines =
+        [say!("identity_of", peer, identity = &identity), how, say!("your_identity", identity = &own)];
     let text = lines.iter().map(|line| line.text().to_owned()).collect::<Vec<_>>().join("\n");
     let mut args = vec![
         ("peer", Arg::from(peer)),
