@@ -153,6 +153,9 @@ pub(super) struct PeerPins {
     /// is proven, it is not sure who the peer is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) doubt: Option<ShownIdentity>,
+    /// When runs with this peer died unanswered: see `broken_runs`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) broken_runs: Vec<DateTime<Utc>>,
 }
 
 /// Why a proposed epoch is not acceptable.
