@@ -466,10 +466,9 @@ fn a_known_server_is_named_where_no_host_is() {
     let line = format!("type: securechat client --host 127.0.0.1:{}\n", server.port());
     fails(without_host(), 64, missing, &line);
     // A second one in the same home.
-    let mut command = other.client_command("alice");
-    command.arg("--home").arg(server.home_of("alice")).stdin(Stdio::null()).stdout(Stdio::null());
-    command.args(["--server-key", other.key()]);
-    let _ = command.status().unwrap();
+    let mut command = client_of(&other.host(), &server.home_of("alice"));
+    command.args(["--server-key", other.key()]).stdout(Stdio::null());
+    assert!(command.status().unwrap().success());
     let output = without_host().output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     for server in [&server, &other] {

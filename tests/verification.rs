@@ -131,9 +131,9 @@ fn a_new_account_of_a_known_name_is_told_apart_and_accepted_by_what_its_person_s
     bob.logs_out();
     // Bob loses his machine, and the operator lets him make a new account of that name.
     server.stops();
-    let accounts = server.data_file("dico.json");
-    let without: Vec<&str> = accounts.lines().filter(|line| !line.contains("\"bob\"")).collect();
-    std::fs::write(server.data().join("dico.json"), without.join("\n").replace(",\n}", "\n}")).unwrap();
+    let mut accounts: serde_json::Value = serde_json::from_str(&server.data_file("dico.json")).unwrap();
+    assert!(accounts.as_object_mut().unwrap().remove("bob").is_some());
+    std::fs::write(server.data().join("dico.json"), accounts.to_string()).unwrap();
     std::fs::remove_dir_all(server.home_of("bob")).unwrap();
     server.restarts();
     alice.sees("connected again");

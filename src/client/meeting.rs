@@ -13,10 +13,9 @@ use super::{
 use crate::{
     crypto::{
         agreement::{self, Agreed, AgreementError, Members, Offering, Replied},
-        conversation_key::{Code, ConversationKey, looks_like_code},
+        conversation_key::{Code, ConversationKey},
         key_file::Unlocked,
         resume::{self, Resuming},
-        safety_number::{SafetyNumber, looks_like_safety_number},
     },
     wire::{
         Agreement, Bytes, Decline, KeptKey, Offer, OwnCopy, Pair, Request, Resume, Role, Seen, Username,
@@ -24,8 +23,9 @@ use crate::{
     },
 };
 
-/// Wrong codes that end a run.
-const WRONG_CODES_MAX: u8 = 3;
+mod answer;
+
+pub(super) use answer::Answer;
 
 /// What this client knows and a run needs.
 pub(super) struct Known<'a> {
@@ -61,19 +61,6 @@ pub(super) enum Progress {
     Fail(Option<Agreement>, Phrase),
     /// The peer declined.
     Declined(Decline),
-}
-
-/// What follows from what the person typed.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// Accept; with what shows who the other is, if anything does.
-    Accept { verified: Option<Means> },
-    /// Refuse.
-    Refuse,
-    /// Not an answer: show this, if anything, and ask again.
-    Again(Option<Phrase>),
-    /// The third wrong code.
-    TooManyWrongCodes,
 }
 
 enum Stage {
@@ -367,11 +354,6 @@ impl Meeting {
         self.proposal().map(|proposal| (proposal.peer_identity, proposal.standing))
     }
 
-    fn safety_number(&self, peer_identity: &Bytes<32>) -> Option<SafetyNumber> {
-        let me = self.pair.other(&self.peer)?;
-        Some(SafetyNumber::of((me, &self.own_identity), (&self.peer, peer_identity)))
-    }
-
     /// What the kept key and the peer's memory gave rise to, for a run that ends before the question.
     pub(super) fn notices(&self) -> &[Phrase] {
         &self.notices
@@ -419,39 +401,6 @@ impl Meeting {
         self.stage = Stage::Over;
         self.answered = true;
         Request::Refuse { peer: self.peer.clone(), run: self.run }
-    }
-
-    /// What the person typed at the question.
-    pub(super) fn answer(&mut self, typed: &str) -> Answer {
-        let Some(proposal) = self.proposal() else { return Answer::Again(None) };
-        let word = typed.trim().to_lowercase();
-        match word.as_str() {
-            "yes" | "y" if proposal.standing.plain_yes_is_enough() => Answer::Accept { verified: None },
-            "yes" | "y" => Answer::Again(Some(words::changed_needs_code(&self.peer))),
-            "no" | "n" | "exit" => Answer::Refuse,
-            name if name == self.peer.as_str() => Answer::Again(None),
-            code if looks_like_code(code) => {
-                if proposal.agreed.peer_code().matches(code) {
-                    return Answer::Accept { verified: Some(Means::CodeAtKey) };
-                }
-                if proposal.agreed.own_code().matches(code) {
-                    return Answer::Again(Some(words::that_is_your_own_code(&self.peer)));
-                }
-                self.wrong_codes += 1;
-                if self.wrong_codes == WRONG_CODES_MAX {
-                    return Answer::TooManyWrongCodes;
-                }
-                Answer::Again(Some(words::CODES_DIFFER.into()))
-            }
-            // Nobody guesses sixty digits: a wrong number is a slip or a warning, and counts as no try.
-            number if looks_like_safety_number(number) => match self.safety_number(&proposal.peer_identity) {
-                Some(right) if right.matches(number) => {
-                    Answer::Accept { verified: Some(Means::SafetyNumber) }
-                }
-                _ => Answer::Again(Some(words::NUMBERS_DIFFER.into())),
-            },
-            _ => Answer::Again(None),
-        }
     }
 
     /// The person accepts. The epoch is marked as used in `pins` here; the caller makes that durable
