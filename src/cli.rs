@@ -10,19 +10,20 @@ use std::{
     time::Duration,
 };
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
 use serde::Deserialize;
-use thiserror::Error;
 
 mod client_command;
+mod error;
 mod limits;
 mod shell_setup;
 mod span;
 mod upkeep;
 
 pub use client_command::KeyTask;
-pub use shell_setup::{ShellSetup, ShellSetupError};
+pub use error::CliError;
+pub use shell_setup::{ShellSetup, ShellSetupError, completions, write_man_pages};
 pub use upkeep::Upkeep;
 
 use client_command::ClientCommand;
@@ -33,7 +34,6 @@ use crate::{
     client::{ClientConfig, ServerAddress},
     crypto::key_file::KdfCost,
     server::{self, ServerConfig},
-    status,
     transport::Fingerprint,
     wire::DEFAULT_PORT,
 };
@@ -259,71 +259,6 @@ pub enum Task {
     Man(PathBuf),
 }
 
-/// What is wrong with a setting.
-#[derive(Debug, Error)]
-pub enum CliError {
-    /// Clap's own words, or its help.
-    #[error(transparent)]
-    Usage(#[from] clap::Error),
-    /// No host was named.
-    #[error("the server's host is missing")]
-    NoHost {
-        /// The servers that this home knows.
-        known: Vec<ServerAddress>,
-    },
-    /// A setting has a value that it cannot have.
-    #[error("{setting}: {what}")]
-    Setting {
-        /// Which setting.
-        setting: &'static str,
-        /// What is wrong.
-        what: String,
-    },
-    /// The configuration file cannot be read.
-    #[error("the configuration file {}: {source}", path.display())]
-    ConfigRead {
-        /// Which file.
-        path: PathBuf,
-        /// What happened.
-        source: std::io::Error,
-    },
-    /// The configuration file is not right.
-    #[error("the configuration file {}: {source}", path.display())]
-    Config {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong, and where.
-        source: Box<toml::de::Error>,
-    },
-    /// There is no folder to keep things in.
-    #[error("the platform's data folder is not known")]
-    NoHome,
-}
-
-impl CliError {
-    /// The next step.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::NoHost { known } => Some(host_hint(known)),
-            Self::Config { .. } => {
-                Some("its names are those of the flags, without the dashes in front".into())
-            }
-            Self::NoHome => Some("name a folder with --home".into()),
-            Self::Usage(_) | Self::Setting { .. } | Self::ConfigRead { .. } => None,
-        }
-    }
-
-    /// The exit status: 64 for wrong usage, 78 for a wrong configuration file.
-    #[must_use]
-    pub fn exit_status(&self) -> u8 {
-        match self {
-            Self::Config { .. } | Self::ConfigRead { .. } => status::CONFIG,
-            _ => status::USAGE,
-        }
-    }
-}
-
 /// Reads the command line, the environment and the configuration file.
 ///
 /// # Errors
@@ -428,21 +363,6 @@ fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
     })
 }
 
-/// What to type where no host was named: the command line of the servers that are known here.
-fn host_hint(known: &[ServerAddress]) -> String {
-    let line = |server: &ServerAddress| match server.port() {
-        DEFAULT_PORT => format!("securechat client --host {}", server.host()),
-        _ => format!("securechat client --host {server}"),
-    };
-    match known {
-        [] => "type: securechat client --host HOST, or HOST:PORT if the port is not 4117; the server's \
-               operator has the whole line"
-            .into(),
-        [only] => format!("type: {}", line(only)),
-        several => format!("type one of: {}", several.iter().map(line).collect::<Vec<_>>().join("; ")),
-    }
-}
-
 fn default_home() -> Result<PathBuf, CliError> {
     let names = AppStrategyArgs {
         top_level_domain: "org".into(),
@@ -475,22 +395,6 @@ pub fn announcement(local: SocketAddr, key: &Fingerprint) -> String {
         (false, port) => format!("{host}:{port}"),
     };
     format!("listening on {local}\nserver key {key}\nsecurechat client --host {host} --server-key {key}\n")
-}
-
-/// The completions of a shell, as text.
-#[must_use]
-pub fn completions(shell: clap_complete::Shell) -> Vec<u8> {
-    let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "securechat", &mut text);
-    text
-}
-
-/// Writes one manual page a command into a folder.
-///
-/// # Errors
-/// When a page cannot be written.
-pub fn write_man_pages(folder: &Path) -> std::io::Result<()> {
-    clap_mangen::generate_to(Cli::command(), folder)
 }
 
 #[cfg(test)]

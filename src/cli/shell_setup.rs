@@ -8,11 +8,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Args, ValueEnum};
+use clap::{Args, CommandFactory, ValueEnum};
 use etcetera::BaseStrategy;
 use thiserror::Error;
 
-use super::{CliError, completions, write_man_pages};
+use super::{Cli, CliError};
 use crate::{
     printable::Printable,
     status,
@@ -168,6 +168,22 @@ impl Done {
             Self::Absent => "was not there",
         }
     }
+}
+
+/// The completions of a shell, as text.
+#[must_use]
+pub fn completions(shell: clap_complete::Shell) -> Vec<u8> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "securechat", &mut text);
+    text
+}
+
+/// Writes one manual page a command into a folder.
+///
+/// # Errors
+/// When a page cannot be written.
+pub fn write_man_pages(folder: &Path) -> std::io::Result<()> {
+    clap_mangen::generate_to(Cli::command(), folder)
 }
 
 /// Every file, by its path under `share`.
