@@ -9,7 +9,7 @@ use std::{
 
 use securechat::{
     cli::{self, CliError, KeyTask, LogFormat, LogLevel, Task, Upkeep},
-    client::{self, KeyCopyError},
+    client::{self, KeyCopyError, phrase::Phrase},
     printable::Printable,
     server::{
         self, ServerConfig,
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         }
         Ok(Task::Client(config)) => match client::run(&config) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => last_words(&error, error.hint().as_deref(), error.exit_status()),
+            Err(error) => ends_with(&error.last_words(), error.exit_status()),
         },
         Ok(Task::Key(task)) => keep_key(task),
         Ok(Task::SetupShell(setup)) => match setup.run() {
@@ -130,6 +130,7 @@ fn copied(result: Result<Report, BackupError>, place: &Path) -> ExitCode {
 
 /// Prints a key file for paper, or reads one back.
 fn keep_key(task: KeyTask) -> ExitCode {
+    client::Language::of_environment(|name| std::env::var(name).ok()).speak();
     let done = match task {
         KeyTask::Export(export) => client::export_key(&export),
         KeyTask::Import(import, from) => {
@@ -138,7 +139,7 @@ fn keep_key(task: KeyTask) -> ExitCode {
     };
     match done {
         Ok(phrase) => said_lines(&[phrase.text().to_owned()]),
-        Err(error) => last_words(&error, error.hint().as_deref(), error.exit_status()),
+        Err(error) => ends_with(&error.last_words(), error.exit_status()),
     }
 }
 
@@ -167,6 +168,15 @@ fn written(result: io::Result<()>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => last_words(&error, None, status::IO),
     }
+}
+
+/// Says why a client ends, in its person's language.
+fn ends_with(last_words: &[Phrase], status: u8) -> ExitCode {
+    let mut out = anstream::stderr().lock();
+    for line in last_words {
+        let _ = writeln!(out, "{}", line.text());
+    }
+    ExitCode::from(status)
 }
 
 /// Says why it ends. `eprintln!` would panic where standard error cannot be written.

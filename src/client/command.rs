@@ -1,5 +1,6 @@
 //! What a typed line is: text, or one of the commands that begin with `/`.
 
+use super::words;
 use crate::{
     crypto::{conversation_key::looks_like_code, safety_number::looks_like_safety_number},
     wire::Username,
@@ -59,23 +60,33 @@ pub(super) enum VerifyAct {
 
 impl Verify {
     fn read(argument: &str) -> Option<Self> {
-        if let Some(act) = VerifyAct::read(argument) {
+        // Nobody is called yes or no; after a name any word for them will do.
+        let act = match argument.to_lowercase().as_str() {
+            "yes" => Some(VerifyAct::Mark),
+            "no" => Some(VerifyAct::Unmark),
+            _ => VerifyAct::compared(argument),
+        };
+        if let Some(act) = act {
             return Some(Self { peer: None, act });
         }
         let (name, rest) = argument.split_once(char::is_whitespace).unwrap_or((argument, ""));
         let peer = Username::from_typed(name).ok()?;
-        Some(Self { peer: Some(peer), act: VerifyAct::read(rest.trim())? })
+        let act = match rest.trim() {
+            yes if words::is_yes(yes) => VerifyAct::Mark,
+            no if words::is_no(no) => VerifyAct::Unmark,
+            rest => VerifyAct::compared(rest)?,
+        };
+        Some(Self { peer: Some(peer), act })
     }
 }
 
 impl VerifyAct {
-    fn read(text: &str) -> Option<Self> {
-        match text.to_lowercase().as_str() {
+    /// Nothing, or what the peer gave to be compared.
+    fn compared(text: &str) -> Option<Self> {
+        match text {
             "" => Some(Self::Show),
-            "yes" => Some(Self::Mark),
-            "no" => Some(Self::Unmark),
-            _ if looks_like_code(text) => Some(Self::Code(text.to_owned())),
-            _ if looks_like_safety_number(text) => Some(Self::Number(text.to_owned())),
+            code if looks_like_code(code) => Some(Self::Code(code.to_owned())),
+            number if looks_like_safety_number(number) => Some(Self::Number(number.to_owned())),
             _ => None,
         }
     }
@@ -137,6 +148,8 @@ mod tests {
             ("/verify bob  123 456", verify(Some("bob"), VerifyAct::Code("123 456".into()))),
             (&format!("/verify {number}"), verify(None, VerifyAct::Number(number.clone()))),
             (&format!("/verify bob {number}"), verify(Some("bob"), VerifyAct::Number(number.clone()))),
+            ("/verify y", verify(Some("y"), VerifyAct::Show)),
+            ("/verify bob y", verify(Some("bob"), VerifyAct::Mark)),
             ("/verify bob maybe", Line::Unknown("/verify bob maybe".into())),
             ("/verify bob carol", Line::Unknown("/verify bob carol".into())),
             ("/quit", Line::Quit),

@@ -324,7 +324,7 @@ impl Meeting {
     }
 
     fn fail(&mut self, error: &AgreementError) -> Progress {
-        let why = words::agreement_failed(&self.peer, &error.to_string());
+        let why = words::agreement_failed(&self.peer, &words::reason(error));
         Progress::Fail(Some(Agreement::Decline(Decline::Invalid {})), why)
     }
 

@@ -47,6 +47,7 @@ pub use error::ClientError;
 pub use home::{HomeError, known_servers};
 pub use overview::{Contact, Overview, Presence, Trust};
 pub use recovery::{KEY_COPY_BYTES_MAX, KeyCopyError, KeyExport, KeyImport, export_key, import_key};
+pub use words::Language;
 
 /// What the client is to do, as the command line says.
 #[derive(Debug, Clone)]
@@ -63,6 +64,8 @@ pub struct ClientConfig {
     pub authorities: bool,
     /// What opening a key file made from now on costs.
     pub key_file_cost: KdfCost,
+    /// The language that its person is spoken to in.
+    pub language: Language,
     /// How long to try to get a lost connection back; zero ends the client at once.
     pub retry_for: Duration,
 }
@@ -72,6 +75,7 @@ pub struct ClientConfig {
 /// # Errors
 /// As the variants of [`ClientError`] say; each has an exit status, and most a hint.
 pub fn run(config: &ClientConfig) -> Result<(), ClientError> {
+    config.language.speak();
     let mut desk = desk::Desk::open()?;
     let ended = run_at(config, &mut desk);
     desk.close();

@@ -114,31 +114,10 @@ pub enum KeyCopyError {
 }
 
 impl KeyCopyError {
-    /// The next step.
+    /// What its person reads: what happened, what caused it, what to do.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::NoAccount(_) => "name the folder with --home, if it is another one".into(),
-            Self::Several(here) | Self::NotHere { here, .. } if !here.is_empty() => {
-                let commands = here.iter().map(|(server, user)| format!("--host {server} --user {user}"));
-                format!("here are: {}", commands.collect::<Vec<_>>().join("; "))
-            }
-            Self::Unfinished(_) => "log in once: the client finds out which one is in force".into(),
-            Self::Form(RecoveryError::Line { .. }) => {
-                "compare that line with the paper; case and blanks do not matter".into()
-            }
-            Self::Form(RecoveryError::Together) => {
-                "are all lines from one sheet, and is none left out at the end?".into()
-            }
-            Self::Form(_) => "give the numbered lines, as `securechat client key export` prints them".into(),
-            Self::KeyFile(_) => "use another copy, or the printed form".into(),
-            Self::WhichServer | Self::NoServer(_) => "name it with --host".into(),
-            Self::Taken { .. } => "move that file away first, if this one is to be used instead".into(),
-            Self::Store(error) | Self::Home(HomeError::Store(error)) => {
-                return error.hint().map(str::to_owned);
-            }
-            Self::Several(_) | Self::NotHere { .. } | Self::Home(_) | Self::Read { .. } => return None,
-        })
+    pub fn last_words(&self) -> Vec<Phrase> {
+        words::key_copy_last_words(self)
     }
 
     /// The exit status.
@@ -301,8 +280,13 @@ mod tests {
         let two = home_with(&["alice", "bob"]);
         let error = export(two.path(), None).unwrap_err();
         assert_eq!(error.exit_status(), status::USAGE);
-        let hint = error.hint().unwrap();
-        assert!(hint.contains(&format!("--host {SERVER} --user bob")), "{hint}");
+        let said: String = error.last_words().iter().map(|line| line.text().to_owned() + "\n").collect();
+        assert!(
+            said.contains(&format!(
+                "hint: here are: --host {SERVER} --user alice; --host {SERVER} --user bob"
+            )),
+            "{said}"
+        );
         assert!(export(two.path(), Some("bob")).unwrap().text().contains("bob at chat.example.org:4117"));
         assert!(matches!(export(two.path(), Some("carol")), Err(KeyCopyError::Several(_))));
         let nobody = tempfile::tempdir().unwrap();

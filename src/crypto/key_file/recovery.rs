@@ -25,7 +25,7 @@ const VERSION: u8 = 1;
 const LINE_BYTES: usize = 15;
 const LINE_DATA: usize = 24;
 /// A line's symbols with the two of its check.
-const LINE_SYMBOLS: usize = LINE_DATA + 2;
+pub const LINE_SYMBOLS: usize = LINE_DATA + 2;
 /// A line is written in groups of so many.
 const GROUP_SYMBOLS: usize = 4;
 /// The bytes at the end that check the whole.
