@@ -27,6 +27,10 @@ pub(super) enum Line {
     Verify(Verify),
     /// `/rekey`
     Rekey,
+    /// `/with name`
+    With(Username),
+    /// `/leave [name]`
+    Leave(Option<Username>),
     /// `/passwd`
     Passwd,
     /// `/quit`
@@ -113,6 +117,15 @@ impl Line {
                 None => Self::Unknown(typed.to_owned()),
             },
             ("rekey", "") => Self::Rekey,
+            ("with", name) => match Username::from_typed(name) {
+                Ok(name) => Self::With(name),
+                Err(_) => Self::Unknown(typed.to_owned()),
+            },
+            ("leave", "") => Self::Leave(None),
+            ("leave", name) => match Username::from_typed(name) {
+                Ok(name) => Self::Leave(Some(name)),
+                Err(_) => Self::Unknown(typed.to_owned()),
+            },
             ("passwd", "") => Self::Passwd,
             ("quit", "") => Self::Quit,
             _ => Self::Unknown(typed.to_owned()),
@@ -152,6 +165,12 @@ mod tests {
             ("/verify bob y", verify(Some("bob"), VerifyAct::Mark)),
             ("/verify bob maybe", Line::Unknown("/verify bob maybe".into())),
             ("/verify bob carol", Line::Unknown("/verify bob carol".into())),
+            ("/with bob", Line::With("bob".parse().unwrap())),
+            ("/with  Bob ", Line::With("bob".parse().unwrap())),
+            ("/with", Line::Unknown("/with".into())),
+            ("/with b b", Line::Unknown("/with b b".into())),
+            ("/leave", Line::Leave(None)),
+            ("/leave bob", Line::Leave(Some("bob".parse().unwrap()))),
             ("/quit", Line::Quit),
             ("/quit now", Line::Unknown("/quit now".into())),
             ("/nonsense", Line::Unknown("/nonsense".into())),

@@ -304,7 +304,7 @@ impl Meeting {
 
     fn propose(&mut self, agreed: Agreed, peer_identity: Bytes<32>, new_key: bool, known: &Known<'_>) {
         let standing = known.pins.standing(&peer_identity);
-        if let (Some(doubt), true) = (known.pins.doubt, standing.plain_yes_is_enough()) {
+        if let (Some(doubt), true) = (known.pins.in_doubt, standing.plain_yes_is_enough()) {
             self.notices.push(words::another_was_shown(&self.peer, doubt.at));
         }
         self.stage = Stage::Asking(Box::new(Proposal { agreed, peer_identity, standing, new_key }));
@@ -372,6 +372,11 @@ impl Meeting {
             && self.peer_reopens
             && self.notices.is_empty()
             && self.proposal().is_some_and(|proposal| proposal.standing.plain_yes_is_enough())
+    }
+
+    /// The identity that the person is asked about, if it is another than before.
+    pub(super) fn changed_identity(&self) -> Option<Bytes<32>> {
+        self.proposal().filter(|shown| !shown.standing.plain_yes_is_enough()).map(|shown| shown.peer_identity)
     }
 
     /// Whether the person is being asked.

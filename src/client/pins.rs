@@ -149,10 +149,16 @@ pub(super) struct PeerPins {
     /// arrive, each in their own order.
     #[serde(default)]
     pub(super) complete_to: u64,
-    /// Another identity was shown as the peer's since the pinned one was proven last: until one of the two
-    /// is proven, it is not sure who the peer is.
+    /// The number up to which the peer's client proved to have this user's messages.
+    #[serde(default)]
+    pub(super) delivered: u64,
+    /// The number of the last message that was left for them while they were away; 0 once they have it.
+    #[serde(default)]
+    pub(super) left_to: u64,
+    /// Another identity that the peer showed, and that was not accepted: nothing is sent until that is
+    /// resolved: by a code or the safety number, or by the identity of before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) doubt: Option<ShownIdentity>,
+    pub(super) in_doubt: Option<ShownIdentity>,
     /// When runs with this peer died unanswered: see `broken_runs`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) broken_runs: Vec<DateTime<Utc>>,
@@ -217,8 +223,8 @@ impl PeerPins {
         now: DateTime<Utc>,
     ) {
         let identity = key.peer_identity;
+        self.in_doubt = None;
         self.epochs.insert(epoch, PinnedEpoch { proven: true, ..key });
-        self.doubt = None;
         if self.identity.as_ref().is_none_or(|pinned| pinned.key != identity) {
             self.identity = Some(PinnedIdentity {
                 key: identity,
@@ -245,6 +251,7 @@ impl PeerPins {
         let Some(pinned) = self.identity.as_mut().filter(|pinned| pinned.key == *identity) else {
             return false;
         };
+        self.in_doubt = None;
         // What was verified already keeps its first day, unless nothing is known of how.
         if pinned.status == Status::Known || pinned.verification.is_none() {
             pinned.known_since.get_or_insert(pinned.since);
@@ -268,7 +275,7 @@ impl PeerPins {
 
     /// Another identity than the pinned one is shown as the peer's.
     pub(super) fn note_changed(&mut self, key: Bytes<32>, now: DateTime<Utc>) {
-        self.doubt = Some(ShownIdentity { key, at: now });
+        self.in_doubt = Some(ShownIdentity { key, at: now });
     }
 
     /// The identity's standing, for one that is shown by the peer now.
@@ -398,14 +405,14 @@ mod tests {
         let (mut peer, now) = (PeerPins::default(), Utc::now());
         peer.mark_proven(1, epoch(1, 2), by_code(), now);
         peer.note_changed(Bytes([3; 32]), now);
-        assert_eq!(peer.doubt.map(|shown| shown.key), Some(Bytes([3; 32])));
+        assert_eq!(peer.in_doubt.map(|shown| shown.key), Some(Bytes([3; 32])));
         assert_eq!(
             peer.standing(&Bytes([2; 32])),
             Standing::Verified { since: now },
             "it is the one of before"
         );
         peer.mark_proven(1, epoch(1, 2), None, now);
-        assert_eq!(peer.doubt, None);
+        assert_eq!(peer.in_doubt, None);
     }
 
     #[test]
@@ -417,6 +424,6 @@ mod tests {
         let bob = pins.peer(&"bob".parse().unwrap());
         assert!(matches!(bob.standing(&Bytes([2; 32])), Standing::Verified { .. }));
         assert_eq!(bob.identity.unwrap().verification, None);
-        assert_eq!(bob.doubt, None);
+        assert_eq!(bob.in_doubt, None);
     }
 }

@@ -4,7 +4,7 @@
 //! gave it, or the person's word after the number was on the screen for this very identity.
 
 use super::{
-    app::{App, Place},
+    app::App,
     command::{Verify, VerifyAct},
     conversation::Conversation,
     error::ClientError,
@@ -18,11 +18,8 @@ use crate::{
 
 impl App<'_> {
     pub(super) fn verify(&mut self, what: &Verify) -> Result<(), ClientError> {
-        let current = match &self.place {
-            Place::Talking(peer, _) => Some(peer),
-            Place::Meeting(run) => Some(&run.peer),
-            _ => None,
-        };
+        let asking = self.place.run().filter(|run| run.is_asking() || self.place.focus().is_none());
+        let current = asking.map(|run| &run.peer).or_else(|| self.place.focus());
         let Some(peer) = what.peer.as_ref().or(current).cloned() else {
             self.desk.show(words::NAME_WHOM_TO_VERIFY);
             return Ok(());
@@ -60,11 +57,7 @@ impl App<'_> {
 
     /// The identity that this peer shows in a run whose question is not answered.
     fn shown_in_a_run(&self, peer: &Username) -> Option<(Bytes<32>, Standing)> {
-        let run = match &self.place {
-            Place::Meeting(run) | Place::Talking(_, Some(run)) if run.peer == *peer && run.is_asking() => run,
-            _ => return None,
-        };
-        run.shown_identity()
+        self.place.run().filter(|run| run.peer == *peer && run.is_asking())?.shown_identity()
     }
 
     /// While the question about a key is open, this is about the identity in it; what was compared is
@@ -101,7 +94,7 @@ impl App<'_> {
         let Some(pinned) = &pins.identity else { return };
         let own = self.keys.identity.public();
         self.desk.show(&words::verify_status(peer, pinned, &own));
-        if let Some(doubt) = pins.doubt {
+        if let Some(doubt) = pins.in_doubt {
             self.desk.warn(&words::another_was_shown(peer, doubt.at));
         }
         let (number, verified) = (self.safety_number(peer, &pinned.key), pinned.status == Status::Verified);

@@ -21,6 +21,7 @@ mod key;
 mod key_file;
 mod language;
 mod log;
+mod several;
 mod verify;
 
 pub use language::Language;
@@ -30,6 +31,7 @@ pub(super) use failure::*;
 pub(super) use key::*;
 pub(super) use key_file::*;
 pub(super) use log::*;
+pub(super) use several::*;
 pub(super) use verify::*;
 
 use super::{
@@ -247,6 +249,9 @@ pub(super) fn refusal(code: ErrorCode, peer: Option<&Username>) -> Phrase {
         (ErrorCode::AddressFull, _) => say!("address_full"),
         (ErrorCode::TooSlow, _) => say!("too_slow"),
         (ErrorCode::TooManyInvitations, _) => say!("too_many_invitations"),
+        (ErrorCode::TooManyOpen, _) => say!("too_many_open"),
+        (ErrorCode::PeerBusy, Some(peer)) => say!("peer_busy", peer),
+        (ErrorCode::PeerBusy, None) => say!("they_are_busy"),
         (ErrorCode::TooManyWaiting, Some(peer)) => say!("too_many_waiting", peer),
         (ErrorCode::TooManyWaiting, None) => say!("too_many_waiting_for_them"),
     }

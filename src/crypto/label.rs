@@ -61,11 +61,15 @@ pub enum Label {
     Invitation,
     /// Hashes a recovery form, to see that it was typed as it was printed.
     RecoveryForm,
+    /// Derives the key of the receipts.
+    ReceiptKey,
+    /// What a receipt authenticates.
+    Receipt,
 }
 
 impl Label {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Register,
         Self::Login,
         Self::ChangePassword,
@@ -91,6 +95,8 @@ impl Label {
         Self::SafetyNumber,
         Self::Invitation,
         Self::RecoveryForm,
+        Self::ReceiptKey,
+        Self::Receipt,
     ];
 
     /// The label as it is encoded: it begins with the protocol's name and version, so that nothing
@@ -123,6 +129,8 @@ impl Label {
             Self::SafetyNumber => "securechat/1 safety number",
             Self::Invitation => "securechat/1 invitation code",
             Self::RecoveryForm => "securechat/1 recovery form",
+            Self::ReceiptKey => "securechat/1 receipt key",
+            Self::Receipt => "securechat/1 receipt",
         }
     }
 }

@@ -38,6 +38,7 @@ pub mod safety_number;
 // What the key does.
 pub mod hash;
 mod plain;
+pub mod receipt;
 mod seen;
 pub mod session;
 
