@@ -292,7 +292,11 @@ fn table(
     let history = history.as_secs_f64();
     let _ = writeln!(text, "| `/history 10000`: opened, verified, shown, s | {history:.2} | |");
     if let Some(search) = search {
-        let _ = writeln!(text, "| {count} messages opened, verified and searched, s | {:.2} | under 2 |", search.as_secs_f64());
+        let _ = writeln!(
+            text,
+            "| {count} messages opened, verified and searched, s | {:.2} | under 2 |",
+            search.as_secs_f64()
+        );
     }
     text
 }

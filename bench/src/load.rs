@@ -199,7 +199,10 @@ pub fn run(args: &LoadArgs) -> Result<Figures> {
 }
 
 fn put(figures: &mut Figures, name: &str, value: f64) {
-    figures.insert(name.to_owned(), value);
+    // What was never measured is no figure.
+    if value.is_finite() {
+        figures.insert(name.to_owned(), value);
+    }
 }
 
 #[allow(clippy::cast_precision_loss)]
