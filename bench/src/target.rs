@@ -50,6 +50,7 @@ impl fmt::Display for Target {
             Self::Relay(Kind::Bare) => "bare relay",
             Self::Relay(Kind::Append) => "bare relay, appending",
             Self::Relay(Kind::Durable) => "bare relay, durable",
+            Self::Relay(Kind::OneByOne) => "bare relay, a write for each frame",
             Self::Rival(rivals::Kind::Mqtt) => "mosquitto, QoS 1",
             Self::Rival(rivals::Kind::Jetstream) => "nats-server, JetStream",
         })
@@ -93,6 +94,7 @@ impl Stage {
                     Kind::Bare => "bare",
                     Kind::Append => "append",
                     Kind::Durable => "durable",
+                    Kind::OneByOne => "one-by-one",
                 };
                 let mut command = Command::new(&self.own);
                 command.args(["relay", kind]).arg(folder.path());

@@ -148,8 +148,9 @@ impl Conductor {
             "logins" => self.logins(),
             "growth" => growth::run(self),
             "client" => client::run(self),
+            "choices" => self.choices(),
             "rivals" => self.rivals(),
-            other => bail!("{other} is no workload: quick, full, rivals, {}", NAMES.join(", ")),
+            other => bail!("{other} is no workload: quick, full, choices, rivals, {}", NAMES.join(", ")),
         }
     }
 
@@ -265,6 +266,17 @@ impl Conductor {
         let rows = self.rows(&[PRODUCT, BARE], contents, &What::Logins { accounts: 1000 }, 2)?;
         let each = ("per_cpu_second", "logins a CPU second");
         self.show("logins", &report::LOGINS, &rows, &[(each, PRODUCT, BARE, Bound::AtLeast(0.75))])
+    }
+
+    /// What a relay gains by writing once for all that one read brought.
+    fn choices(&self) -> Result<()> {
+        let (once, each) = (BARE, Target::Relay(Kind::OneByOne));
+        for window in [1, 16] {
+            let what = What::Talk { pairs: 100, window, rate: None, text_bytes: self.text_bytes };
+            let rows = self.rows(&[once, each], Contents::new(100, 0), &what, 2)?;
+            self.show(&format!("100 pairs, {window} in flight"), &report::TALK, &rows, &[])?;
+        }
+        Ok(())
     }
 
     /// Other servers, those that are installed.
