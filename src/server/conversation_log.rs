@@ -2,7 +2,7 @@
 //!
 //! In memory are, per open log, the offset of some lines and one number per sender's stream; a page
 //! is read through the nearest offset, a repeat is found through the nearest counter. Nothing here
-//! waits for the disk but [`Log::sync`], which is the committer's.
+//! waits for the disk but [`Log::sync`], which is for those who bring logs to it.
 
 use std::{
     collections::HashMap,
@@ -61,11 +61,35 @@ pub(super) struct Page {
     pub(super) last: u64,
 }
 
+/// A message that was stored now.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) entry: Entry,
+    /// Its line, with the newline, ...
+    pub(super) line: Vec<u8>,
+    /// ... and where that begins in the file.
+    pub(super) offset: u64,
+    /// As [`Again::in_doubt`].
+    pub(super) in_doubt: bool,
+}
+
+/// A message that was stored before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Again {
+    pub(super) number: u64,
+    /// The log has lines of before this server's start, and it is not known that the disk has them all.
+    pub(super) in_doubt: bool,
+}
+
 /// One pair's log. The lock guards this pair's file and nothing else.
 #[derive(Debug)]
 pub(super) struct Log {
     pair: Pair,
+    /// The pair's name.
+    name: String,
     path: PathBuf,
+    /// Whether all lines of before this server's start are on the disk. Its own are in the journal.
+    is_synced: bool,
     inner: Mutex<Inner>,
     fail_stop: FailStop,
 }
@@ -90,6 +114,8 @@ struct Open {
     /// Of lines 1, 1 + [`LINES_PER_OFFSET`], ...
     offsets: Vec<u64>,
     streams: HashMap<(Sender, StreamId), Stream>,
+    /// As [`Again::in_doubt`].
+    in_doubt: bool,
     /// A write failed half-way and could not be cut off: the file is to be read anew before it is used.
     unsure: bool,
 }
@@ -110,10 +136,17 @@ struct Stream {
 }
 
 impl Log {
-    /// The log of a pair in a folder of logs. Nothing is read before it is asked for.
-    pub(super) fn new(folder: &Path, pair: Pair, fail_stop: FailStop) -> Self {
+    /// The log of a pair in a folder of logs. Nothing is read before it is asked for. `is_synced` says
+    /// that lines which are there already are on the disk.
+    pub(super) fn new(folder: &Path, pair: Pair, is_synced: bool, fail_stop: FailStop) -> Self {
         let path = folder.join(file_name(&pair));
-        Self { pair, path, inner: Mutex::new(Inner::Unread), fail_stop }
+        let name = pair.to_string();
+        Self { pair, name, path, is_synced, inner: Mutex::new(Inner::Unread), fail_stop }
+    }
+
+    /// The name of the pair.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// The number of the last entry; 0 when there is none. Of a log that is not open only the last line
@@ -133,15 +166,15 @@ impl Log {
         Ok(self.open(false)?.map_or(0, |open| open.last))
     }
 
-    /// Stores a message: writes its line, or finds it already written. Gives its number.
+    /// Stores a message: writes its line, or finds it already written, and gives that.
     ///
     /// `written` is called for a new line while the log is held, so that what it queues is in the log's order.
     pub(super) fn append(
         &self,
         sender: &Username,
         body: &Body,
-        written: impl FnOnce(Entry),
-    ) -> Result<u64, LogError> {
+        written: impl FnOnce(Written),
+    ) -> Result<Option<Again>, LogError> {
         let place = place(&self.pair, sender).ok_or(LogError::NotAMember)?;
         self.fail_stop.check(&self.path)?;
         let Some(mut open) = self.open(true)? else { return Err(LogError::OutOfOrder) };
@@ -152,7 +185,8 @@ impl Log {
             return Err(LogError::OutOfOrder);
         }
         if header.counter < next {
-            return open.find(&self.path, key, sender, body);
+            let number = open.find(&self.path, key, sender, body)?;
+            return Ok(Some(Again { number, in_doubt: open.in_doubt }));
         }
         let time = log_line::now().max(open.last_time);
         let entry = Entry { number: open.last + 1, time, sender: sender.clone(), body: body.clone() };
@@ -165,10 +199,10 @@ impl Log {
             open.unsure = self.fail_stop.watch(cut).is_err();
             return Err(error.into());
         }
+        let (offset, in_doubt) = (open.bytes, open.in_doubt);
         open.count(&entry, key, line.len() as u64);
-        let number = entry.number;
-        written(entry);
-        Ok(number)
+        written(Written { entry, line, offset, in_doubt });
+        Ok(None)
     }
 
     /// Entries from number `from`: at most `count`, and no more than `bytes_max` bytes of lines, each
@@ -214,7 +248,14 @@ impl Log {
         };
         // A failure on another path, as of the folder with this file's name, may be one of this file too.
         self.fail_stop.watch(store::sync_file(&file, &self.path))?;
-        Ok(self.fail_stop.check(&self.path)?)
+        self.fail_stop.check(&self.path)?;
+        // All that was there when it was opened is on the disk now.
+        if let Some(mut open) = self.open(false)?
+            && Arc::ptr_eq(&open.file, &file)
+        {
+            open.in_doubt = false;
+        }
+        Ok(())
     }
 
     fn damaged(&self, line: u64) -> LogError {
@@ -225,14 +266,13 @@ impl Log {
     fn open(&self, create: bool) -> Result<Option<MappedMutexGuard<'_, Open>>, LogError> {
         let mut inner = self.inner.lock();
         if matches!(*inner, Inner::Unread | Inner::Open(Open { unsure: true, .. })) {
-            let file = if create {
-                Some(self.fail_stop.watch(store::open_or_create(&self.path))?)
-            } else {
-                store::open(&self.path)?
-            };
+            // Of a name made here the disk learns with the lines that come into the file.
+            let file =
+                if create { Some(store::open_or_create_unsynced(&self.path)?) } else { store::open(&self.path)? };
             let Some(file) = file else { return Ok(None) };
             self.fail_stop.watch(mend(&file, &self.path))?;
-            let (open, damage) = Open::read(file, &self.path, &self.pair)?;
+            let (mut open, damage) = Open::read(file, &self.path, &self.pair)?;
+            open.in_doubt = open.bytes > 0 && !self.is_synced;
             *inner = match damage {
                 None => Inner::Open(open),
                 Some(_) if self.fail_stop.watch(mend_hole(&open.file, &self.path, open.bytes))? => {
@@ -267,6 +307,7 @@ impl Open {
             last_time: DateTime::<Utc>::MIN_UTC,
             offsets: Vec::new(),
             streams: HashMap::new(),
+            in_doubt: false,
             unsure: false,
         };
         let mut lines = Lines::new(&file, path, 1, 0, length);
@@ -355,7 +396,7 @@ fn place(pair: &Pair, sender: &Username) -> Option<Sender> {
 
 /// The name of a pair's log. It ends in `.txt`, and what is set aside in `.torn`: a user called
 /// `bob.txt` has `alice+bob.txt.txt`, so none is another's.
-fn file_name(pair: &Pair) -> String {
+pub(super) fn file_name(pair: &Pair) -> String {
     format!("{pair}.txt")
 }
 

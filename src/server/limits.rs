@@ -166,8 +166,26 @@ pub(super) const LINES_PER_OFFSET: u64 = 64;
 /// One counter of a stream in this many has its line's number in memory.
 pub(super) const COUNTERS_PER_MARK: u64 = 256;
 
-/// Acknowledgements that may wait for the disk. Beyond it the senders wait.
-pub(super) const COMMITS_WAITING_MAX: usize = 4096;
+/// Lines that may wait for the disk, in bytes. Beyond it their senders wait.
+pub(super) const COMMIT_BYTES_WAITING_MAX: usize = 8 * 1024 * 1024;
+
+/// What one waiting message takes beside its line, in bytes; roughly.
+pub(super) const COMMIT_BYTES_EXTRA: usize = 512;
+
+/// How long nothing is to be stored before the logs themselves are brought to the disk.
+pub(super) const COMMITTER_RESTS_AFTER: Duration = Duration::from_secs(5);
+
+/// What each of the journal's two files has at first, in bytes; twice a line at least.
+pub const JOURNAL_BYTES: u64 = 1024 * 1024;
+
+/// One that was filled becomes so many times as long, ...
+pub(super) const JOURNAL_GROWTH: u64 = 4;
+
+/// ... up to so many bytes.
+pub(super) const JOURNAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Logs that may lack on the disk what the journal has. They stay open until they are synced.
+pub(super) const UNSYNCED_LOGS_MAX: usize = OPEN_LOGS_MAX / 2;
 
 /// Steps of one run relayed for one member: the agreement has three in all.
 pub(super) const STEPS_MAX: u32 = 16;

@@ -20,6 +20,11 @@ const NUMBER_BYTES_MAX: usize = 20;
 pub(super) const LINE_BYTES_MAX: usize =
     TIME_BYTES + 1 + USERNAME_BYTES_MAX + 1 + NUMBER_BYTES_MAX + 1 + BODY_BYTES_MAX.div_ceil(3) * 4 + 1;
 
+/// How long a line with this body is at most, in bytes.
+pub(super) fn bytes(body: &Body) -> usize {
+    LINE_BYTES_MAX - BASE64.encode_len(BODY_BYTES_MAX) + BASE64.encode_len(body.as_bytes().len())
+}
+
 /// The time as a log keeps it: to the millisecond.
 pub(super) fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(3)

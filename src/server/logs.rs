@@ -1,4 +1,4 @@
-//! All pairs' logs: which are open, and the look at each of them when the server starts.
+//! All pairs' logs, and which of them are open.
 
 use std::{
     collections::HashMap,
@@ -13,7 +13,6 @@ use tracing::warn;
 use super::{
     conversation_log::{Log, pair_of},
     fail_stop::FailStop,
-    log_file::mend,
 };
 use crate::{
     store::{self, StoreError},
@@ -28,6 +27,8 @@ pub(super) const LOGS_FOLDER: &str = "conversations";
 pub(super) struct Logs {
     folder: PathBuf,
     open_max: usize,
+    /// Whether all that the server before left is on the disk.
+    are_synced: bool,
     table: Mutex<Table>,
     fail_stop: FailStop,
 }
@@ -39,39 +40,29 @@ struct Table {
     uses: u64,
 }
 
-/// What the look at the start found.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found {
-    /// How many logs there are.
-    pub(super) logs: usize,
-    /// How many of them had a torn last line.
-    pub(super) torn: usize,
-}
-
 impl Logs {
-    /// Opens the folder and sets the torn last lines of its logs aside. Only their last bytes are read.
+    /// Opens the folder; how many logs it has. None of them is opened before it is used. `are_synced`
+    /// says that all of them are on the disk.
     pub(super) fn open(
         data: &Path,
         open_max: usize,
+        are_synced: bool,
         fail_stop: FailStop,
-    ) -> Result<(Self, Found), StoreError> {
+    ) -> Result<(Self, usize), StoreError> {
         let folder = data.join(LOGS_FOLDER);
         store::create_folder(&folder)?;
         // A server that was killed may have made a log whose name is not on the disk yet.
         store::sync_folder(&folder)?;
-        let mut found = Found::default();
+        let mut count = 0;
         for path in store::list(&folder)? {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if pair_of(name).is_some() {
-                found.logs += 1;
-                if let Some(file) = store::open(&path)? {
-                    found.torn += usize::from(mend(&file, &path)?);
-                }
+                count += 1;
             } else if !name.ends_with(".torn") {
                 warn!(file = ?path, "a file among the conversations that is none of them");
             }
         }
-        Ok((Self { folder, open_max, table: Mutex::default(), fail_stop }, found))
+        Ok((Self { folder, open_max, are_synced, table: Mutex::default(), fail_stop }, count))
     }
 
     /// Whether any conversation has been stored here.
@@ -100,7 +91,8 @@ impl Logs {
                 table.logs.remove(&oldest);
             }
         }
-        let log = Arc::new(Log::new(&self.folder, pair.clone(), self.fail_stop.clone()));
+        let log = Log::new(&self.folder, pair.clone(), self.are_synced, self.fail_stop.clone());
+        let log = Arc::new(log);
         table.logs.insert(pair.clone(), (Arc::clone(&log), now));
         log
     }
@@ -113,26 +105,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_start_sets_torn_ends_aside_and_counts() {
+    fn the_start_counts_logs_and_opens_none() {
         let data = tempfile::tempdir().unwrap();
-        let (logs, found) = Logs::open(data.path(), 2, FailStop::default()).unwrap();
-        assert_eq!(found, Found::default());
-        let whole = logs.folder.join("alice+bob.txt");
-        let torn = logs.folder.join("carol+dave.txt");
-        fs::write(&whole, "a\n").unwrap();
-        fs::write(&torn, "a\nhalf").unwrap();
-        let (_, found) = Logs::open(data.path(), 2, FailStop::default()).unwrap();
-        assert_eq!(found, Found { logs: 2, torn: 1 });
-        assert_eq!(fs::read_to_string(&torn).unwrap(), "a\n");
-        assert_eq!(fs::read_to_string(format!("{}.torn", torn.display())).unwrap(), "half\n");
-        let (_, found) = Logs::open(data.path(), 2, FailStop::default()).unwrap();
-        assert_eq!(found, Found { logs: 2, torn: 0 });
+        let (logs, count) = Logs::open(data.path(), 2, true, FailStop::default()).unwrap();
+        assert_eq!(count, 0);
+        fs::write(logs.folder.join("alice+bob.txt"), "a\n").unwrap();
+        fs::write(logs.folder.join("carol+dave.txt"), "a\nhalf").unwrap();
+        fs::write(logs.folder.join("carol+dave.txt.torn"), "half").unwrap();
+        let (_, count) = Logs::open(data.path(), 2, true, FailStop::default()).unwrap();
+        assert_eq!(count, 2);
+        assert_eq!(fs::read_to_string(logs.folder.join("carol+dave.txt")).unwrap(), "a\nhalf");
     }
 
     #[test]
     fn a_log_in_use_is_never_opened_twice() {
         let data = tempfile::tempdir().unwrap();
-        let (logs, _) = Logs::open(data.path(), 2, FailStop::default()).unwrap();
+        let (logs, _) = Logs::open(data.path(), 2, true, FailStop::default()).unwrap();
         let pair = |n: u32| format!("a+b{n}").parse::<Pair>().unwrap();
         let held = logs.get(&pair(0));
         for n in 1..20 {

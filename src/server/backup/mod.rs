@@ -1,6 +1,8 @@
 //! `securechat server backup` and `restore`: a whole copy of a data folder, while the server runs.
 //!
-//! No lock is needed, only an order. The server stores an account before any key of its owner, and a key
+//! No lock is needed, only an order. The journal is copied before all else, and brought into the copied
+//! logs at the end, so that a copy needs none: of a server that runs they have all of it already, and of
+//! one that crashed they get what they lack. The server stores an account before any key of its owner, and a key
 //! before any message under it, and it takes none of them back; so the conversations are copied first,
 //! then the keys, then the accounts, and whatever a copied line needs is in the copy. The two
 //! dictionaries are replaced whole, so that one reading is one state of them. A log only grows: its copy
@@ -21,6 +23,7 @@ use super::{
     accounts::ACCOUNTS_FILE,
     check::{Finding, Report, check_copy, is_set_aside},
     invites::{INVITES_FOLDER, is_claimed},
+    journal::{self, is_journal},
     keyring::KEYS_FILE,
     logs::LOGS_FOLDER,
 };
@@ -125,6 +128,7 @@ pub fn restore(from: &Path, data: &Path) -> Result<Report, BackupError> {
         copy_all(from, copy.path())?;
     } else {
         archive::unpack(from, copy.path())?;
+        heal(copy.path())?;
     }
     let mut report = check_copy(copy.path())?;
     if report.is_damaged() {
@@ -158,6 +162,9 @@ fn put(copy: TempDir, to: &Path) -> Result<(), StoreError> {
 
 /// Copies what a server keeps, in the order that makes a whole of it.
 fn copy_all(from: &Path, to: &Path) -> Result<(), StoreError> {
+    for path in journal::files(from) {
+        copy(&path, to, false)?;
+    }
     let logs = from.join(LOGS_FOLDER);
     store::create_folder(&to.join(LOGS_FOLDER))?;
     if logs.is_dir() {
@@ -167,7 +174,8 @@ fn copy_all(from: &Path, to: &Path) -> Result<(), StoreError> {
     }
     let (keys, accounts) = (from.join(KEYS_FILE), from.join(ACCOUNTS_FILE));
     for path in store::list(from)? {
-        if path != keys && path != accounts && !store::is_lock(&path) && !is_set_aside(&path) {
+        let is_special = path == keys || path == accounts || is_journal(&path) || store::is_lock(&path);
+        if !is_special && !is_set_aside(&path) {
             copy(&path, to, false)?;
         }
     }
@@ -181,7 +189,13 @@ fn copy_all(from: &Path, to: &Path) -> Result<(), StoreError> {
             copy(path, &to.join(INVITES_FOLDER), false)?;
         }
     }
-    Ok(())
+    heal(to)
+}
+
+/// Brings what the journal of a copy holds into its logs; the copy then has none.
+fn heal(copy: &Path) -> Result<(), StoreError> {
+    journal::heal(copy)?;
+    journal::files(copy).try_for_each(|path| store::remove(&path))
 }
 
 /// Copies one file, readable to its owner only. What is gone meanwhile, is unfinished or is no file is

@@ -31,11 +31,17 @@ pub mod server {
     source!(commit, "commit.rs");
     source!(commit_unsynced, "commit_unsynced.rs");
     source!(commit_late_batch, "commit_late_batch.rs");
+    source!(commit_no_room, "commit_no_room.rs");
     source!(outgoing, "outgoing.rs");
 
     mod limits {
-        /// Fewer than the messages of a model: a full queue is among the cases.
-        pub(super) const COMMITS_WAITING_MAX: usize = 2;
+        use std::time::Duration;
+
+        /// Lines of a model have one byte, and are more than this: want of room is among the cases.
+        pub(super) const COMMIT_BYTES_WAITING_MAX: usize = 2;
+
+        /// Only [`super::commit::Committer::start`] names it, which no model calls.
+        pub(super) const COMMITTER_RESTS_AFTER: Duration = Duration::ZERO;
     }
 
     mod conversation_log {
@@ -53,12 +59,6 @@ pub mod server {
         impl std::error::Error for LogError {}
 
         pub(super) struct Log;
-
-        impl Log {
-            pub(super) fn sync(&self) -> Result<(), LogError> {
-                Ok(())
-            }
-        }
     }
 
     mod fail_stop {
