@@ -8,7 +8,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use common::{PATIENCE, TestClient, TestServer, open_conversation, password_of};
@@ -239,6 +239,21 @@ fn a_client_killed_between_registering_and_naming_its_key_file_still_has_the_acc
     fs::rename(&path, &waiting).unwrap();
     server.logs_in("alice").logs_out();
     assert!(path.exists() && !waiting.exists());
+}
+
+#[test]
+fn what_a_killed_client_left_unfinished_long_ago_is_cleared() {
+    let server = TestServer::starts();
+    server.registers("alice").logs_out();
+    let [old, young] = [".unfinished-old", ".unfinished-young"].map(|name| {
+        let path = server.folder_of("alice").join(name);
+        fs::write(&path, "half a key file").unwrap();
+        path
+    });
+    let yesterday = SystemTime::now() - Duration::from_secs(24 * 60 * 60);
+    fs::File::options().write(true).open(&old).unwrap().set_modified(yesterday).unwrap();
+    server.logs_in("alice").logs_out();
+    assert!(!old.exists() && young.exists() && server.key_file_of("alice").exists());
 }
 
 fn changes_password(alice: &mut TestClient, old: &str, new: &str) {

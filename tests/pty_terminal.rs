@@ -16,7 +16,10 @@ use std::{
 
 use common::{PATIENCE, pty::Pty};
 use expectrl::process::unix::{Signal, WaitStatus};
-use securechat::client::terminal::{Emphasis, Input, Terminal};
+use securechat::client::{
+    phrase::Phrase,
+    terminal::{Emphasis, Input, Terminal},
+};
 
 const SOCKET: &str = "SECURECHAT_TEST_SOCKET";
 
@@ -48,17 +51,17 @@ fn obey(orders: UnixStream) {
         let order = order.unwrap();
         let (verb, rest) = order.split_once('|').unwrap();
         match verb {
-            "ask" => terminal.ask(rest),
+            "ask" => terminal.ask(&Phrase::literal(rest)),
             "listen" => terminal.listen(),
-            "secret" => terminal.ask_secret(rest),
-            "show" => terminal.show(rest),
-            "warn" => terminal.show_as(Emphasis::Warning, rest),
-            "diagnose" => terminal.diagnose(rest),
+            "secret" => terminal.ask_secret(&Phrase::literal(rest)),
+            "show" => terminal.show(&Phrase::literal(rest)),
+            "warn" => terminal.show_as(Emphasis::Warning, &Phrase::literal(rest)),
+            "diagnose" => terminal.diagnose(&Phrase::literal(rest)),
             "converse" => terminal.conversational(true),
             "flood" => {
                 let (from, to) = rest.split_once(' ').unwrap();
                 for number in from.parse::<u32>().unwrap()..=to.parse().unwrap() {
-                    terminal.show(&format!("[14:03] bob: message {number:03}"));
+                    terminal.show(&Phrase::literal(&format!("[14:03] bob: message {number:03}")));
                 }
             }
             "interactive" => writeln!(answer, "{}", terminal.is_interactive()).unwrap(),

@@ -7,6 +7,7 @@ use super::{
     door::Door,
     error::ClientError,
     home::{HomeError, ServerFolder},
+    phrase::Sentence,
     register::{register, register_again},
     words,
 };
@@ -73,7 +74,7 @@ pub(super) fn ask_name(desk: &mut Desk) -> Result<Option<Username>, ClientError>
         let Some(typed) = desk.ask(words::USERNAME_QUESTION)? else { return Ok(None) };
         match Username::from_typed(&typed) {
             Ok(name) => return Ok(Some(name)),
-            Err(error) => desk.show(&error.to_string()),
+            Err(error) => desk.show(&words::not_valid(&error)),
         }
     }
 }
@@ -81,7 +82,7 @@ pub(super) fn ask_name(desk: &mut Desk) -> Result<Option<Username>, ClientError>
 /// Asks for a password that is not empty, twice on a terminal when it is a new one.
 pub(super) fn ask_password(
     desk: &mut Desk,
-    question: &str,
+    question: Sentence,
     new: bool,
 ) -> Result<Option<Password>, ClientError> {
     loop {
@@ -108,7 +109,7 @@ fn log_in(folder: &ServerFolder, door: &mut Door<'_>, desk: &mut Desk) -> Result
         Ok(key_files) => key_files,
         Err(error @ (HomeError::NoKeyFile { .. } | HomeError::KeyFile { .. })) => {
             let error = ClientError::Home(error);
-            desk.show(&words::with_hint(&words::with_causes(&error), error.hint().as_deref()));
+            desk.show(&words::trouble(&error, error.hint().as_deref()));
             return Ok(Try::Again);
         }
         Err(error) => return Err(error.into()),
@@ -133,48 +134,27 @@ fn log_in(folder: &ServerFolder, door: &mut Door<'_>, desk: &mut Desk) -> Result
             }
             continue;
         };
-        let Some(connection) = settle_key_files(folder, &name, &keys, door, (waiting, both), connection)?
-        else {
-            continue;
-        };
+        settle_key_files(folder, &name, (waiting, both))?;
         return Ok(Try::Done(Box::new(LoggedIn { name, keys, connection })));
     }
     desk.show(words::WRONG_LOGIN);
     Ok(Try::Again)
 }
 
-/// One of the key files logged in: the other is not in force. `None` when that was not sure after all.
+/// One of the key files logged in: the other is not in force, and never will be. A change of password that
+/// was on its way in an older connection is not carried out any more once a login is answered.
 fn settle_key_files(
     folder: &ServerFolder,
     name: &Username,
-    keys: &Unlocked,
-    door: &mut Door<'_>,
     (waiting, both): (bool, bool),
-    connection: Connection,
-) -> Result<Option<Connection>, ClientError> {
+) -> Result<(), HomeError> {
     if waiting {
-        folder.adopt_new_key_file(name)?;
+        folder.adopt_new_key_file(name)
     } else if both {
-        let Some(connection) = log_in_surely(connection, door, name, keys)? else { return Ok(None) };
-        folder.drop_new_key_file(name)?;
-        return Ok(Some(connection));
+        folder.drop_new_key_file(name)
+    } else {
+        Ok(())
     }
-    Ok(Some(connection))
-}
-
-/// Shows that these keys are in force and stay so, although another connection of this account may have
-/// a change of password on its way: the first login ended that connection, and nothing of it is stored
-/// any more, but a change may have come between the look at the login key and that end. So it is looked
-/// at once more. `None` when it was like that.
-pub(super) fn log_in_surely(
-    first: Connection,
-    door: &mut Door<'_>,
-    name: &Username,
-    keys: &Unlocked,
-) -> Result<Option<Connection>, ClientError> {
-    drop(first);
-    let second = door.fresh()?;
-    Ok(log_in_with(&second, name, keys)?.then_some(second))
 }
 
 fn present(name: &Username, keys: &Unlocked, door: &mut Door<'_>) -> Result<Option<Connection>, ClientError> {

@@ -21,9 +21,10 @@ use super::{
     event::Event,
     home::ServerFolder,
     meeting::Meeting,
+    overview::Overview,
+    phrase::Phrase,
     pins::{PeerPins, Pins},
     reconnect::Reopening,
-    run::BrokenRuns,
     terminal::Input,
     words,
 };
@@ -68,7 +69,7 @@ pub(super) enum Flow {
 
 /// What there is to ask now.
 enum Wanted {
-    Question(String),
+    Question(Phrase),
     /// A line, without a question.
     Line,
     /// A line only where a person sits: a script's next line belongs to the next question.
@@ -111,11 +112,12 @@ pub(super) struct App<'a> {
     pub(super) left_unsaid: Option<Username>,
     /// The person wants to end: how long is left for what is owed to them.
     pub(super) ends_by: Option<Instant>,
-    pub(super) broken_runs: BrokenRuns,
     /// Peers whom this person named and who may be met without being counted.
     pub(super) rekey_asked: bool,
     pub(super) epoch_floors: BTreeMap<Username, u32>,
     pub(super) kept_key_declined: BTreeSet<Username>,
+    /// What the terminal was last told.
+    pub(super) overview_told: Option<Overview>,
 }
 
 impl<'a> App<'a> {
@@ -154,10 +156,10 @@ impl<'a> App<'a> {
             say_waiting_at: None,
             left_unsaid: None,
             ends_by: None,
-            broken_runs: BrokenRuns::default(),
             rekey_asked: false,
             epoch_floors: BTreeMap::new(),
             kept_key_declined: BTreeSet::new(),
+            overview_told: None,
         })
     }
 
@@ -186,6 +188,8 @@ impl<'a> App<'a> {
                 self.ends_by.get_or_insert_with(|| Instant::now() + LAST_ANSWERS_TIMEOUT);
             }
         };
+        // A run that is going on now is seen to its end by nobody.
+        self.count_the_run_left_behind();
         // A client that was taken over leaves the memory to the newer one.
         if !matches!(ended, Err(ClientError::TakenOver)) {
             self.save_pins()?;
@@ -197,6 +201,7 @@ impl<'a> App<'a> {
     }
 
     fn turn(&mut self) -> Result<Flow, ClientError> {
+        self.tell_overview();
         if let Some(line) = self.want_input() {
             return self.on_line(&line);
         }
@@ -232,7 +237,7 @@ impl<'a> App<'a> {
         let takes_lines = !matches!(wanted, Wanted::LineFromPerson) && !self.holds_lines();
         if takes_lines && let Some(line) = self.held.pop_front() {
             if let Wanted::Question(question) = wanted {
-                self.desk.show(question.trim_end());
+                self.desk.show(&question.as_line());
             }
             return Some(line);
         }

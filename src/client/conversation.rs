@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use chrono::{DateTime, Local, TimeZone, Utc};
+use chrono::{Local, TimeZone, Utc};
 
 use super::{
     chain::{Break, Chains, Side},
     meeting::Concluded,
+    phrase::Phrase,
     pins::PeerPins,
     words,
 };
@@ -30,13 +31,13 @@ const OWN_REMEMBERED: usize = 4096;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Shown {
     /// What is wrong with it.
-    pub(super) warnings: Vec<String>,
-    /// The message, printable.
-    pub(super) message: Option<String>,
+    pub(super) warnings: Vec<Phrase>,
+    /// The message.
+    pub(super) message: Option<Phrase>,
 }
 
 impl Shown {
-    fn warning(text: String) -> Self {
+    fn warning(text: Phrase) -> Self {
         Self { warnings: vec![text], message: None }
     }
 }
@@ -177,7 +178,7 @@ impl Conversation {
         counter: u64,
         number: u64,
         hash: Bytes<32>,
-    ) -> Option<String> {
+    ) -> Option<Phrase> {
         let at = self.position(stream, counter)?;
         let sent = self.unacknowledged.remove(at)?;
         if sent.hash != hash {
@@ -246,6 +247,12 @@ impl Conversation {
 
     /// Opens an entry and places it in `chains`, which need not be the conversation's own.
     pub(super) fn take_into(&mut self, chains: &mut Chains, entry: &Entry) -> Shown {
+        let mut shown = self.open_into(chains, entry);
+        shown.warnings = shown.warnings.into_iter().map(|warning| warning.about(&self.peer)).collect();
+        shown
+    }
+
+    fn open_into(&mut self, chains: &mut Chains, entry: &Entry) -> Shown {
         let Entry { number, sender, body, .. } = entry;
         let (header, hash) = (*body.header(), body_hash(body));
         let (side, other) = if *sender == self.me {
@@ -278,8 +285,15 @@ impl Conversation {
         if side == Side::Own {
             self.remember_own(Seen { stream: header.stream, counter: header.counter, hash });
         }
-        let sent = local(plain.sent);
-        let message = words::message(sent, Local::now(), sender, Printable::line(&plain.text).as_str());
+        let message = words::Message {
+            peer: &self.peer,
+            from: sender,
+            own: side == Side::Own,
+            number: *number,
+            sent: Utc.timestamp_millis_opt(plain.sent).single(),
+            text: &plain.text,
+        };
+        let message = words::message(&message, Local::now());
         Shown { warnings, message: Some(message) }
     }
 
@@ -292,7 +306,7 @@ impl Conversation {
 
     /// What a message's sender had seen of the other member when they wrote it: a warning when that
     /// cannot be, by what was sent here or by what was shown until now.
-    fn judge_seen(&self, chains: &Chains, side: Side, number: u64, seen: Seen) -> Option<String> {
+    fn judge_seen(&self, chains: &Chains, side: Side, number: u64, seen: Seen) -> Option<Phrase> {
         let (sender, other, of) = match side {
             Side::Own => (&self.me, &self.peer, Side::Theirs),
             Side::Theirs => (&self.peer, &self.me, Side::Own),
@@ -324,8 +338,4 @@ impl Conversation {
         }
         seen.counter > highest
     }
-}
-
-fn local(milliseconds: i64) -> Option<DateTime<Local>> {
-    Local.timestamp_millis_opt(milliseconds).single()
 }

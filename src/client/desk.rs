@@ -1,11 +1,13 @@
 //! The person's desk: the terminal, and the one channel on which what they type arrives.
 
-use std::io;
+use std::{borrow::Cow, io};
 
 use crossbeam_channel::{Receiver, bounded};
 
 use super::{
     error::ClientError,
+    overview::Overview,
+    phrase::Phrase,
     terminal::{Emphasis, Input, Terminal},
 };
 
@@ -43,20 +45,31 @@ impl Desk {
         self.terminal.conversational(true);
     }
 
+    /// What there is to see at a glance has changed.
+    pub(super) fn overview(&mut self, overview: &Overview) {
+        self.terminal.overview(overview);
+    }
+
     /// The channel that what is typed comes on, to be selected on.
     pub(super) fn typed(&self) -> &Receiver<Input> {
         &self.typed
     }
 
     /// Asks, and waits for the line; `None` at the end of input.
-    pub(super) fn ask(&mut self, question: &str) -> Result<Option<String>, ClientError> {
-        self.terminal.ask(question);
+    pub(super) fn ask<'p>(
+        &mut self,
+        question: impl Into<Cow<'p, Phrase>>,
+    ) -> Result<Option<String>, ClientError> {
+        self.terminal.ask(&question.into());
         self.wait()
     }
 
     /// Asks for a line that is not echoed, and waits for it; `None` at the end of input.
-    pub(super) fn ask_secret(&mut self, question: &str) -> Result<Option<String>, ClientError> {
-        self.terminal.ask_secret(question);
+    pub(super) fn ask_secret<'p>(
+        &mut self,
+        question: impl Into<Cow<'p, Phrase>>,
+    ) -> Result<Option<String>, ClientError> {
+        self.terminal.ask_secret(&question.into());
         self.wait()
     }
 
@@ -70,8 +83,8 @@ impl Desk {
     }
 
     /// Puts a question, without waiting.
-    pub(super) fn put_question(&mut self, question: &str) {
-        self.terminal.ask(question);
+    pub(super) fn put_question<'p>(&mut self, question: impl Into<Cow<'p, Phrase>>) {
+        self.terminal.ask(&question.into());
     }
 
     /// Wants a line, without a question.
@@ -80,23 +93,23 @@ impl Desk {
     }
 
     /// Shows whole lines.
-    pub(super) fn show(&mut self, text: &str) {
-        self.terminal.show(text);
+    pub(super) fn show<'p>(&mut self, what: impl Into<Cow<'p, Phrase>>) {
+        self.terminal.show(&what.into());
     }
 
     /// Shows whole lines as something the person should not overlook.
-    pub(super) fn warn(&mut self, text: &str) {
-        self.terminal.show_as(Emphasis::Warning, text);
+    pub(super) fn warn<'p>(&mut self, what: impl Into<Cow<'p, Phrase>>) {
+        self.terminal.show_as(Emphasis::Warning, &what.into());
     }
 
     /// Shows whole lines with emphasis.
-    pub(super) fn show_as(&mut self, emphasis: Emphasis, text: &str) {
-        self.terminal.show_as(emphasis, text);
+    pub(super) fn show_as<'p>(&mut self, emphasis: Emphasis, what: impl Into<Cow<'p, Phrase>>) {
+        self.terminal.show_as(emphasis, &what.into());
     }
 
     /// Shows whole lines that say what has changed.
-    pub(super) fn notice(&mut self, text: &str) {
-        self.terminal.show_as(Emphasis::Notice, text);
+    pub(super) fn notice<'p>(&mut self, what: impl Into<Cow<'p, Phrase>>) {
+        self.terminal.show_as(Emphasis::Notice, &what.into());
     }
 
     /// Whether the line that just came was begun before the question that it seems to answer.
@@ -105,8 +118,8 @@ impl Desk {
     }
 
     /// Writes to standard error.
-    pub(super) fn diagnose(&mut self, text: &str) {
-        self.terminal.diagnose(text);
+    pub(super) fn diagnose<'p>(&mut self, what: impl Into<Cow<'p, Phrase>>) {
+        self.terminal.diagnose(&what.into());
     }
 
     /// Leaves the terminal as it was.

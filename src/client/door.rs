@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    ClientConfig, connection::Connection, desk::Desk, error::ClientError, home::ServerFolder, words,
+    ClientConfig, address::ServerAddress, connection::Connection, desk::Desk, error::ClientError,
+    home::ServerFolder, words,
 };
 use crate::{
     transport::{Fingerprint, Link, TransportError, Trust, connect},
@@ -105,6 +106,11 @@ impl<'a> Door<'a> {
                 Ok(connection)
             }
         }
+    }
+
+    /// Which server it leads to.
+    pub(super) fn server(&self) -> &ServerAddress {
+        &self.config.address
     }
 
     /// Who may make an account, as the server said when it greeted last.

@@ -23,7 +23,7 @@ pub enum ClientError {
         source: TransportError,
     },
     /// The server has no room.
-    #[error("{address} does not let this client in: {}", words::refusal(*.code, None))]
+    #[error("{address} does not let this client in: {}", words::refusal(*.code, None).text())]
     TurnedAway {
         /// Which server.
         address: ServerAddress,

@@ -4,7 +4,10 @@
 //! fingerprint of the server's key; for each account `alice.txt`, the key file, `alice.txt.new` while
 //! a registration or a password change is under way, and `alice.pins`, the sealed memory of peers.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use data_encoding::BASE64;
 use thiserror::Error;
@@ -23,6 +26,9 @@ use crate::{
 
 /// The first line of a pins file: what it is, and its version.
 const PINS_FIRST_LINE: &str = "securechat pins 1";
+
+/// How old a file has to be that a client which was killed may have left unfinished: one takes a moment.
+const UNFINISHED_AGE: Duration = Duration::from_secs(60 * 60);
 
 /// What can go wrong with this machine's files.
 #[derive(Debug, Error)]
@@ -74,6 +80,8 @@ impl ServerFolder {
     pub(super) fn open(home: &Path, server: &ServerAddress) -> Result<Self, HomeError> {
         let folder = home.join(server.folder_name());
         store::create_folder(&folder)?;
+        // What a client that was killed has left; another one may be writing here now.
+        store::clear_abandoned(&folder, UNFINISHED_AGE)?;
         Ok(Self { folder })
     }
 

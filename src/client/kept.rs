@@ -3,7 +3,7 @@
 //! A server can lose the key, hide it, bring back an older one, or show another under the same number:
 //! each is told apart here, and said in the block that the person answers.
 
-use super::{meeting::Known, words};
+use super::{meeting::Known, phrase::Phrase, words};
 use crate::{
     crypto::conversation_key::ConversationKey,
     wire::{Bytes, KeptKey, Pair, Username},
@@ -17,7 +17,7 @@ pub(super) struct Judged {
     /// The epoch that the server shows; 0 for no key.
     pub(super) shown_epoch: u32,
     /// What the person should know.
-    pub(super) notices: Vec<String>,
+    pub(super) notices: Vec<Phrase>,
 }
 
 /// Compares the kept key that the server shows with what is remembered.
@@ -28,7 +28,7 @@ pub(super) fn judge(shown: Option<KeptKey>, peer: &Username, pair: &Pair, known:
         let notices = proven.map(|epoch| words::kept_key_gone(peer, epoch)).into_iter().collect();
         return Judged { notices, ..Judged::default() };
     };
-    let refused = |notice: String| Judged { usable: None, shown_epoch: shown.epoch, notices: vec![notice] };
+    let refused = |notice: Phrase| Judged { usable: None, shown_epoch: shown.epoch, notices: vec![notice] };
     if let Some(epoch) = proven.filter(|epoch| shown.epoch < *epoch) {
         return refused(words::kept_key_rolled_back(peer, shown.epoch, epoch));
     }

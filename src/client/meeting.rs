@@ -6,6 +6,7 @@
 
 use super::{
     kept,
+    phrase::Phrase,
     pins::{PeerPins, PinnedEpoch, Standing},
     words,
 };
@@ -56,7 +57,7 @@ pub(super) enum Progress {
     /// Send this step, if any, and ask the person.
     Ask(Option<Agreement>),
     /// The run cannot go on: send this step, if any, refuse, and show why.
-    Fail(Option<Agreement>, String),
+    Fail(Option<Agreement>, Phrase),
     /// The peer declined.
     Declined(Decline),
 }
@@ -69,7 +70,7 @@ pub(super) enum Answer {
     /// Refuse.
     Refuse,
     /// Not an answer: show this, if anything, and ask again.
-    Again(Option<String>),
+    Again(Option<Phrase>),
     /// The third wrong code.
     TooManyWrongCodes,
 }
@@ -126,7 +127,7 @@ pub(super) struct Meeting {
     /// The peer's identity of the kept key that this run goes on with.
     kept_identity: Option<Bytes<32>>,
     stage: Stage,
-    notices: Vec<String>,
+    notices: Vec<Phrase>,
     wrong_codes: u8,
     /// This client sent a Reply, so the server could know its code: a run that dies now is counted,
     replied: bool,
@@ -139,13 +140,13 @@ pub(super) struct Meeting {
 
 impl Meeting {
     /// Begins a run; as the initiator, with the first step.
-    pub(super) fn begin(start: Start, known: &Known<'_>) -> Result<(Self, Progress), String> {
-        let pair = Pair::new(known.me, &start.peer).map_err(|error| error.to_string())?;
+    pub(super) fn begin(start: Start, known: &Known<'_>) -> Result<(Self, Progress), Phrase> {
+        let pair = Pair::new(known.me, &start.peer).map_err(|error| words::not_valid(&error))?;
         let members = match start.role {
             Role::Initiator => Members::new(known.me.clone(), start.peer.clone()),
             Role::Responder => Members::new(start.peer.clone(), known.me.clone()),
         }
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| words::not_valid(&error))?;
         let mut meeting = Self {
             peer: start.peer,
             run: start.run,
@@ -335,12 +336,12 @@ impl Meeting {
     }
 
     fn out_of_place(&mut self) -> Progress {
-        let why = words::agreement_failed(&self.peer, "a step came that does not belong here");
+        let why = words::step_out_of_place(&self.peer);
         Progress::Fail(Some(Agreement::Decline(Decline::Invalid {})), why)
     }
 
     /// The block that is shown before the question.
-    pub(super) fn key_block(&self) -> Option<String> {
+    pub(super) fn key_block(&self) -> Option<Phrase> {
         let proposal = self.proposal()?;
         Some(words::key_block(&words::KeyBlock {
             peer: &self.peer,
@@ -354,7 +355,7 @@ impl Meeting {
     }
 
     /// What the kept key and the peer's memory gave rise to, for a run that ends before the question.
-    pub(super) fn notices(&self) -> &[String] {
+    pub(super) fn notices(&self) -> &[Phrase] {
         &self.notices
     }
 

@@ -11,6 +11,7 @@ use crate::{crypto::key_file::KdfCost, transport::Fingerprint};
 mod account;
 mod address;
 mod app;
+mod broken_runs;
 mod chain;
 mod command;
 mod connection;
@@ -26,7 +27,9 @@ mod home;
 mod kept;
 mod leaving;
 mod meeting;
+mod overview;
 mod passwd;
+pub mod phrase;
 mod pins;
 mod reading;
 mod reconnect;
@@ -41,6 +44,7 @@ mod words;
 pub use address::{AddressError, ServerAddress};
 pub use error::ClientError;
 pub use home::HomeError;
+pub use overview::{Contact, Overview, Presence, Trust};
 
 /// What the client is to do, as the command line says.
 #[derive(Debug, Clone)]

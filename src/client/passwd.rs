@@ -4,9 +4,8 @@
 //! does it take the old one's place. After a crash in between, the login tries both.
 
 use super::{
-    account::{ask_password, log_in_surely},
+    account::ask_password,
     app::{App, Flow},
-    connection::Connection,
     error::ClientError,
     words,
 };
@@ -42,7 +41,7 @@ impl App<'_> {
             (Event::Error { code, .. }, _) => {
                 self.folder.drop_new_key_file(&self.me)?;
                 let text = match code {
-                    ErrorCode::Storage => words::SERVER_COULD_NOT_STORE.to_owned(),
+                    ErrorCode::Storage => words::SERVER_COULD_NOT_STORE.into(),
                     code => words::refusal(code, None),
                 };
                 self.desk.warn(&text);
@@ -60,19 +59,14 @@ impl App<'_> {
         Ok(())
     }
 
-    /// After a lost connection the old login key was right. If a change was under way, it was not made,
-    /// and once that is sure the new key file goes.
-    pub(super) fn settle_unchanged(&mut self, connection: Connection) -> Result<Connection, ClientError> {
-        if self.changing.is_none() {
-            return Ok(connection);
+    /// After a lost connection the old login key was right. If a change was under way, it was not made and
+    /// will not be, and the new key file goes.
+    pub(super) fn settle_unchanged(&mut self) -> Result<(), ClientError> {
+        if self.changing.take().is_some() {
+            self.folder.drop_new_key_file(&self.me)?;
+            self.desk.warn(words::PASSWORD_NOT_CHANGED);
         }
-        let Some(connection) = log_in_surely(connection, &mut self.door, &self.me, &self.keys)? else {
-            return Err(ClientError::Lost(None));
-        };
-        self.changing = None;
-        self.folder.drop_new_key_file(&self.me)?;
-        self.desk.warn(words::PASSWORD_NOT_CHANGED);
-        Ok(connection)
+        Ok(())
     }
 
     /// Whoever sits here now knows the password, and did not just find the terminal open.

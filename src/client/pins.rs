@@ -25,6 +25,11 @@ impl Pins {
         self.peers.get(name).cloned().unwrap_or_default()
     }
 
+    /// Everybody of whom something is remembered, in order.
+    pub(super) fn peers(&self) -> impl Iterator<Item = (&Username, &PeerPins)> {
+        self.peers.iter()
+    }
+
     /// What is remembered of `name`, to be changed.
     pub(super) fn peer_mut(&mut self, name: &Username) -> &mut PeerPins {
         self.peers.entry(name.clone()).or_default()
@@ -97,6 +102,9 @@ pub(super) struct PeerPins {
     /// arrive, each in their own order.
     #[serde(default)]
     pub(super) complete_to: u64,
+    /// When runs with this peer died unanswered: see `broken_runs`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) broken_runs: Vec<DateTime<Utc>>,
 }
 
 /// Why a proposed epoch is not acceptable.

@@ -5,6 +5,7 @@ use super::{
     chain::{Chains, Side},
     conversation::Shown,
     error::ClientError,
+    phrase::Phrase,
     pins::{Link, PeerPins},
     words,
 };
@@ -248,7 +249,7 @@ fn answers_read(event: &wire::Event, peer: &Username) -> bool {
     }
 }
 
-fn warning(text: String) -> Shown {
+fn warning(text: Phrase) -> Shown {
     Shown { warnings: vec![text], message: None }
 }
 

@@ -152,6 +152,7 @@ impl App<'_> {
     pub(super) fn reconnect(&mut self, lost: ClientError) -> Result<Flow, ClientError> {
         self.connection.close();
         self.forget_what_was_under_way();
+        self.tell_overview_offline();
         let deadline = Instant::now() + self.retry_for;
         let deadline = self.ends_by.map_or(deadline, |ends_by| deadline.min(ends_by));
         let mut pause = FIRST_PAUSE;
@@ -286,7 +287,8 @@ impl App<'_> {
     fn log_in_again(&mut self) -> Result<Connection, ClientError> {
         let connection = self.door.fresh()?;
         if log_in_with(&connection, &self.me, &self.keys)? {
-            return self.settle_unchanged(connection);
+            self.settle_unchanged()?;
+            return Ok(connection);
         }
         // The loss took the answer to a change of password: then the server has the new key.
         let Some(keys) = self.changing.take() else { return Err(ClientError::LoginRefused) };

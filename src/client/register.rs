@@ -8,6 +8,7 @@ use super::{
     door::Door,
     error::ClientError,
     home::ServerFolder,
+    phrase::Phrase,
     words,
 };
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
 enum Registered {
     Done(Connection),
     /// No, and why in words.
-    No(String),
+    No(Phrase),
     /// The person's input ended.
     End,
 }
@@ -156,7 +157,7 @@ fn ask_invitation(desk: &mut Desk) -> Result<Option<InvitationCode>, ClientError
         let Some(typed) = desk.ask(words::INVITATION_QUESTION)? else { return Ok(None) };
         match typed.parse::<InvitationCode>() {
             Ok(code) => return Ok(Some(code)),
-            Err(error) => desk.show(&error.to_string()),
+            Err(error) => desk.show(&words::not_valid(&error)),
         }
     }
 }

@@ -168,11 +168,11 @@ impl App<'_> {
         match self.talks.get_mut(peer)?.seal(text) {
             Ok(body) => return Some(body),
             Err(SessionError::TooLong) => {
-                self.desk.warn(&words::too_long(text.len(), limits::TEXT_BYTES_MAX));
+                self.desk.warn(&words::too_long(text.len(), limits::TEXT_BYTES_MAX).about(peer));
             }
             Err(error) => {
                 let text = Printable::line(text).to_string();
-                self.desk.warn(&words::not_sent(&text, &error.to_string()));
+                self.desk.warn(&words::not_sent(&text, &error.to_string()).about(peer));
             }
         }
         None
@@ -203,7 +203,7 @@ impl App<'_> {
         let refused = talk.not_stored(at.0, at.1);
         let refused = refused.map_err(|_| ClientError::Protocol("no stream could be begun"))?;
         if let Some(text) = refused {
-            self.desk.warn(&words::not_sent(&text, &words::refusal(code, Some(peer))));
+            self.desk.warn(&words::not_sent(&text, words::refusal(code, Some(peer)).text()).about(peer));
         }
         Ok(())
     }
@@ -216,7 +216,7 @@ impl App<'_> {
         (self.say_waiting_at, self.rekey_asked) = (None, false);
         let before = std::mem::replace(&mut self.place, Place::Lobby);
         if *by == self.me {
-            self.desk.notice(words::YOU_LEFT);
+            self.desk.notice(&words::YOU_LEFT.about(peer));
         } else if lost {
             self.may_reopen(peer);
             self.on_peer_lost(peer);

@@ -116,17 +116,22 @@ impl Accounts {
         self.stored.read().contains_key(name)
     }
 
-    /// Whether this signature logs in to that account on the connection of this exporter.
-    /// An unknown name costs the same work and gives the same `false`.
-    pub(super) fn verify_login(&self, name: &Username, exporter: &Exporter, signature: &Bytes<64>) -> bool {
+    /// The account's login key, if this signature logs in with it on the connection of this exporter.
+    /// An unknown name costs the same work and gives the same `None`.
+    pub(super) fn verify_login(
+        &self,
+        name: &Username,
+        exporter: &Exporter,
+        signature: &Bytes<64>,
+    ) -> Option<Bytes<32>> {
         self.check(name, |key| login::verify_login(key, name, exporter, signature))
     }
 
     /// Checks once, whether there is such an account or not.
-    fn check(&self, name: &Username, check: impl FnOnce(&Bytes<32>) -> bool) -> bool {
+    fn check(&self, name: &Username, check: impl FnOnce(&Bytes<32>) -> bool) -> Option<Bytes<32>> {
         let key = self.login_key(name);
         let right = check(&key.unwrap_or(NOBODYS_KEY));
-        right & key.is_some()
+        key.filter(|_| right)
     }
 
     /// The key that logs in to an account.
@@ -299,9 +304,9 @@ mod tests {
         assert!(login::verify_login(&NOBODYS_KEY, &name("nobody"), &[0; 32], &signature));
         let folder = tempfile::tempdir().unwrap();
         let accounts = Accounts::load(folder.path(), FailStop::default()).unwrap();
-        assert!(!accounts.verify_login(&name("nobody"), &[0; 32], &signature));
+        assert_eq!(accounts.verify_login(&name("nobody"), &[0; 32], &signature), None);
         accounts.register(&name("nobody"), NOBODYS_KEY).unwrap();
-        assert!(accounts.verify_login(&name("nobody"), &[0; 32], &signature));
+        assert_eq!(accounts.verify_login(&name("nobody"), &[0; 32], &signature), Some(NOBODYS_KEY));
     }
 
     #[test]
@@ -317,7 +322,7 @@ mod tests {
                     right
                 });
                 assert_eq!(checked, [expected], "{who}");
-                assert_eq!(let_in, right && who == "alice");
+                assert_eq!(let_in.is_some(), right && who == "alice");
             }
         }
     }

@@ -25,7 +25,7 @@ use super::{
     },
     outgoing::{Outgoing, Outlet},
     rates::Pace,
-    registry::{Caller, Effects, Gate},
+    registry::{Caller, Effects, Entered, Gate},
     requests::{Desk, Flow},
 };
 use crate::{
@@ -144,8 +144,12 @@ impl Visit<'_> {
         let mut attempts = Attempts::default();
         loop {
             while let Some(request) = frames.take::<Request>()? {
-                let refused = match self.attempt(request)? {
-                    Ok(name) => return self.enter(name, frames),
+                let entered = match self.attempt(request)? {
+                    Ok((name, key)) => self.enter(name, key, frames)?,
+                    Err(code) => Err(code),
+                };
+                let refused = match entered {
+                    Ok(guest) => return Ok(guest),
                     Err(code) => code,
                 };
                 if let Some(offence) = offence(refused) {
@@ -167,23 +171,20 @@ impl Visit<'_> {
         }
     }
 
-    /// One try to register or to log in: who it is, or what the client hears.
-    fn attempt(&self, request: Request) -> Result<Result<Username, ErrorCode>, End> {
+    /// One try to register or to log in: who it is, and by which login key; or what the client hears.
+    fn attempt(&self, request: Request) -> Result<Result<(Username, Bytes<32>), ErrorCode>, End> {
         let exporter = self.link.exporter();
         Ok(match request {
             Request::Register { username, login_key, signature, invitation } => {
                 if login::verify_register(&login_key, &username, &exporter, &signature) {
-                    self.register(&username, login_key, invitation).map(|()| username)
+                    self.register(&username, login_key, invitation).map(|()| (username, login_key))
                 } else {
                     Err(ErrorCode::WrongUsernameOrPassword)
                 }
             }
             Request::Login { username, signature } => {
-                if self.hall.accounts.verify_login(&username, &exporter, &signature) {
-                    Ok(username)
-                } else {
-                    Err(ErrorCode::WrongUsernameOrPassword)
-                }
+                let key = self.hall.accounts.verify_login(&username, &exporter, &signature);
+                key.map(|key| (username, key)).ok_or(ErrorCode::WrongUsernameOrPassword)
             }
             _ => return Err(End::NotALogin),
         })
@@ -248,19 +249,30 @@ impl Visit<'_> {
         }
     }
 
-    /// The account is this connection's from here on.
-    fn enter(&mut self, name: Username, frames: &mut Frames) -> Result<Guest, End> {
+    /// The account is this connection's from here on; or the connection it took over had just changed the
+    /// login key, and the login is refused as any with a wrong key.
+    fn enter(
+        &mut self,
+        name: Username,
+        key: Bytes<32>,
+        frames: &mut Frames,
+    ) -> Result<Result<Guest, ErrorCode>, End> {
         let hall = Arc::clone(self.hall);
         let mut effects = Effects::default();
-        let gate = hall.registry.enter(&name, &self.outgoing, &mut effects);
+        let in_force = || hall.accounts.login_key(&name) == Some(key);
+        let entered = hall.registry.enter(&name, &self.outgoing, in_force, &mut effects);
         hall.finish(effects).flush();
-        let gate = gate.ok_or(End::Superseded)?;
+        let gate = match entered {
+            Entered::In(gate) => gate,
+            Entered::KeyChanged => return Ok(Err(ErrorCode::WrongUsernameOrPassword)),
+            Entered::Stopping => return Err(End::Superseded),
+        };
         frames.set_limit(FRAME_BYTES_MAX);
         self.ticket.logs_in();
         let caller = Caller { name, connection: self.outgoing.connection };
         let guest = Guest { hall, caller, gate };
         self.write(Instant::now() + self.hall.config.write_timeout)?;
-        Ok(guest)
+        Ok(Ok(guest))
     }
 
     /// Requests, until the connection ends; why it did.

@@ -50,6 +50,16 @@ pub(super) enum Refusal {
     Because(ErrorCode),
 }
 
+/// What came of a login.
+pub(super) enum Entered {
+    /// The account is this connection's; its gate.
+    In(Arc<Gate>),
+    /// The connection it took over had changed the login key.
+    KeyChanged,
+    /// The server is stopping.
+    Stopping,
+}
+
 /// What is left to do after a call, when the lock is free.
 #[derive(Debug, Default)]
 pub(super) struct Effects {
@@ -79,6 +89,7 @@ impl Registry {
     pub(super) fn new(rendezvous: Arc<Rendezvous>, answer_timeout: Duration, limits: &Limits) -> Self {
         let state = State {
             sessions: BTreeMap::new(),
+            departing: HashMap::new(),
             waiting: HashMap::new(),
             rendezvous,
             answer_timeout,
@@ -91,24 +102,28 @@ impl Registry {
         Self { state: Mutex::new(state) }
     }
 
-    /// A connection has logged in: it is the account's only one from now on. Gives its gate; `None` when
-    /// the server is stopping. The first event it gets is `LoggedIn`.
+    /// A connection has logged in: it is the account's only one from now on. The first event it gets is
+    /// `LoggedIn`.
     ///
-    /// An older connection is told and closed, and nothing of it is stored any more once this returns.
+    /// An older connection is told and closed, and nothing of it is stored any more once this returns. Until
+    /// then it may have changed the login key; so after that `in_force` is asked whether the key that this
+    /// connection logged in with is still the account's. It looks into memory only.
     pub(super) fn enter(
         &self,
         name: &Username,
         outgoing: &Outgoing,
+        in_force: impl Fn() -> bool,
         effects: &mut Effects,
-    ) -> Option<Arc<Gate>> {
+    ) -> Entered {
         loop {
             let older = {
                 let mut state = self.state.lock();
                 if state.stopping {
-                    return None;
+                    return Entered::Stopping;
                 }
-                match state.remove(name, effects) {
+                match state.make_way(name, effects) {
                     Some(older) => older,
+                    None if !in_force() => return Entered::KeyChanged,
                     None => {
                         let gate = Arc::new(Gate::default());
                         outgoing.say(&Event::LoggedIn {});
@@ -118,15 +133,20 @@ impl Registry {
                             place: Place::Lobby,
                         };
                         state.sessions.insert(name.clone(), session);
-                        return Some(gate);
+                        return Entered::In(gate);
                     }
                 }
             };
-            older.outgoing.say(&Event::TakenOver {});
-            older.outgoing.flush();
-            // May wait for one append of the older connection; no lock of the registry is held.
+            if let Some(outgoing) = &older.outgoing {
+                outgoing.say(&Event::TakenOver {});
+                outgoing.flush();
+            }
+            // May wait for what the older connection is storing; no lock of the registry is held.
             older.gate.close();
-            older.outgoing.close();
+            if let Some(outgoing) = &older.outgoing {
+                outgoing.close();
+            }
+            self.state.lock().has_departed(name, &older.gate);
         }
     }
 

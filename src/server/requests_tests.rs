@@ -1,8 +1,13 @@
 //! What is stored, delivered and read back: each the whole server but its sockets.
 
+use std::thread;
+
 use super::*;
 use crate::{
-    server::testing::{Person, Stage, meet},
+    server::{
+        registry::Entered,
+        testing::{Person, Recorder, Stage, meet},
+    },
     wire::{Header, limits::TAG_BYTES},
 };
 
@@ -174,6 +179,29 @@ fn nothing_of_an_older_connection_is_stored_once_a_newer_login_is_answered() {
     let log = stage.hall.logs.get(&"alice+bob".parse().unwrap());
     assert_eq!(log.last().unwrap(), 0);
     assert_eq!(stage.hall.accounts.login_key(&name("alice")), Some(Bytes([1; 32])));
+}
+
+#[test]
+fn a_login_over_a_change_of_password_under_way_is_looked_at_once_more() {
+    let stage = Stage::new();
+    let alice = stage.enter("alice");
+    let storing = alice.desk.gate.enter().unwrap();
+    let logs_in = |connection| {
+        let (_, outgoing) = Recorder::new(connection);
+        let in_force = || stage.hall.accounts.login_key(&name("alice")) == Some(Bytes([1; 32]));
+        stage.hall.registry.enter(&name("alice"), &outgoing, in_force, &mut Effects::default())
+    };
+    thread::scope(|scope| {
+        let newer = scope.spawn(|| logs_in(100));
+        assert_eq!(alice.sees(), Event::TakenOver {});
+        // Also one that finds nobody to take over any more waits for what is being stored.
+        let newest = scope.spawn(|| logs_in(101));
+        stage.hall.accounts.change_key(&name("alice"), Bytes([1; 32]), Bytes([2; 32])).unwrap();
+        drop(storing);
+        assert!(matches!(newer.join().unwrap(), Entered::KeyChanged));
+        assert!(matches!(newest.join().unwrap(), Entered::KeyChanged));
+    });
+    assert_eq!(stage.hall.registry.who().1, 0);
 }
 
 #[test]

@@ -19,7 +19,7 @@ use super::{
     hall::Hall,
     open_hall,
     outgoing::{Outgoing, Outlet},
-    registry::{Caller, Effects},
+    registry::{Caller, Effects, Entered},
     requests::{Desk, Flow},
 };
 use crate::wire::{
@@ -155,7 +155,8 @@ impl Stage {
         let connection = self.connections.fetch_add(1, Ordering::SeqCst) + 1;
         let (seen, outgoing) = Recorder::new(connection);
         let mut effects = Effects::default();
-        let gate = self.hall.registry.enter(&username, &outgoing, &mut effects).unwrap();
+        let entered = self.hall.registry.enter(&username, &outgoing, || true, &mut effects);
+        let Entered::In(gate) = entered else { panic!("{name} is not let in") };
         self.hall.finish(effects).flush();
         assert_eq!(seen.next(), Event::LoggedIn {});
         let caller = Caller { name: username, connection };

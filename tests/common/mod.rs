@@ -27,6 +27,7 @@ pub mod proxy;
 pub mod pty;
 pub mod server;
 pub mod story;
+pub mod tmux;
 pub mod transcript;
 pub mod wire_client;
 
@@ -62,6 +63,11 @@ pub fn securechat() -> Command {
     }
     command.env_remove("NO_COLOR").env("RUST_BACKTRACE", "1");
     command
+}
+
+/// Words as they are found again where a narrow screen may have broken a line anywhere: without blanks and line ends.
+fn unbroken(words: &str) -> String {
+    words.chars().filter(|c| !c.is_whitespace()).collect()
 }
 
 /// Waits for a process to end by itself.

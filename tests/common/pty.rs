@@ -16,7 +16,7 @@ use expectrl::process::{
 };
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::PATIENCE;
+use super::{PATIENCE, unbroken};
 
 const ROWS: u16 = 24;
 const COLUMNS: u16 = 80;
@@ -68,9 +68,10 @@ impl Pty {
         self.keys.write_all(keys.as_bytes()).expect("the terminal takes keys");
     }
 
-    /// Waits until the words are on the screen.
+    /// Waits until the words are on the screen, in however many rows.
     pub fn sees(&self, words: &str) {
-        self.waits_until(words, |screen| screen.contents().contains(words));
+        let wanted = unbroken(words);
+        self.waits_until(words, |screen| unbroken(&screen.contents()).contains(&wanted));
     }
 
     /// Waits until the line the cursor is in reads so (blanks at its end do not count).

@@ -1,6 +1,9 @@
 //! What people do again and again, in the words of the way through.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use super::{client::TestClient, pty::Pty, securechat, server::TestServer};
 
@@ -12,15 +15,24 @@ pub fn password_of(name: &str) -> String {
 impl TestServer {
     /// The command of this person's client; key files cost as little as is allowed.
     pub fn client_command(&self, name: &str) -> Command {
-        let mut command = self.newcomer_command(name);
+        self.client_command_at(&self.home_of(name))
+    }
+
+    /// The same with its files in another folder.
+    pub fn client_command_at(&self, home: &Path) -> Command {
+        let mut command = self.newcomer_command_at(home);
         command.args(["--server-key", self.key()]);
         command
     }
 
     /// The same for somebody who was told the address, and no fingerprint of the server's key.
     pub fn newcomer_command(&self, name: &str) -> Command {
+        self.newcomer_command_at(&self.home_of(name))
+    }
+
+    fn newcomer_command_at(&self, home: &Path) -> Command {
         let mut command = securechat();
-        command.arg("client").args(["--host", &self.host()]).arg("--home").arg(self.home_of(name));
+        command.arg("client").args(["--host", &self.host()]).arg("--home").arg(home);
         command.env("SECURECHAT_KEY_FILE_MEMORY_MIB", "19").env("SECURECHAT_KEY_FILE_PASSES", "2");
         command
     }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use securechat::wire::{ErrorCode, Request, encode, limits::FRAME_BYTES_MAX};
+use securechat::wire::{ErrorCode, Event, Request, encode, limits::FRAME_BYTES_MAX};
 
 use crate::{
     common::{Noise, PATIENCE, TestServer, WireClient, user},
@@ -91,7 +91,7 @@ fn measure(server: &TestServer, pair: &mut Pair, rounds: usize) -> (Vec<Duration
 struct Pair {
     from: WireClient,
     noise: Noise,
-    _to: WireClient,
+    to: WireClient,
 }
 
 #[test]
@@ -100,10 +100,7 @@ fn slow_connections_and_a_slow_reader_delay_nobody_and_are_gone_at_the_deadline(
     let timeout = timeout_s.to_string();
     let server = TestServer::starts_with(&["--login-timeout", &timeout, "--log", "warn"]);
     drop(WireClient::registers(&server, "honest"));
-    let mut carol = WireClient::registers(&server, "carol");
-    let mut dave = WireClient::registers(&server, "dave");
-    carol.agrees_with(&mut dave);
-    let mut pair = Pair { from: carol, noise: Noise::new(), _to: dave };
+    let mut pair = Pair::talks(&server);
     let (mut logins_alone, mut messages_alone) = measure(&server, &mut pair, rounds);
     let threads = status_of(server.process(), "Threads:");
 
@@ -153,6 +150,61 @@ fn slow_connections_and_a_slow_reader_delay_nobody_and_are_gone_at_the_deadline(
         thread::sleep(Duration::from_millis(50));
     }
     assert!(!server.errors().contains("panicked"), "{}", server.errors());
+}
+
+/// Two servers on the one machine, one alone and one with a crowd at its door, and a pair at each. Messages of the
+/// two pairs are sent in turns, so that what else the machine does is shared by both: what differs is what the
+/// crowd does to the server. For the figures in docs/RESISTANCE.md; how long anything takes is not judged here.
+#[test]
+fn a_pair_beside_a_crowd_at_the_door_is_served_as_one_alone() {
+    let (slow, rounds) = (size(200, 2_000), size(100, 20_000));
+    let (quiet, crowded) = (TestServer::starts(), TestServer::starts());
+    let mut pairs = [&quiet, &crowded].map(Pair::talks);
+    let mut drippers: Vec<Dripper> = (0..slow / 2).map(|_| Dripper::connects(&crowded)).collect();
+    let greeted: Vec<Stranger> = (0..slow / 2).map(|_| Stranger::is_greeted(&crowded)).collect();
+    let reader = reads_nothing(&crowded);
+    let mut times = [Vec::new(), Vec::new()];
+    // While the crowd is there: it is sent away after 30 s.
+    let until = Instant::now() + Duration::from_secs(25);
+    for round in (0..rounds).take_while(|_| Instant::now() < until) {
+        // One of them says a byte now and then: all of them are awake several times in their 30 seconds.
+        if let Some(dripper) = drippers.get_mut(round % slow) {
+            dripper.drips(round / slow);
+        }
+        for (pair, times) in pairs.iter_mut().zip(&mut times) {
+            times.push(pair.delivers());
+        }
+    }
+    let [alone, beside] = &mut times;
+    println!("\nbeside: {} messages of each pair", alone.len());
+    for percent in [50, 90, 99] {
+        let [alone, beside] = [percentile(alone, percent), percentile(beside, percent)];
+        let ratio = beside.as_secs_f64() / alone.as_secs_f64();
+        println!(
+            "beside: {slow} connections: p{percent} {alone:?} alone, {beside:?} beside them, ratio {ratio:.3}"
+        );
+    }
+    drop((drippers, greeted));
+    assert!(reader.join().unwrap() < PATIENCE);
+}
+
+impl Pair {
+    fn talks(server: &TestServer) -> Self {
+        let (mut from, mut to) =
+            (WireClient::registers(server, "carol"), WireClient::registers(server, "dave"));
+        from.agrees_with(&mut to);
+        Self { from, noise: Noise::new(), to }
+    }
+
+    /// A message from one to the other: how long until it is there. Returns when it is stored, too.
+    fn delivers(&mut self) -> Duration {
+        let start = Instant::now();
+        self.from.sends(&user("dave"), &self.noise.body(0));
+        self.to.hears_of(|event| matches!(event, Event::Message { .. }).then_some(()));
+        let taken = start.elapsed();
+        self.from.hears_it_is_stored();
+        taken
+    }
 }
 
 /// Somebody who asks for ever and reads nothing of the answers, until the server has enough of it: how long that took.

@@ -27,6 +27,8 @@ use paint::Paint;
 use plain::{Plain, Surroundings};
 use signals::EndOnSignal;
 
+use super::phrase::Phrase;
+
 /// The most a typed line may hold, in bytes; far over what a message may, so that the words about a message that is too
 /// long come from where messages are known.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
@@ -117,14 +119,17 @@ impl Terminal {
         }
     }
 
+    /// What there is to see at a glance has changed. Neither the line editor nor plain lines show it.
+    pub fn overview(&mut self, _overview: &super::Overview) {}
+
     /// Shows one or more whole lines. Never tears a line being typed.
-    pub fn show(&mut self, text: &str) {
-        self.show_as(Emphasis::Plain, text);
+    pub fn show(&mut self, what: &Phrase) {
+        self.show_as(Emphasis::Plain, what);
     }
 
     /// Shows one or more whole lines with emphasis, where there are colours and `NO_COLOR` is not set.
-    pub fn show_as(&mut self, emphasis: Emphasis, text: &str) {
-        let lines = self.paint.lines(emphasis, text);
+    pub fn show_as(&mut self, emphasis: Emphasis, what: &Phrase) {
+        let lines = self.paint.lines(emphasis, what.text());
         match &mut self.kind {
             Kind::Plain(plain) => plain.show(&lines),
             Kind::Editor(editor) => editor.show(&lines),
@@ -133,10 +138,10 @@ impl Terminal {
 
     /// Asks for one line. With a request already outstanding only the question shown changes: the line that comes
     /// answers whatever was asked last. The very same question is not shown twice.
-    pub fn ask(&mut self, prompt: &str) {
+    pub fn ask(&mut self, question: &Phrase) {
         match &mut self.kind {
-            Kind::Plain(plain) => plain.ask(prompt),
-            Kind::Editor(editor) => editor.ask(prompt),
+            Kind::Plain(plain) => plain.ask(question.text()),
+            Kind::Editor(editor) => editor.ask(question.text()),
         }
     }
 
@@ -161,15 +166,16 @@ impl Terminal {
     /// that no history keeps.
     ///
     /// In the line editor, a visible line that was still outstanding is thrown away and the secret is asked after it.
-    pub fn ask_secret(&mut self, prompt: &str) {
+    pub fn ask_secret(&mut self, question: &Phrase) {
         match &mut self.kind {
-            Kind::Plain(plain) => plain.ask_secret(prompt),
-            Kind::Editor(editor) => editor.ask_secret(prompt),
+            Kind::Plain(plain) => plain.ask_secret(question.text()),
+            Kind::Editor(editor) => editor.ask_secret(question.text()),
         }
     }
 
     /// Shows a diagnostic on standard error.
-    pub fn diagnose(&mut self, text: &str) {
+    pub fn diagnose(&mut self, what: &Phrase) {
+        let text = what.text();
         match &mut self.kind {
             Kind::Plain(plain) => plain.diagnose(&Paint::none().lines(Emphasis::Plain, text)),
             Kind::Editor(editor) => {

@@ -1,108 +1,120 @@
 //! What is said of messages, and of the log they are read from.
 
-use chrono::{DateTime, Local};
+use chrono::{DateTime, Local, Utc};
 
-use crate::wire::Username;
+use crate::{
+    client::phrase::{Arg, Phrase},
+    printable::Printable,
+    wire::Username,
+};
 
-pub(in crate::client) fn log_shortened(peer: &Username, last: u64, seen: u64) -> String {
-    format!(
-        "WARNING: the server's log with {peer} ends at message {last}, but this machine has seen message {seen}. \
-         The end was cut off"
-    )
+pub(in crate::client) fn log_shortened(peer: &Username, last: u64, seen: u64) -> Phrase {
+    say!("log_shortened", peer, last, seen)
 }
 
-pub(in crate::client) fn log_altered(peer: &Username, number: u64) -> String {
-    format!("WARNING: message {number} of the log with {peer} is not what this machine saw there before")
+pub(in crate::client) fn log_altered(peer: &Username, number: u64) -> Phrase {
+    say!("log_altered", peer, number)
 }
 
-pub(in crate::client) fn log_numbering(peer: &Username, expected: u64, got: u64) -> String {
-    format!("WARNING: the server's log with {peer} shows number {got} where {expected} belongs")
+pub(in crate::client) fn log_numbering(peer: &Username, expected: u64, got: u64) -> Phrase {
+    say!("log_numbering", peer, expected, got)
 }
 
-pub(in crate::client) fn log_unreadable(peer: &Username) -> String {
-    format!(
-        "the server could not read the log with {peer}; earlier messages are not shown. Tell its operator"
-    )
+pub(in crate::client) fn log_unreadable(peer: &Username) -> Phrase {
+    say!("log_unreadable", peer)
 }
 
-pub(in crate::client) fn log_no_memory(peer: &Username) -> String {
-    format!(
-        "note: this machine sees this conversation with {peer} for the first time and cannot tell what came before"
-    )
+pub(in crate::client) fn log_no_memory(peer: &Username) -> Phrase {
+    say!("log_no_memory", peer)
 }
 
-pub(in crate::client) fn gap(number: u64, sender: &Username) -> String {
-    format!("WARNING: one or more messages of {sender} before number {number} are missing")
+pub(in crate::client) fn gap(number: u64, sender: &Username) -> Phrase {
+    say!("gap", number, sender)
 }
 
-pub(in crate::client) fn repeat(number: u64, sender: &Username) -> String {
-    format!("WARNING: number {number} repeats an earlier message of {sender}; it is not shown again")
+pub(in crate::client) fn repeat(number: u64, sender: &Username) -> Phrase {
+    say!("repeat", number, sender)
 }
 
-pub(in crate::client) fn late(number: u64, sender: &Username) -> String {
-    format!("WARNING: number {number} is out of order: {sender} wrote it before one that was shown above")
+pub(in crate::client) fn late(number: u64, sender: &Username) -> Phrase {
+    say!("late", number, sender)
 }
 
-pub(in crate::client) fn answers_unseen(number: u64, sender: &Username, other: &Username) -> String {
-    format!(
-        "WARNING: {sender} wrote number {number} after a message of {other} that is not shown above: one is \
-         missing, or the lines are out of order"
-    )
+pub(in crate::client) fn answers_unseen(number: u64, sender: &Username, other: &Username) -> Phrase {
+    say!("answers_unseen", number, sender, other)
 }
 
-pub(in crate::client) fn old_key(number: u64, sender: &Username) -> String {
-    format!(
-        "WARNING: number {number} of {sender} is sealed with an older key than {sender}'s message before it"
-    )
+pub(in crate::client) fn old_key(number: u64, sender: &Username) -> Phrase {
+    say!("old_key", number, sender)
 }
 
-pub(in crate::client) fn does_not_open(number: u64, sender: &Username) -> String {
-    format!(
-        "WARNING: number {number}, which the server shows as {sender}'s, does not open: it was altered or forged"
-    )
+pub(in crate::client) fn does_not_open(number: u64, sender: &Username) -> Phrase {
+    say!("does_not_open", number, sender)
 }
 
-pub(in crate::client) fn relabelled(number: u64, shown: &Username, real: &Username) -> String {
-    format!("WARNING: the server shows number {number} as {shown}'s, but it is sealed by {real}")
+pub(in crate::client) fn relabelled(number: u64, shown: &Username, real: &Username) -> Phrase {
+    say!("relabelled", number, shown, real)
 }
 
-pub(in crate::client) fn no_key_for(number: u64, sender: &Username, epoch: u32) -> String {
-    format!("WARNING: number {number} of {sender} cannot be opened: there is no key number {epoch} for it")
+pub(in crate::client) fn no_key_for(number: u64, sender: &Username, epoch: u32) -> Phrase {
+    say!("no_key_for", number, sender, epoch)
 }
 
-pub(in crate::client) fn peer_saw_other(peer: &Username) -> String {
-    format!("WARNING: {peer} was shown a message in your name that this machine did not send")
+pub(in crate::client) fn peer_saw_other(peer: &Username) -> Phrase {
+    say!("peer_saw_other", peer)
 }
 
-pub(in crate::client) fn stored_differs(peer: &Username) -> String {
-    format!("WARNING: the server confirms another message to {peer} than you sent")
+pub(in crate::client) fn stored_differs(peer: &Username) -> Phrase {
+    say!("stored_differs", peer)
 }
 
-pub(in crate::client) fn not_sent(text: &str, why: &str) -> String {
-    format!("NOT SENT: {text}\n  {why}")
+pub(in crate::client) fn not_sent(text: &str, why: &str) -> Phrase {
+    say!("not_sent", text, why)
 }
 
-pub(in crate::client) fn fate_unknown(text: &str) -> String {
-    format!("NOT CONFIRMED: {text}\n  the connection ended before the server said that it is stored")
+pub(in crate::client) fn fate_unknown(text: &str) -> Phrase {
+    say!("fate_unknown", text)
 }
 
-pub(in crate::client) fn too_long(bytes: usize, max: usize) -> String {
-    format!("NOT SENT: that message has {bytes} bytes and may have {max}; send it in parts")
+pub(in crate::client) fn too_long(bytes: usize, max: usize) -> Phrase {
+    say!("too_long", bytes, max)
+}
+
+/// A message, opened and placed.
+pub(in crate::client) struct Message<'a> {
+    pub(in crate::client) peer: &'a Username,
+    pub(in crate::client) from: &'a Username,
+    /// This person wrote it.
+    pub(in crate::client) own: bool,
+    /// Its number in the log.
+    pub(in crate::client) number: u64,
+    /// As its sender says; `None` for a time that there is not.
+    pub(in crate::client) sent: Option<DateTime<Utc>>,
+    /// As it was written.
+    pub(in crate::client) text: &'a str,
 }
 
 /// A message as it is shown: `[14:03] bob: hello`, with the day when it is not today's.
-pub(in crate::client) fn message(
-    sent: Option<DateTime<Local>>,
-    now: DateTime<Local>,
-    sender: &Username,
-    text: &str,
-) -> String {
-    let time = match sent {
+pub(in crate::client) fn message(message: &Message<'_>, now: DateTime<Local>) -> Phrase {
+    let Message { peer, from, own, number, sent, text } = message;
+    let local = sent.map(|sent| sent.with_timezone(&Local));
+    let time = match local {
         Some(sent) if sent.date_naive() == now.date_naive() => sent.format("%H:%M").to_string(),
         Some(sent) => sent.format("%Y-%m-%d %H:%M").to_string(),
         None => "--:--".into(),
     };
-    format!("[{time}] {sender}: {text}")
+    let printable = Printable::line(text).to_string();
+    let line = format!("[{time}] {from}: {printable}");
+    let mut args = vec![
+        ("peer", Arg::from(*peer)),
+        ("from", Arg::from(*from)),
+        ("own", Arg::Flag(*own)),
+        ("number", Arg::Number(*number)),
+    ];
+    args.extend(sent.map(|sent| ("sent", Arg::Time(sent))));
+    args.extend((printable != *text).then(|| ("exact", Arg::Exact((*text).to_owned()))));
+    args.push(("text", Arg::Text(printable)));
+    Phrase::composed("message", args, line)
 }
 
 #[cfg(test)]
@@ -111,11 +123,27 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_message_shows_its_day_only_when_it_is_another() {
+    fn shown(day: u32, hour: u32, text: &str) -> Phrase {
         let bob: Username = "bob".parse().unwrap();
         let at = |day, hour| Local.with_ymd_and_hms(2026, 11, day, hour, 3, 0).unwrap();
-        assert_eq!(message(Some(at(22, 14)), at(22, 15), &bob, "hello"), "[14:03] bob: hello");
-        assert_eq!(message(Some(at(21, 14)), at(22, 15), &bob, "hello"), "[2026-11-21 14:03] bob: hello");
+        let sent = Some(at(day, hour).with_timezone(&Utc));
+        let message_of = Message { peer: &bob, from: &bob, own: false, number: 7, sent, text };
+        message(&message_of, at(22, 15))
+    }
+
+    #[test]
+    fn a_message_shows_its_day_only_when_it_is_another() {
+        assert_eq!(shown(22, 14, "hello").text(), "[14:03] bob: hello");
+        assert_eq!(shown(21, 14, "hello").text(), "[2026-11-21 14:03] bob: hello");
+    }
+
+    #[test]
+    fn a_message_is_shown_printable_and_kept_exact() {
+        let evil = shown(22, 14, "red \u{1b}[31m");
+        assert!(!evil.text().contains('\u{1b}'), "{}", evil.text());
+        assert_eq!(evil.arg("exact"), Some(&Arg::Exact("red \u{1b}[31m".into())));
+        let plain = shown(22, 14, "hello");
+        assert_eq!((plain.arg("exact"), plain.arg("text")), (None, Some(&Arg::Text("hello".into()))));
+        assert_eq!((plain.arg("number"), plain.arg("own")), (Some(&Arg::Number(7)), Some(&Arg::Flag(false))));
     }
 }

@@ -23,6 +23,9 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) sessions: BTreeMap<Username, Session>,
+    /// Gates of connections that a newer login took out, until they are closed: what is stored through one
+    /// comes before any login of that account.
+    pub(super) departing: HashMap<Username, Arc<Gate>>,
     /// Who waits for whom: the invited name's inviters, first come first. Invariant: exactly those
     /// whose place is [`Place::Waiting`] on that name; no queue is empty.
     pub(super) waiting: HashMap<Username, VecDeque<Username>>,
@@ -43,6 +46,13 @@ pub(super) struct Session {
     pub(super) outgoing: Outgoing,
     pub(super) gate: Arc<Gate>,
     pub(super) place: Place,
+}
+
+/// A connection that a newer login takes out.
+pub(super) struct Departing {
+    /// Where it is told; `None` when another login does that.
+    pub(super) outgoing: Option<Outgoing>,
+    pub(super) gate: Arc<Gate>,
 }
 
 pub(super) fn because<T>(code: ErrorCode) -> Result<T, Refusal> {
@@ -114,6 +124,23 @@ impl State {
     pub(super) fn was_welcome(&mut self, inviter: &Username) {
         if let Some(cost) = self.invitation_cost {
             self.invitations.refund(inviter, cost, Instant::now());
+        }
+    }
+
+    /// Takes the account's older connection out, for a newer one; `None` when nothing is in the way.
+    pub(super) fn make_way(&mut self, name: &Username, effects: &mut Effects) -> Option<Departing> {
+        if let Some(gate) = self.departing.get(name) {
+            return Some(Departing { outgoing: None, gate: Arc::clone(gate) });
+        }
+        let Session { outgoing, gate, .. } = self.remove(name, effects)?;
+        self.departing.insert(name.clone(), Arc::clone(&gate));
+        Some(Departing { outgoing: Some(outgoing), gate })
+    }
+
+    /// That gate is closed.
+    pub(super) fn has_departed(&mut self, name: &Username, gate: &Arc<Gate>) {
+        if self.departing.get(name).is_some_and(|departing| Arc::ptr_eq(departing, gate)) {
+            self.departing.remove(name);
         }
     }
 
