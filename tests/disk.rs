@@ -108,8 +108,7 @@ fn a_server_whose_disk_does_not_sync_stops_itself_and_what_it_confirmed_is_there
         }
         let (status, errors) = server.ends_by_itself();
         assert_eq!(status, Some(IO), "{errors}");
-        for words in ["error: stopped: the disk did not take what was written", "journal-", "os error 5"]
-        {
+        for words in ["error: stopped: the disk did not take what was written", "journal-", "os error 5"] {
             assert!(errors.contains(words), "no {words:?} in {errors}");
         }
         server.is_unwrapped();

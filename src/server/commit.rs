@@ -143,7 +143,8 @@ impl Committer {
     pub(super) fn room(&self, bytes: usize) -> Option<Room<'_>> {
         let Some(shared) = self.shared.as_deref() else { return Some(Room { shared: None, bytes }) };
         let mut queue = shared.queue.lock();
-        while queue.phase == Phase::Open && queue.bytes > 0 && queue.bytes + bytes > COMMIT_BYTES_WAITING_MAX {
+        while queue.phase == Phase::Open && queue.bytes > 0 && queue.bytes + bytes > COMMIT_BYTES_WAITING_MAX
+        {
             shared.freed.wait(&mut queue);
         }
         if queue.phase != Phase::Open {

@@ -4,7 +4,8 @@ use std::fs;
 
 use super::*;
 use crate::{
-    server::log_line::LINE_BYTES_MAX,
+    server::{log_index, log_line::LINE_BYTES_MAX},
+    store::test_disk::TestDisk,
     wire::{Bytes, Header},
 };
 
@@ -25,13 +26,13 @@ fn body(stream: u8, counter: u64, mark: u8) -> Body {
 impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let log = Log::new(folder.path(), "alice+bob".parse().unwrap(), true, FailStop::default());
+        let log = Log::new(folder.path(), "alice+bob".parse().unwrap(), Run::new(true), FailStop::default());
         Self { folder, log }
     }
 
     /// The same file, read from the start.
     fn again(&self) -> Log {
-        Log::new(self.folder.path(), "alice+bob".parse().unwrap(), true, FailStop::default())
+        Log::new(self.folder.path(), "alice+bob".parse().unwrap(), Run::new(true), FailStop::default())
     }
 
     fn path(&self) -> PathBuf {
@@ -216,11 +217,111 @@ fn what_a_crash_left_is_in_doubt_until_it_is_synced_and_what_is_written_names_it
         let offset = usize::try_from(*offset).unwrap();
         assert_eq!(file[offset..offset + line.len()], line[..]);
     }
-    let after_crash = Log::new(fixture.folder.path(), "alice+bob".parse().unwrap(), false, FailStop::default());
+    let after_crash =
+        Log::new(fixture.folder.path(), "alice+bob".parse().unwrap(), Run::new(false), FailStop::default());
     let again = |log: &Log| log.append(&name("alice"), &body(1, 2, 1), |_| ()).unwrap().unwrap();
     assert_eq!(again(&after_crash), Again { number: 3, in_doubt: true });
     after_crash.append(&name("bob"), &body(2, 0, 1), |written| assert!(written.in_doubt)).unwrap();
     after_crash.sync().unwrap();
     assert_eq!(again(&after_crash), Again { number: 3, in_doubt: false });
     after_crash.append(&name("bob"), &body(2, 1, 1), |written| assert!(!written.in_doubt)).unwrap();
+}
+
+/// The text of a log of so many messages, of a new stream every hundred.
+fn long_text(count: u64) -> Vec<u8> {
+    let time = "2026-11-22T23:29:01.123Z".parse().unwrap();
+    let entry = |number: u64| {
+        let at = number - 1;
+        let stream = [(at / 100).to_be_bytes(), [1; 8]].concat();
+        let stream = Bytes(stream.try_into().unwrap());
+        let header = Header { epoch: 1, stream, counter: at % 100, previous: Bytes([0; 32]) };
+        Entry { number, time, sender: name("alice"), body: Body::new(&header, &[1; 144]).unwrap() }
+    };
+    (1..=count).flat_map(|number| log_line::write(&entry(number))).collect()
+}
+
+/// What a use of the log reads of its file: how many times.
+fn reads(fixture: &Fixture, using: impl FnOnce(&Log)) -> usize {
+    let disk = TestDisk::under(fixture.folder.path());
+    using(&fixture.again());
+    disk.heal();
+    disk.sites().iter().filter(|site| (site.call, &*site.file) == ("read", "alice+bob.txt")).count()
+}
+
+#[test]
+fn a_long_log_is_opened_and_searched_by_a_few_reads() {
+    let fixture = Fixture::new();
+    fs::write(fixture.path(), long_text(12_000)).unwrap();
+    let page = |log: &Log, from| {
+        let page = log.read(from, 20, usize::MAX, 0).unwrap();
+        let numbers: Vec<u64> = page.entries.iter().map(|entry| entry.number).collect();
+        assert_eq!(numbers, (from..from + 20).collect::<Vec<_>>());
+    };
+    let whole = reads(&fixture, |log| page(log, 11_981));
+    let by_index = reads(&fixture, |log| [1, 5000, 11_981].into_iter().for_each(|from| page(log, from)));
+    assert!(whole > 60 && by_index < 60, "{whole} and {by_index} reads");
+    let log = fixture.again();
+    for repeat in [0, 99, 5_050, 11_999] {
+        let line = long_text(repeat + 1);
+        let line = line.strip_suffix(b"\n").unwrap().rsplit(|byte| *byte == b'\n').next().unwrap();
+        let body = log_line::read(line).unwrap().body;
+        assert_eq!(find(&log, "alice", &body).unwrap(), repeat + 1);
+    }
+    assert_eq!(store(&log, "bob", &body(1, 0, 1)).unwrap(), 12_001);
+    // A conversation that begins asks only this.
+    assert!(reads(&fixture, |log| assert_eq!(log.last().unwrap(), 12_001)) < 6);
+}
+
+#[test]
+fn an_index_is_kept_up_while_a_log_grows_and_when_it_is_put_aside() {
+    let fixture = Fixture::new();
+    let index = log_index::path_of(&fixture.path());
+    for counter in 0..INDEXED_LINES_MIN - 1 {
+        fixture.send("alice", 1, counter);
+    }
+    fixture.log.put_aside();
+    assert!(!index.exists(), "so few lines are as quickly read");
+    fixture.send("alice", 1, INDEXED_LINES_MIN - 1);
+    fixture.log.put_aside();
+    let first = fs::read(&index).unwrap();
+    for counter in INDEXED_LINES_MIN..INDEXED_LINES_MIN + INDEX_EVERY_LINES {
+        fixture.send("alice", 1, counter);
+    }
+    assert_ne!(fs::read(&index).unwrap(), first);
+    assert_eq!(fixture.send("alice", 1, 0), 1);
+    let next = INDEXED_LINES_MIN + INDEX_EVERY_LINES;
+    assert_eq!(store(&fixture.again(), "alice", &body(1, next, 1)).unwrap(), next + 1);
+}
+
+#[test]
+fn an_index_that_is_missing_or_of_another_log_is_made_anew() {
+    let fixture = Fixture::new();
+    let index = log_index::path_of(&fixture.path());
+    fs::write(fixture.path(), long_text(6000)).unwrap();
+    assert_eq!(fixture.again().last().unwrap(), 6000);
+    assert!(!index.exists());
+    fixture.again().read(1, 1, usize::MAX, 0).unwrap();
+    let right = fs::read(&index).unwrap();
+    for wrong in [&b"nothing"[..], &right[..right.len() - 1], b""] {
+        fs::write(&index, wrong).unwrap();
+        assert_eq!(fixture.again().read(6000, 1, usize::MAX, 0).unwrap().entries.len(), 1);
+        assert_eq!(fs::read(&index).unwrap().len(), right.len());
+    }
+}
+
+#[test]
+fn damage_in_what_the_index_covers_is_found_when_it_is_read_and_refuses_the_conversation() {
+    let fixture = Fixture::new();
+    let good = long_text(6000);
+    fs::write(fixture.path(), &good).unwrap();
+    fixture.again().read(1, 1, usize::MAX, 0).unwrap();
+    let text = String::from_utf8(good).unwrap();
+    fs::write(fixture.path(), text.replacen(" alice 3000 ", " alice 3OOO ", 1)).unwrap();
+    let log = fixture.again();
+    assert_eq!(log.read(5981, 20, usize::MAX, 0).unwrap().entries.len(), 20, "its end is whole");
+    for from in [2990, 5981] {
+        let damaged = log.read(from, 20, usize::MAX, 0);
+        assert!(matches!(damaged, Err(LogError::Damaged { line: 3000, .. })), "{from}: {damaged:?}");
+    }
+    assert!(matches!(store(&log, "bob", &body(1, 0, 1)), Err(LogError::Damaged { line: 3000, .. })));
 }

@@ -160,8 +160,11 @@ pub(super) const STACK_BYTES: usize = 512 * 1024;
 /// Logs kept open, each with one file and its index.
 pub(super) const OPEN_LOGS_MAX: usize = 512;
 
-/// One line of a log in this many has its offset in memory.
-pub(super) const LINES_PER_OFFSET: u64 = 64;
+/// So many lines more than its index covers, and a log that is open gets a new one.
+pub(super) const INDEX_EVERY_LINES: u64 = 4096;
+
+/// A log that is put aside gets a new index from so many lines on. Fewer are as quickly read.
+pub(super) const INDEXED_LINES_MIN: u64 = 1024;
 
 /// One counter of a stream in this many has its line's number in memory.
 pub(super) const COUNTERS_PER_MARK: u64 = 256;

@@ -20,6 +20,9 @@ const NUMBER_BYTES_MAX: usize = 20;
 pub(super) const LINE_BYTES_MAX: usize =
     TIME_BYTES + 1 + USERNAME_BYTES_MAX + 1 + NUMBER_BYTES_MAX + 1 + BODY_BYTES_MAX.div_ceil(3) * 4 + 1;
 
+/// How much of a line's beginning has its number, in bytes.
+pub(super) const HEAD_BYTES_MAX: usize = TIME_BYTES + 1 + USERNAME_BYTES_MAX + 1 + NUMBER_BYTES_MAX + 1;
+
 /// How long a line with this body is at most, in bytes.
 pub(super) fn bytes(body: &Body) -> usize {
     LINE_BYTES_MAX - BASE64.encode_len(BODY_BYTES_MAX) + BASE64.encode_len(body.as_bytes().len())
@@ -51,6 +54,16 @@ pub(super) fn read(line: &[u8]) -> Option<Entry> {
     let sender: Username = sender.parse().ok()?;
     let body = Body::try_from(body).ok()?;
     Some(Entry { number: read_number(number)?, time: read_time(time)?, sender, body })
+}
+
+/// The number in the beginning of a line; `None` when it is not one of ours.
+pub(super) fn number_in(head: &[u8]) -> Option<u64> {
+    let mut fields = head.split(|byte| *byte == b' ');
+    let (time, number) = (fields.next()?, fields.nth(1)?);
+    // What follows it shows that it is whole.
+    fields.next()?;
+    read_time(std::str::from_utf8(time).ok()?)?;
+    read_number(std::str::from_utf8(number).ok()?)
 }
 
 /// A number from 1 in its one decimal form.

@@ -13,6 +13,7 @@ use tracing::warn;
 use super::{
     conversation_log::{Log, pair_of},
     fail_stop::FailStop,
+    log_index::{Run, is_index},
 };
 use crate::{
     store::{self, StoreError},
@@ -27,8 +28,7 @@ pub(super) const LOGS_FOLDER: &str = "conversations";
 pub(super) struct Logs {
     folder: PathBuf,
     open_max: usize,
-    /// Whether all that the server before left is on the disk.
-    are_synced: bool,
+    run: Run,
     table: Mutex<Table>,
     fail_stop: FailStop,
 }
@@ -41,12 +41,11 @@ struct Table {
 }
 
 impl Logs {
-    /// Opens the folder; how many logs it has. None of them is opened before it is used. `are_synced`
-    /// says that all of them are on the disk.
+    /// Opens the folder; how many logs it has. None of them is opened before it is used.
     pub(super) fn open(
         data: &Path,
         open_max: usize,
-        are_synced: bool,
+        run: Run,
         fail_stop: FailStop,
     ) -> Result<(Self, usize), StoreError> {
         let folder = data.join(LOGS_FOLDER);
@@ -58,11 +57,11 @@ impl Logs {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if pair_of(name).is_some() {
                 count += 1;
-            } else if !name.ends_with(".torn") {
+            } else if !name.ends_with(".torn") && !is_index(&path) {
                 warn!(file = ?path, "a file among the conversations that is none of them");
             }
         }
-        Ok((Self { folder, open_max, are_synced, table: Mutex::default(), fail_stop }, count))
+        Ok((Self { folder, open_max, run, table: Mutex::default(), fail_stop }, count))
     }
 
     /// Whether any conversation has been stored here.
@@ -77,24 +76,41 @@ impl Logs {
     /// A pair's log. The one longest unused is forgotten when too many are open; one that is in use
     /// anywhere stays, because two of one file would number their lines alike.
     pub(super) fn get(&self, pair: &Pair) -> Arc<Log> {
+        let (log, forgotten) = self.look_up(pair);
+        // Once the table is free again.
+        if let Some(forgotten) = forgotten {
+            forgotten.put_aside();
+        }
+        log
+    }
+
+    /// Has every long log's end read quickly at the next start.
+    pub(super) fn put_aside(&self) {
+        let logs: Vec<Arc<Log>> = self.table.lock().logs.values().map(|(log, _)| Arc::clone(log)).collect();
+        logs.iter().for_each(|log| log.put_aside());
+    }
+
+    /// A pair's log, and the one that is forgotten for it.
+    fn look_up(&self, pair: &Pair) -> (Arc<Log>, Option<Arc<Log>>) {
         let mut table = self.table.lock();
         table.uses += 1;
         let now = table.uses;
         if let Some((log, used)) = table.logs.get_mut(pair) {
             *used = now;
-            return Arc::clone(log);
+            return (Arc::clone(log), None);
         }
+        let mut forgotten = None;
         if table.logs.len() >= self.open_max {
             // Nobody gains a handle while the table is locked: a count of one stays one.
             let idle = table.logs.iter().filter(|(_, (log, _))| Arc::strong_count(log) == 1);
             if let Some(oldest) = idle.min_by_key(|(_, (_, used))| *used).map(|(pair, _)| pair.clone()) {
-                table.logs.remove(&oldest);
+                forgotten = table.logs.remove(&oldest).map(|(log, _)| log);
             }
         }
-        let log = Log::new(&self.folder, pair.clone(), self.are_synced, self.fail_stop.clone());
+        let log = Log::new(&self.folder, pair.clone(), self.run, self.fail_stop.clone());
         let log = Arc::new(log);
         table.logs.insert(pair.clone(), (Arc::clone(&log), now));
-        log
+        (log, forgotten)
     }
 }
 
@@ -107,12 +123,12 @@ mod tests {
     #[test]
     fn the_start_counts_logs_and_opens_none() {
         let data = tempfile::tempdir().unwrap();
-        let (logs, count) = Logs::open(data.path(), 2, true, FailStop::default()).unwrap();
+        let (logs, count) = Logs::open(data.path(), 2, Run::new(true), FailStop::default()).unwrap();
         assert_eq!(count, 0);
         fs::write(logs.folder.join("alice+bob.txt"), "a\n").unwrap();
         fs::write(logs.folder.join("carol+dave.txt"), "a\nhalf").unwrap();
         fs::write(logs.folder.join("carol+dave.txt.torn"), "half").unwrap();
-        let (_, count) = Logs::open(data.path(), 2, true, FailStop::default()).unwrap();
+        let (_, count) = Logs::open(data.path(), 2, Run::new(true), FailStop::default()).unwrap();
         assert_eq!(count, 2);
         assert_eq!(fs::read_to_string(logs.folder.join("carol+dave.txt")).unwrap(), "a\nhalf");
     }
@@ -120,7 +136,7 @@ mod tests {
     #[test]
     fn a_log_in_use_is_never_opened_twice() {
         let data = tempfile::tempdir().unwrap();
-        let (logs, _) = Logs::open(data.path(), 2, true, FailStop::default()).unwrap();
+        let (logs, _) = Logs::open(data.path(), 2, Run::new(true), FailStop::default()).unwrap();
         let pair = |n: u32| format!("a+b{n}").parse::<Pair>().unwrap();
         let held = logs.get(&pair(0));
         for n in 1..20 {

@@ -4,7 +4,7 @@
 //!
 //! - `fail_stop`: what happens when the disk can no longer be believed;
 //! - `accounts`, `keyring` (over `json_file`): the two dictionaries;
-//! - `log_line`, `log_file`, `conversation_log`, `logs`: the conversations;
+//! - `log_line`, `log_file`, `log_search`, `log_index`, `conversation_log`, `logs`: the conversations;
 //! - `journal`, `commit`: when they are stored;
 //! - `registry`, `rendezvous`, `hall`: who is where, two answers and one outcome, and what joins them;
 //! - `doorkeeper` (over `ledger`), `rates`, `invites`: who is let in, and how fast they may ask;
@@ -56,7 +56,9 @@ pub mod limits;
 mod listener;
 pub mod log;
 mod log_file;
+mod log_index;
 mod log_line;
+mod log_search;
 mod logs;
 mod outgoing;
 mod rates;
@@ -84,6 +86,7 @@ use journal::Journal;
 use keyring::{KEYS_FILE, Keyring};
 use limits::Limits;
 use listener::Door;
+use log_index::Run;
 use logs::{LOGS_FOLDER, Logs};
 use registry::{Effects, Registry};
 use rendezvous::Rendezvous;
@@ -250,6 +253,7 @@ impl Server {
         effects.touched.flush();
         let gone = self.door.empty(deadline - limits::STOP_TIMEOUT / 2);
         let stored = self.hall.committer.close(deadline - Instant::now());
+        self.hall.logs.put_aside();
         self.hall.rendezvous.stop();
         let _ = self.settler.join();
         info!(drained, gone, stored, "stopped");
@@ -266,7 +270,8 @@ fn open_hall(config: ServerConfig, fail_stop: &FailStop) -> Result<Hall, ServerE
     if healed.torn > 0 {
         warn!(logs = healed.torn, "logs ended in a torn line: a crash, or a full disk");
     }
-    let (logs, conversations) = Logs::open(&data, limits::OPEN_LOGS_MAX, healed.clean, fail_stop.clone())?;
+    let run = Run::new(healed.clean);
+    let (logs, conversations) = Logs::open(&data, limits::OPEN_LOGS_MAX, run, fail_stop.clone())?;
     info!(accounts = accounts.count(), pairs = keyring.count(), conversations, "opened {data:?}");
     let committer = open_committer(&config, fail_stop)?;
     let rendezvous = Arc::new(Rendezvous::default());

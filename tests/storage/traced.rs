@@ -134,9 +134,8 @@ fn a_message_is_synced_before_its_sender_is_told_that_it_is_stored() {
         let of_the_log =
             |step: &str, call: &str| step.starts_with(call) && step.contains(LOG) && succeeded(step);
         let written = find(&steps, at, "line written", |step| of_the_log(step, "pwrite64("));
-        let of_the_journal = |step: &str, call: &str| {
-            step.starts_with(call) && step.contains("/journal-") && succeeded(step)
-        };
+        let of_the_journal =
+            |step: &str, call: &str| step.starts_with(call) && step.contains("/journal-") && succeeded(step);
         let journal = find(&steps, at, "line in the journal", |step| of_the_journal(step, "pwrite64("));
         let synced =
             find(&steps, journal, "finished sync of the journal", |step| of_the_journal(step, "fdatasync("));

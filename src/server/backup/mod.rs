@@ -25,6 +25,7 @@ use super::{
     invites::{INVITES_FOLDER, is_claimed},
     journal::{self, is_journal},
     keyring::KEYS_FILE,
+    log_index::is_index,
     logs::LOGS_FOLDER,
 };
 use crate::{
@@ -205,7 +206,8 @@ fn copy(file: &Path, to: &Path, is_log: bool) -> Result<(), StoreError> {
         Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         inspected => inspected?,
     };
-    let Some(name) = file.file_name().filter(|_| !store::is_unfinished(file)) else { return Ok(()) };
+    let is_left_out = store::is_unfinished(file) || is_index(file);
+    let Some(name) = file.file_name().filter(|_| !is_left_out) else { return Ok(()) };
     if !inspected.is_plain || inspected.is_folder {
         return Ok(());
     }

@@ -31,6 +31,7 @@ use super::{
     invites::{self, INVITES_FOLDER},
     journal::{self, Lacking},
     keyring::{KEYS_FILE, PairKeys},
+    log_index::is_index,
     logs::LOGS_FOLDER,
 };
 use crate::{
@@ -217,11 +218,12 @@ impl Look {
             if let Some(pair) = pair_of(name) {
                 let keys = self.keys.as_ref().and_then(|keys| keys.entries.get(&pair));
                 let lacking = journal.get(&pair);
-                let examined =
-                    conversation::examine(&path, &pair, keys, lacking, &mut self.report.findings)?;
+                let examined = conversation::examine(&path, &pair, keys, lacking, &mut self.report.findings)?;
                 self.report.conversations += 1;
                 self.report.messages += examined.messages();
                 self.logs.insert(path, examined);
+            } else if is_index(&path) {
+                // Made from its log, and never trusted over it.
             } else if name.ends_with(".torn") {
                 self.note(&path, "ends of lines that earlier starts set aside");
             } else if !store::is_unfinished(&path) {

@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::*;
-use crate::{server::testing::Recorder, wire::Event};
+use crate::{
+    server::{log_index::Run, testing::Recorder},
+    wire::Event,
+};
 
 #[derive(Default)]
 struct Disk {
@@ -41,7 +44,12 @@ const LONG: Duration = Duration::from_secs(20);
 const LINE_BYTES: usize = 100;
 
 fn log() -> Arc<Log> {
-    Arc::new(Log::new(Path::new("/nowhere"), "alice+bob".parse().unwrap(), true, FailStop::default()))
+    Arc::new(Log::new(
+        Path::new("/nowhere"),
+        "alice+bob".parse().unwrap(),
+        Run::new(true),
+        FailStop::default(),
+    ))
 }
 
 fn work(to: &Outgoing) -> Work {

@@ -153,7 +153,9 @@ impl Medium for Journal {
     fn commit(&mut self, work: &[Work]) -> Result<(), LogError> {
         // Of these the disk may lack something that is before their new lines.
         let doubtful = work.iter().filter(|work| work.in_doubt);
-        for log in doubtful.map(|work| (Arc::as_ptr(&work.log), &work.log)).collect::<HashMap<_, _>>().values() {
+        for log in
+            doubtful.map(|work| (Arc::as_ptr(&work.log), &work.log)).collect::<HashMap<_, _>>().values()
+        {
             log.sync()?;
         }
         self.write(work)

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::record::{Batch, BLOCK_BYTES, Generation, Kind};
+use super::record::{BLOCK_BYTES, Batch, Generation, Kind};
 use crate::store::{self, Action, StoreError};
 
 /// What is written of zeros at a time, in bytes.

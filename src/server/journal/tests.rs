@@ -7,6 +7,7 @@ use crate::{
     server::{
         commit::{Committer, Line},
         conversation_log::{Written, file_name},
+        log_index::Run,
         logs::Logs,
         testing::Recorder,
     },
@@ -42,7 +43,7 @@ impl Fixture {
     fn opens(data: &Path) -> (Self, heal::Healed) {
         let fail_stop = FailStop::default();
         let healed = heal(data).unwrap();
-        let (logs, _) = Logs::open(data, 8, healed.clean, fail_stop.clone()).unwrap();
+        let (logs, _) = Logs::open(data, 8, Run::new(healed.clean), fail_stop.clone()).unwrap();
         let journal = Journal::open(data, BYTES, fail_stop.clone()).unwrap();
         let committer = Committer::start(journal, fail_stop).unwrap();
         (Self { data: data.to_owned(), logs, committer }, healed)
@@ -109,7 +110,8 @@ fn what_a_log_lost_is_brought_back_byte_for_byte() {
     drop(fixture);
     let [alice, carol] = ["alice+bob", "carol+dave"].map(|name| log_of(folder.path(), name));
     let whole = [fs::read(&alice).unwrap(), fs::read(&carol).unwrap()];
-    let losses: [fn(&[u8]) -> Vec<u8>; 5] = [
+    type Loss = fn(&[u8]) -> Vec<u8>;
+    let losses: [Loss; 5] = [
         |whole| whole[..whole.len() - 100].to_vec(),
         |whole| whole[..whole.len() / 2].to_vec(),
         |whole| [&whole[..400], &vec![0; 900], &whole[1300..]].concat(),
@@ -139,7 +141,7 @@ fn whole_lines_that_nobody_was_told_of_stay_and_anything_else_is_set_aside() {
     let path = log_of(folder.path(), "alice+bob");
     let journaled = fs::read(&path).unwrap();
     // Written by a server that was killed before the journal had them.
-    let log = Log::new(path.parent().unwrap(), pair("alice+bob"), true, FailStop::default());
+    let log = Log::new(path.parent().unwrap(), pair("alice+bob"), Run::new(true), FailStop::default());
     log.append(pair("alice+bob").lower(), &body(1, 1), |_| ()).unwrap();
     let both = fs::read(&path).unwrap();
     fs::write(&path, [&both[..], b"half"].concat()).unwrap();

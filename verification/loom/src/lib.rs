@@ -19,6 +19,7 @@ pub mod server {
 
     macro_rules! source {
         ($module:ident, $file:literal) => {
+            #[allow(unused_imports)]
             mod $module {
                 include!(concat!(env!("OUT_DIR"), "/", $file));
             }
