@@ -27,7 +27,7 @@ use limits::LimitSettings;
 use span::Span;
 
 use crate::{
-    client::{ClientConfig, ServerAddress},
+    client::{ClientConfig, Language, ServerAddress},
     crypto::key_file::KdfCost,
     server::{self, ServerConfig},
     status,
@@ -194,6 +194,9 @@ struct ClientArgs {
     /// Seconds to try to get a lost connection back; 0 ends at once [default: 600]
     #[arg(long, value_name = "SECONDS", env = "SECURECHAT_RETRY")]
     retry: Option<u64>,
+    /// The language to speak [default: by LC_ALL, LC_MESSAGES, LANG]
+    #[arg(long, value_enum, env = "SECURECHAT_LANGUAGE")]
+    language: Option<Language>,
     /// A TOML file with any of these settings, under the same names
     #[arg(long, value_name = "FILE", env = "SECURECHAT_CLIENT_CONFIG")]
     config: Option<PathBuf>,
@@ -225,6 +228,7 @@ struct ClientFile {
     key_file_memory_mib: Option<u32>,
     key_file_passes: Option<u32>,
     retry: Option<u64>,
+    language: Option<Language>,
 }
 
 /// What is to be done.
@@ -404,6 +408,8 @@ fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
         server_key: args.server_key.or(from_file),
         authorities: args.ca || file.ca.unwrap_or(false),
         key_file_cost: cost,
+        language: (args.language.or(file.language))
+            .unwrap_or_else(|| Language::of_environment(|name| std::env::var(name).ok())),
         retry_for: Duration::from_secs(args.retry.or(file.retry).unwrap_or(RETRY_S).min(RETRY_S_MAX)),
     })
 }

@@ -155,10 +155,25 @@ pub(super) const WRONG_LOGINS_MAX: u32 = 10;
 pub(super) const REFUSED_REGISTRATIONS_MAX: u32 = 30;
 
 /// The stack of a connection's thread, in bytes. Only what is touched costs memory.
-pub(super) const STACK_BYTES: usize = 512 * 1024;
+pub(super) const STACK_BYTES: usize = 256 * 1024;
 
-/// Logs kept open, each with one file and its index.
-pub(super) const OPEN_LOGS_MAX: usize = 512;
+/// Threads that receive new connections, at least: one that is held up by the disk leaves another.
+const RECEPTION_THREADS_MIN: usize = 2;
+
+/// Threads that receive new connections, at most: each answers thousands of logins a second.
+const RECEPTION_THREADS_MAX: usize = 8;
+
+/// Threads that receive new connections: one for each processor, within these bounds.
+pub(super) fn reception_threads() -> usize {
+    let processors = std::thread::available_parallelism().map_or(RECEPTION_THREADS_MIN, usize::from);
+    processors.clamp(RECEPTION_THREADS_MIN, RECEPTION_THREADS_MAX)
+}
+
+/// Logs kept open, each with one file and what is known of its streams; so many at least, ...
+pub(super) const OPEN_LOGS_MIN: usize = 512;
+
+/// ... and so many where the system allows files enough beside those of the connections.
+pub(super) const OPEN_LOGS_MAX: usize = 4096;
 
 /// So many lines more than its index covers, and a log that is open gets a new one.
 pub(super) const INDEX_EVERY_LINES: u64 = 4096;
@@ -186,9 +201,6 @@ pub(super) const JOURNAL_GROWTH: u64 = 4;
 
 /// ... up to so many bytes.
 pub(super) const JOURNAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
-
-/// Logs that may lack on the disk what the journal has. They stay open until they are synced.
-pub(super) const UNSYNCED_LOGS_MAX: usize = OPEN_LOGS_MAX / 2;
 
 /// Steps of one run relayed for one member: the agreement has three in all.
 pub(super) const STEPS_MAX: u32 = 16;

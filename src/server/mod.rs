@@ -8,8 +8,9 @@
 //! - `journal`, `commit`: when they are stored;
 //! - `registry`, `rendezvous`, `hall`: who is where, two answers and one outcome, and what joins them;
 //! - `doorkeeper` (over `ledger`), `rates`, `invites`: who is let in, and how fast they may ask;
-//! - `outgoing`, `requests`, `connection`, `listener`: one client, and all of them;
+//! - `outgoing`, `requests`, `connection`, `arrival`, `listener`: one client, and all of them;
 //! - `check`, `backup`: what is done to a data folder from outside;
+//! - `capacity`: what the system allows;
 //! - here: start and stop.
 //!
 //! Locks: each guards one part's memory, none is held across IO or a wait but a log's own (its file)
@@ -32,7 +33,11 @@ use signal_hook::{
 use tracing::{info, warn};
 
 mod accounts;
+mod arrival;
 pub mod backup;
+#[doc(hidden)]
+pub mod benching;
+mod capacity;
 pub mod check;
 mod commit;
 mod connection;
@@ -93,7 +98,7 @@ use rendezvous::Rendezvous;
 
 use crate::{
     store::{self, FolderLock},
-    transport::{self, Acceptor, Fingerprint, Stragglers},
+    transport::{self, Acceptor, Fingerprint, Reception, Stragglers},
     wire::{DEFAULT_PORT, Registration},
 };
 
@@ -199,6 +204,7 @@ pub fn run(config: ServerConfig, announce: &mut dyn FnMut(Announcement)) -> Resu
 struct Server {
     hall: Arc<Hall>,
     door: Arc<Door>,
+    reception: Arc<Reception>,
     listening: JoinHandle<()>,
     settler: JoinHandle<()>,
     /// Gets the reason when the disk refuses.
@@ -211,7 +217,8 @@ struct Server {
 
 impl Server {
     /// Opens everything and accepts connections.
-    fn start(config: ServerConfig) -> Result<Self, ServerError> {
+    fn start(mut config: ServerConfig) -> Result<Self, ServerError> {
+        capacity::fit(&mut config);
         let data = config.data.clone();
         store::create_folder(&data)?;
         let lock =
@@ -230,9 +237,11 @@ impl Server {
         let address = listener.local_addr().map_err(ServerError::system("the local address"))?;
         let settler = hall.start_settler().map_err(ServerError::system("a thread"))?;
         let door = Arc::new(Door::default());
-        let listening = listening(listener, &door, acceptor, &hall)?;
+        let reception = Reception::start(acceptor, limits::reception_threads());
+        let reception = Arc::new(reception.map_err(ServerError::system("a thread"))?);
+        let listening = listening(listener, &door, &reception, &hall)?;
         info!(%address, "accepting connections");
-        Ok(Self { hall, door, listening, settler, failure, address, fingerprint, _lock: lock })
+        Ok(Self { hall, door, reception, listening, settler, failure, address, fingerprint, _lock: lock })
     }
 
     fn announcement(&self) -> Announcement {
@@ -246,6 +255,7 @@ impl Server {
         if self.door.shut(self.address) {
             let _ = self.listening.join();
         }
+        self.reception.stop();
         // What was acknowledged so far is said before the farewell, and what comes after it is stored too.
         let drained = self.hall.committer.drain(limits::STOP_TIMEOUT / 4);
         let mut effects = Effects::default();
@@ -271,9 +281,10 @@ fn open_hall(config: ServerConfig, fail_stop: &FailStop) -> Result<Hall, ServerE
         warn!(logs = healed.torn, "logs ended in a torn line: a crash, or a full disk");
     }
     let run = Run::new(healed.clean);
-    let (logs, conversations) = Logs::open(&data, limits::OPEN_LOGS_MAX, run, fail_stop.clone())?;
+    let open_logs = capacity::open_logs(config.max_clients);
+    let (logs, conversations) = Logs::open(&data, open_logs, run, fail_stop.clone())?;
     info!(accounts = accounts.count(), pairs = keyring.count(), conversations, "opened {data:?}");
-    let committer = open_committer(&config, fail_stop)?;
+    let committer = open_committer(&config, open_logs / 2, fail_stop)?;
     let rendezvous = Arc::new(Rendezvous::default());
     let registry = Registry::new(Arc::clone(&rendezvous), config.answer_timeout, &config.limits);
     let invites = Invites::load(&config.data, &accounts, fail_stop.clone())?;
@@ -281,8 +292,12 @@ fn open_hall(config: ServerConfig, fail_stop: &FailStop) -> Result<Hall, ServerE
     Ok(Hall { config, doorkeeper, accounts, invites, keyring, logs, registry, rendezvous, committer })
 }
 
-/// What stands between a message and its acknowledgement.
-fn open_committer(config: &ServerConfig, fail_stop: &FailStop) -> Result<Committer, ServerError> {
+/// What stands between a message and its acknowledgement. So many logs may be open for the journal's sake.
+fn open_committer(
+    config: &ServerConfig,
+    unsynced_max: usize,
+    fail_stop: &FailStop,
+) -> Result<Committer, ServerError> {
     if config.durability == Durability::Os {
         // Without one the next start knows that the disk may lack something.
         for path in journal::files(&config.data) {
@@ -290,7 +305,7 @@ fn open_committer(config: &ServerConfig, fail_stop: &FailStop) -> Result<Committ
         }
         return Ok(Committer::of_the_system());
     }
-    let journal = Journal::open(&config.data, config.journal_bytes, fail_stop.clone())?;
+    let journal = Journal::open(&config.data, config.journal_bytes, unsynced_max, fail_stop.clone())?;
     Committer::start(journal, fail_stop.clone()).map_err(ServerError::system("a thread"))
 }
 
@@ -309,11 +324,11 @@ fn check_companions(data: &Path) -> Result<(), ServerError> {
 fn listening(
     listener: TcpListener,
     door: &Arc<Door>,
-    acceptor: Acceptor,
+    reception: &Arc<Reception>,
     hall: &Arc<Hall>,
 ) -> Result<JoinHandle<()>, ServerError> {
-    let (door, hall) = (Arc::clone(door), Arc::clone(hall));
-    spawn("listener", move || door.accept(&listener, &acceptor, &hall))
+    let (door, reception, hall) = (Arc::clone(door), Arc::clone(reception), Arc::clone(hall));
+    spawn("listener", move || door.accept(&listener, &reception, &hall))
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, ServerError> {

@@ -28,6 +28,7 @@ use super::{
     screen::{Screen, Wanted},
     secret,
 };
+use crate::client::words;
 
 /// How long Escape waits for the rest of a key's sequence. Without a limit the editor draws nothing after a lone Escape
 /// until another key comes.
@@ -164,8 +165,7 @@ impl Reader {
                 Err(error) => return Input::Failed(as_io(error)),
             };
             if line.len() > LINE_BYTES_MAX {
-                self.screen
-                    .show(&format!("error: a line has at most {LINE_BYTES_MAX} bytes; it was not taken\n"));
+                self.screen.show(&format!("{}\n", words::line_too_long(LINE_BYTES_MAX).text()));
                 continue;
             }
             // A paste may bring the end of its last line with it.

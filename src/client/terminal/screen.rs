@@ -14,6 +14,7 @@ use crossbeam_channel::{Sender, TrySendError};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::deliver::Deliver;
+use crate::client::words;
 
 /// How much text may wait for the editor before whoever shows more waits, in bytes. It draws at once, except while it
 /// waits for the second key of a combination or inside a search of the history.
@@ -188,7 +189,7 @@ impl Screen {
             }
             Stage::Editing => {
                 if !state.secret_next || state.question.as_deref() != Some(question) {
-                    self.put(state, &format!("{} (press Enter first)\n", question.trim_end()));
+                    self.put(state, &format!("{}\n", words::press_enter_first(question.trim_end()).text()));
                 }
                 state.secret_next = true;
                 state.question = Some(question.to_owned());

@@ -34,7 +34,7 @@ use super::{
     conversation_log::{Log, LogError},
     error::{Chain, ServerError},
     fail_stop::FailStop,
-    limits::{JOURNAL_BYTES_MAX, JOURNAL_GROWTH, UNSYNCED_LOGS_MAX},
+    limits::{JOURNAL_BYTES_MAX, JOURNAL_GROWTH},
     logs::LOGS_FOLDER,
 };
 use crate::{
@@ -53,8 +53,10 @@ type Unsynced = HashMap<usize, Arc<Log>>;
 /// See the module.
 pub(super) struct Journal {
     current: Segment,
-    /// The logs that have lines in it.
+    /// The logs that have lines in it, ...
     unsynced: Unsynced,
+    /// ... and how many these may be.
+    unsynced_max: usize,
     syncer: Syncer,
     generations: Generations,
     batch: Batch,
@@ -79,8 +81,14 @@ struct Full {
 }
 
 impl Journal {
-    /// Opens the journal of a data folder whose logs are healed.
-    pub(super) fn open(data: &Path, bytes: u64, fail_stop: FailStop) -> Result<Self, ServerError> {
+    /// Opens the journal of a data folder whose logs are healed. A file that is not there is made with
+    /// `bytes`; beyond `unsynced_max` logs are synced before the file is full.
+    pub(super) fn open(
+        data: &Path,
+        bytes: u64,
+        unsynced_max: usize,
+        fail_stop: FailStop,
+    ) -> Result<Self, ServerError> {
         let mut generations = Generations::new(random()?);
         let mut open = |name: &str| -> Result<Segment, StoreError> {
             let generation = generations.next();
@@ -94,7 +102,7 @@ impl Journal {
         let syncer = Syncer::start(free, folder.clone(), fail_stop.clone())
             .map_err(ServerError::system("a thread"))?;
         let (unsynced, batch) = (Unsynced::new(), Batch::new());
-        Ok(Self { current, unsynced, syncer, generations, batch, folder, fail_stop })
+        Ok(Self { current, unsynced, unsynced_max, syncer, generations, batch, folder, fail_stop })
     }
 
     /// Writes lines into the journal and waits for the disk, in as few parts as they fit into.
@@ -105,7 +113,10 @@ impl Journal {
             if self.batch.bytes_with(log.name(), &line.bytes) > self.current.left() {
                 self.put(work.get(from..at).unwrap_or_default())?;
                 from = at;
-                self.change_over()?;
+                // Unless that changed over by itself.
+                if self.batch.bytes_with(log.name(), &line.bytes) > self.current.left() {
+                    self.change_over()?;
+                }
             }
             self.batch.push(log.name(), line.offset, &line.bytes);
         }
@@ -132,7 +143,7 @@ impl Journal {
                 sync_logs(&logs.collect(), &self.folder, &self.fail_stop)?;
             }
         }
-        if self.unsynced.len() >= UNSYNCED_LOGS_MAX { self.change_over() } else { Ok(()) }
+        if self.unsynced.len() >= self.unsynced_max { self.change_over() } else { Ok(()) }
     }
 
     /// Has the other file take over. Waits while that one is not free yet.

@@ -16,6 +16,7 @@ use crate::{
 };
 
 const BYTES: u64 = 32 * 1024;
+const UNSYNCED_MAX: usize = 20;
 const LONG: Duration = Duration::from_secs(20);
 
 /// A server's storage without the server.
@@ -44,7 +45,7 @@ impl Fixture {
         let fail_stop = FailStop::default();
         let healed = heal(data).unwrap();
         let (logs, _) = Logs::open(data, 8, Run::new(healed.clean), fail_stop.clone()).unwrap();
-        let journal = Journal::open(data, BYTES, fail_stop.clone()).unwrap();
+        let journal = Journal::open(data, BYTES, UNSYNCED_MAX, fail_stop.clone()).unwrap();
         let committer = Committer::start(journal, fail_stop).unwrap();
         (Self { data: data.to_owned(), logs, committer }, healed)
     }
@@ -220,9 +221,9 @@ fn where_the_journal_takes_nothing_the_logs_themselves_go_to_the_disk() {
 fn many_logs_are_brought_to_the_disk_before_they_are_too_many() {
     let folder = tempfile::tempdir().unwrap();
     let disk = TestDisk::under(folder.path());
-    drop(Journal::open(folder.path(), BYTES * 8, FailStop::default()).unwrap());
+    drop(Journal::open(folder.path(), BYTES * 8, UNSYNCED_MAX, FailStop::default()).unwrap());
     let (fixture, _) = Fixture::opens(folder.path());
-    for n in 0..UNSYNCED_LOGS_MAX + 1 {
+    for n in 0..UNSYNCED_MAX + 1 {
         fixture.stores(&format!("alice+b{n}"), 0);
     }
     assert!(fixture.committer.close(LONG));
@@ -231,7 +232,7 @@ fn many_logs_are_brought_to_the_disk_before_they_are_too_many() {
         Done::Sync(path) => path.extension().is_some_and(|extension| extension == "txt"),
         _ => false,
     });
-    assert_eq!(synced.count(), UNSYNCED_LOGS_MAX + 1);
+    assert_eq!(synced.count(), UNSYNCED_MAX + 1);
 }
 
 #[test]
@@ -239,7 +240,7 @@ fn a_disk_without_room_for_the_journal_says_so_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let disk = TestDisk::under(folder.path());
     disk.fail(0, Fault::FullFromThen);
-    let refused = Journal::open(folder.path(), BYTES, FailStop::default());
+    let refused = Journal::open(folder.path(), BYTES, UNSYNCED_MAX, FailStop::default());
     disk.heal();
     let Err(ServerError::Store(reason)) = refused.map(|_| ()) else { panic!("it started") };
     assert!(reason.hint().unwrap().contains("full"), "{reason}");
