@@ -145,6 +145,8 @@ impl Committer {
         let mut queue = shared.queue.lock();
         while queue.phase == Phase::Open && queue.bytes > 0 && queue.bytes + bytes > COMMIT_BYTES_WAITING_MAX
         {
+            // Nobody else may have called the committer for what waits.
+            shared.filled.notify_one();
             shared.freed.wait(&mut queue);
         }
         if queue.phase != Phase::Open {
@@ -156,9 +158,19 @@ impl Committer {
         Some(Room { shared: Some(shared), bytes })
     }
 
+    /// Has the committer look at what was brought. Whoever brings something calls this once no more
+    /// comes for now, and when its receivers are written to: so that what came together waits together,
+    /// and nobody waits for a thread to wake.
+    pub(super) fn nudge(&self) {
+        if let Some(shared) = &self.shared {
+            shared.filled.notify_one();
+        }
+    }
+
     /// Waits until everything before is acknowledged; false when that took longer, or failed.
     pub(super) fn drain(&self, timeout: Duration) -> bool {
         let Some(shared) = &self.shared else { return true };
+        shared.filled.notify_one();
         let deadline = Instant::now() + timeout;
         let mut queue = shared.queue.lock();
         let all = queue.brought;
@@ -200,7 +212,8 @@ pub(super) struct Room<'a> {
 }
 
 impl Room<'_> {
-    /// Brings the work. Called while the log is held, so that lines come here in their order in it.
+    /// Brings the work, for which [`Committer::nudge`] is still to be called. Called while the log is
+    /// held, so that lines come here in their order in it.
     pub(super) fn fill(mut self, work: Work) {
         let Some(shared) = self.shared.take() else { return work.to.queue(&work.frame) };
         let mut queue = shared.queue.lock();
@@ -208,7 +221,6 @@ impl Room<'_> {
         queue.rooms -= 1;
         queue.brought += 1;
         queue.waiting.push(work);
-        shared.filled.notify_one();
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! Written in one way and read in exactly that way: any other bytes are damage.
 
-use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
+use std::fmt::Write;
+
+use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Timelike, Utc};
 use data_encoding::BASE64;
 
 use crate::wire::{
@@ -35,12 +37,34 @@ pub(super) fn now() -> DateTime<Utc> {
 
 /// An entry as its line, newline included.
 pub(super) fn write(entry: &Entry) -> Vec<u8> {
-    let time = entry.time.format("%Y-%m-%dT%H:%M:%S%.3fZ");
-    let head = format!("{time} {} {} ", entry.sender, entry.number);
-    let mut line = head;
+    let mut line = String::with_capacity(bytes(&entry.body));
+    write_time(&mut line, &entry.time);
+    // Writing to memory does not fail.
+    let _ = write!(line, " {} {} ", entry.sender, entry.number);
     BASE64.encode_append(entry.body.as_bytes(), &mut line);
     line.push('\n');
     line.into_bytes()
+}
+
+/// Digit by digit, because every message has one.
+fn write_time(line: &mut String, time: &DateTime<Utc>) {
+    let places = [
+        (time.year().unsigned_abs(), 1000, '-'),
+        (time.month(), 10, '-'),
+        (time.day(), 10, 'T'),
+        (time.hour(), 10, ':'),
+        (time.minute(), 10, ':'),
+        (time.second(), 10, '.'),
+        (time.timestamp_subsec_millis(), 100, 'Z'),
+    ];
+    for (value, highest, after) in places {
+        let mut place = highest;
+        while place > 0 {
+            line.push(char::from_digit(value / place % 10, 10).unwrap_or('0'));
+            place /= 10;
+        }
+        line.push(after);
+    }
 }
 
 /// Reads a line without its newline; `None` when it is not one of ours.
@@ -109,7 +133,12 @@ mod tests {
         let (entry, text) = line();
         assert_eq!(String::from_utf8(write(&entry)).unwrap(), text);
         assert_eq!(read(text.trim_end().as_bytes()), Some(entry));
-        for whole_second in ["2026-11-22T23:29:01.000Z", "0001-01-01T00:00:00.000Z"] {
+        for whole_second in [
+            "2026-11-22T23:29:01.000Z",
+            "0001-01-01T00:00:00.000Z",
+            "9999-12-31T23:59:59.999Z",
+            "2030-10-09T08:07:06.050Z",
+        ] {
             let (mut entry, _) = line();
             entry.time = whole_second.parse().unwrap();
             let text = write(&entry);

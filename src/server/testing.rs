@@ -196,6 +196,7 @@ impl Person {
         let mut effects = Effects::default();
         let flow = self.desk.handle(request, &mut effects);
         self.desk.hall.finish(effects).flush();
+        self.desk.hall.committer.nudge();
         flow
     }
 

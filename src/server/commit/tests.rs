@@ -67,6 +67,7 @@ fn what_waits_together_shares_one_commit_and_one_write() {
         let _slow = disk.slow.lock();
         for _ in 0..100 {
             committer.room(LINE_BYTES).unwrap().fill(work(&outgoing));
+            committer.nudge();
         }
         assert!(alice.events().is_empty(), "nothing is acknowledged before the disk has it");
     }
@@ -89,6 +90,7 @@ fn who_finds_no_room_waits_and_whoever_brings_work_does_not() {
         // There is room for these, so that nobody who holds a log waits.
         second.fill(work(&outgoing));
         first.fill(work(&outgoing));
+        committer.nudge();
         drop(slow);
         assert!(third.join().unwrap());
     });
@@ -108,6 +110,7 @@ fn after_a_failure_nothing_is_acknowledged_nobody_waits_and_the_server_is_told()
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| committer.room(LINE_BYTES).is_some());
         full.fill(work(&outgoing));
+        committer.nudge();
         assert!(reason.recv_timeout(LONG).is_ok());
         // It may have got the room that the failing batch left; nothing comes of it.
         let _ = waiting.join().unwrap();
@@ -132,6 +135,7 @@ fn a_close_waits_for_what_has_room_and_takes_nothing_more() {
         }
         assert!(!disk.closed.load(Ordering::SeqCst));
         room.fill(work(&outgoing));
+        committer.nudge();
         assert!(closing.join().unwrap());
     });
     assert!(disk.closed.load(Ordering::SeqCst));

@@ -132,14 +132,16 @@ impl Journal {
         let written = self.current.write(&mut self.batch, Kind::Lines);
         self.batch.clear();
         let lines = work.iter().filter(|work| work.line.is_some());
-        let logs = lines.map(|work| (Arc::as_ptr(&work.log).addr(), Arc::clone(&work.log)));
         match written {
             Ok(()) => {
                 self.fail_stop.watch(self.current.sync())?;
-                self.unsynced.extend(logs);
+                for Work { log, .. } in lines {
+                    self.unsynced.entry(Arc::as_ptr(log).addr()).or_insert_with(|| Arc::clone(log));
+                }
             }
             Err(reason) => {
                 warn!(reason = %Chain(&reason), "the journal took nothing: the logs themselves go to the disk");
+                let logs = lines.map(|work| (Arc::as_ptr(&work.log).addr(), Arc::clone(&work.log)));
                 sync_logs(&logs.collect(), &self.folder, &self.fail_stop)?;
             }
         }

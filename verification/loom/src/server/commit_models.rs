@@ -113,7 +113,11 @@ macro_rules! models {
                 let sending: Vec<_> = (0..senders)
                     .map(|_| {
                         let (committer, disk) = (Arc::clone(&committer), Arc::clone(&disk));
-                        thread::spawn(move || send(&committer, &disk))
+                        thread::spawn(move || {
+                            let sent = send(&committer, &disk);
+                            committer.nudge();
+                            sent
+                        })
                     })
                     .collect();
                 let stopping = {
