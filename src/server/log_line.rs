@@ -2,14 +2,14 @@
 //!
 //! Written in one way and read in exactly that way: any other bytes are damage.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
 
-use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Timelike, Utc};
-use data_encoding::BASE64;
+use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 
 use crate::wire::{
     Body, Entry, Username,
     limits::{BODY_BYTES_MAX, USERNAME_BYTES_MAX},
+    push_seconds,
 };
 
 /// The length of a time as written, in bytes.
@@ -27,7 +27,7 @@ pub(super) const HEAD_BYTES_MAX: usize = TIME_BYTES + 1 + USERNAME_BYTES_MAX + 1
 
 /// How long a line with this body is at most, in bytes.
 pub(super) fn bytes(body: &Body) -> usize {
-    LINE_BYTES_MAX - BASE64.encode_len(BODY_BYTES_MAX) + BASE64.encode_len(body.as_bytes().len())
+    LINE_BYTES_MAX - BODY_BYTES_MAX.div_ceil(3) * 4 + body.as_text().len()
 }
 
 /// The time as a log keeps it: to the millisecond.
@@ -38,33 +38,17 @@ pub(super) fn now() -> DateTime<Utc> {
 /// An entry as its line, newline included.
 pub(super) fn write(entry: &Entry) -> Vec<u8> {
     let mut line = String::with_capacity(bytes(&entry.body));
-    write_time(&mut line, &entry.time);
-    // Writing to memory does not fail.
+    // A time of ours has a year of four digits; `format` reads its own little language anew each time.
+    match push_seconds(&mut line, &entry.time) {
+        Some(()) => {
+            let _ = write!(line, ".{:03}Z", entry.time.timestamp_subsec_millis());
+        }
+        None => line = entry.time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+    }
     let _ = write!(line, " {} {} ", entry.sender, entry.number);
-    BASE64.encode_append(entry.body.as_bytes(), &mut line);
+    line.push_str(entry.body.as_text());
     line.push('\n');
     line.into_bytes()
-}
-
-/// Digit by digit, because every message has one.
-fn write_time(line: &mut String, time: &DateTime<Utc>) {
-    let places = [
-        (time.year().unsigned_abs(), 1000, '-'),
-        (time.month(), 10, '-'),
-        (time.day(), 10, 'T'),
-        (time.hour(), 10, ':'),
-        (time.minute(), 10, ':'),
-        (time.second(), 10, '.'),
-        (time.timestamp_subsec_millis(), 100, 'Z'),
-    ];
-    for (value, highest, after) in places {
-        let mut place = highest;
-        while place > 0 {
-            line.push(char::from_digit(value / place % 10, 10).unwrap_or('0'));
-            place /= 10;
-        }
-        line.push(after);
-    }
 }
 
 /// Reads a line without its newline; `None` when it is not one of ours.

@@ -1,7 +1,7 @@
 //! The rendezvous and the group commit of src/server, as they are there, in a world where loom decides
 //! which thread goes on.
 //!
-//! `parking_lot` and `crossbeam_channel` are modelled (see shims/); the sources come through build.rs,
+//! `parking_lot` is modelled (see shims/); the sources come through build.rs,
 //! word for word but for the clock. The models are in [`server::rendezvous_models`] and
 //! [`server::commit_models`]; tests/loom.rs runs them, and the broken variants, which must fail.
 
