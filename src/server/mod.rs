@@ -6,6 +6,7 @@
 //! - `accounts`, `keyring` (over `json_file`): the two dictionaries;
 //! - `log_line`, `log_file`, `log_search`, `log_index`, `conversation_log`, `logs`: the conversations;
 //! - `journal`, `commit`: when they are stored;
+//! - `contacts`, `receipts`: who has a key with whom, and what they say to have of each other's messages;
 //! - `registry`, `rendezvous`, `hall`: who is where, two answers and one outcome, and what joins them;
 //! - `doorkeeper` (over `ledger`), `rates`, `invites`: who is let in, and how fast they may ask;
 //! - `outgoing`, `requests`, `connection`, `arrival`, `listener`: one client, and all of them;
@@ -41,6 +42,7 @@ mod capacity;
 pub mod check;
 mod commit;
 mod connection;
+mod contacts;
 mod conversation_log;
 #[cfg(test)]
 mod disk_tests;
@@ -67,9 +69,12 @@ mod log_search;
 mod logs;
 mod outgoing;
 mod rates;
+mod receipts;
 mod registry;
 mod rendezvous;
 mod requests;
+#[cfg(test)]
+mod several_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -82,6 +87,7 @@ pub use invites::invite;
 
 use accounts::{ACCOUNTS_FILE, Accounts};
 use commit::Committer;
+use contacts::Contacts;
 use conversation_log::LogError;
 use doorkeeper::Doorkeeper;
 use fail_stop::FailStop;
@@ -93,6 +99,7 @@ use limits::Limits;
 use listener::Door;
 use log_index::Run;
 use logs::{LOGS_FOLDER, Logs};
+use receipts::Receipts;
 use registry::{Effects, Registry};
 use rendezvous::Rendezvous;
 
@@ -276,6 +283,8 @@ fn open_hall(config: ServerConfig, fail_stop: &FailStop) -> Result<Hall, ServerE
     check_companions(&data)?;
     let accounts = Accounts::load(&data, fail_stop.clone())?;
     let keyring = Keyring::load(&data, fail_stop.clone())?;
+    let contacts = keyring.pairs(|pairs| Contacts::of_pairs(pairs));
+    let receipts = Receipts::open(&data)?;
     let healed = fail_stop.watch(journal::heal(&data))?;
     if healed.torn > 0 {
         warn!(logs = healed.torn, "logs ended in a torn line: a crash, or a full disk");
@@ -289,7 +298,19 @@ fn open_hall(config: ServerConfig, fail_stop: &FailStop) -> Result<Hall, ServerE
     let registry = Registry::new(Arc::clone(&rendezvous), config.answer_timeout, &config.limits);
     let invites = Invites::load(&config.data, &accounts, fail_stop.clone())?;
     let doorkeeper = Arc::new(Doorkeeper::new(config.max_clients, config.limits.clone()));
-    Ok(Hall { config, doorkeeper, accounts, invites, keyring, logs, registry, rendezvous, committer })
+    Ok(Hall {
+        config,
+        doorkeeper,
+        accounts,
+        invites,
+        keyring,
+        contacts,
+        logs,
+        receipts,
+        registry,
+        rendezvous,
+        committer,
+    })
 }
 
 /// What stands between a message and its acknowledgement. So many logs may be open for the journal's sake.

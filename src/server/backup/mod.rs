@@ -27,6 +27,7 @@ use super::{
     keyring::KEYS_FILE,
     log_index::is_index,
     logs::LOGS_FOLDER,
+    receipts::RECEIPTS_FOLDER,
 };
 use crate::{
     status,
@@ -165,6 +166,13 @@ fn put(copy: TempDir, to: &Path) -> Result<(), StoreError> {
 fn copy_all(from: &Path, to: &Path) -> Result<(), StoreError> {
     for path in journal::files(from) {
         copy(&path, to, false)?;
+    }
+    let receipts = from.join(RECEIPTS_FOLDER);
+    if receipts.is_dir() {
+        store::create_folder(&to.join(RECEIPTS_FOLDER))?;
+        for path in store::list(&receipts)? {
+            copy(&path, &to.join(RECEIPTS_FOLDER), false)?;
+        }
     }
     let logs = from.join(LOGS_FOLDER);
     store::create_folder(&to.join(LOGS_FOLDER))?;
