@@ -16,15 +16,15 @@ const TIME_BYTES: usize = "2026-11-22T23:29:01.123Z".len();
 /// The longest number, in digits.
 const NUMBER_BYTES_MAX: usize = 20;
 
+/// What comes before a body, at most, in bytes.
+pub(super) const HEAD_BYTES_MAX: usize = TIME_BYTES + 1 + USERNAME_BYTES_MAX + 1 + NUMBER_BYTES_MAX + 1;
+
 /// The longest line, in bytes, with its newline.
 pub(super) const LINE_BYTES_MAX: usize = HEAD_BYTES_MAX + BODY_BYTES_MAX.div_ceil(3) * 4 + 1;
 
-/// How much of a line's beginning has its number, in bytes.
-pub(super) const HEAD_BYTES_MAX: usize = TIME_BYTES + 1 + USERNAME_BYTES_MAX + 1 + NUMBER_BYTES_MAX + 1;
-
 /// How long a line with this body is at most, in bytes.
 pub(super) fn bytes(body: &Body) -> usize {
-    LINE_BYTES_MAX - BODY_BYTES_MAX.div_ceil(3) * 4 + body.as_text().len()
+    HEAD_BYTES_MAX + body.as_text().len() + 1
 }
 
 /// The time as a log keeps it: to the millisecond.
