@@ -343,6 +343,7 @@ impl<'a> App<'a> {
             wire::Event::Invited { peer } => {
                 let busy = !matches!(self.place, Place::Lobby | Place::Inviting(_));
                 let text = if busy { words::invited_while_busy(&peer) } else { words::invited(&peer) };
+                self.desk.arrived(&peer);
                 self.desk.notice(&text);
             }
             // Only the answer to an invitation: at any other time it would hide a run, or pass for an act

@@ -21,6 +21,8 @@ pub(super) enum Line {
     History(u32),
     /// `/verify [name | code]`
     Verify(Verify),
+    /// `/edit [text]`, where the terminal did not take it
+    Edit,
     /// `/rekey`
     Rekey,
     /// `/passwd`
@@ -66,6 +68,7 @@ impl Line {
                 Ok(name) => Self::Verify(Verify::Peer(name)),
                 Err(_) => Self::Unknown(typed.to_owned()),
             },
+            ("edit", _) => Self::Edit,
             ("rekey", "") => Self::Rekey,
             ("passwd", "") => Self::Passwd,
             ("quit", "") => Self::Quit,
@@ -91,6 +94,8 @@ mod tests {
             ("/verify", Line::Verify(Verify::Current)),
             ("/verify bob", Line::Verify(Verify::Peer("bob".parse().unwrap()))),
             ("/verify 123 456", Line::Verify(Verify::Code("123 456".into()))),
+            ("/edit", Line::Edit),
+            ("/edit hello", Line::Edit),
             ("/quit", Line::Quit),
             ("/quit now", Line::Unknown("/quit now".into())),
             ("/nonsense", Line::Unknown("/nonsense".into())),

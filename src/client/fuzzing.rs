@@ -255,6 +255,8 @@ pub fn client_against_server(input: &[u8]) -> Story {
         authorities: false,
         key_file_cost: KdfCost::FLOOR,
         retry_for: Duration::ZERO,
+        view: super::terminal::View::default(),
+        notify: super::terminal::Notify::default(),
     };
     let (events, incoming) = unbounded();
     let world = Arc::new(Mutex::new(World {

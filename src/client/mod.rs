@@ -60,6 +60,10 @@ pub struct ClientConfig {
     pub key_file_cost: KdfCost,
     /// How long to try to get a lost connection back; zero ends the client at once.
     pub retry_for: Duration,
+    /// How its person wants to see it.
+    pub view: terminal::View,
+    /// How they want to be told that something arrived.
+    pub notify: terminal::Notify,
 }
 
 /// Runs the client until its person leaves or the connection ends.
@@ -67,7 +71,7 @@ pub struct ClientConfig {
 /// # Errors
 /// As the variants of [`ClientError`] say; each has an exit status, and most a hint.
 pub fn run(config: &ClientConfig) -> Result<(), ClientError> {
-    let mut desk = desk::Desk::open()?;
+    let mut desk = desk::Desk::open(config.view, config.notify)?;
     let ended = run_at(config, &mut desk);
     desk.close();
     ended

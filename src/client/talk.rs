@@ -147,6 +147,9 @@ impl App<'_> {
             return Ok(());
         }
         let shown = self.take(peer, entry)?;
+        if shown.message.is_some() && entry.sender == *peer {
+            self.desk.arrived(peer);
+        }
         self.show(&shown);
         self.remember_chains(peer);
         Ok(())

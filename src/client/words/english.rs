@@ -64,6 +64,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
         "/help           this list
 /who            who is connected
 /history [n]    the last n messages of this conversation (20 unless told)
+/edit [text]    write a message in your own editor, at a terminal
 /verify [name]  what is known of the other's identity, and how it was verified
 /rekey          agree on a new key, in an open conversation
 /passwd         change the password, outside a conversation
@@ -244,6 +245,17 @@ exit            leave the conversation; outside of one, log out
     (
         "fate_unknown",
         "NOT CONFIRMED: {text}\n  the connection ended before the server said that it is stored",
+    ),
+    ("day", "--- {weekday} {day} {month} {year} ---"),
+    ("weekdays", "Monday Tuesday Wednesday Thursday Friday Saturday Sunday"),
+    ("months", "January February March April May June July August September October November December"),
+    ("several_lines", "Send these {lines} lines as one message? (yes/no/edit) "),
+    ("several_not_sent", "not sent; the up arrow brings it back"),
+    ("line_too_long", "error: a line has at most {max} bytes; it was not taken"),
+    ("not_composed", "nothing was sent: {why}"),
+    (
+        "edit_needs_a_terminal",
+        "/edit opens an editor on the terminal, and there is none here; write the message as a line",
     ),
     ("too_long", "NOT SENT: that message has {bytes} bytes and may have {max}; send it in parts"),
     ("trouble", "{what}"),
