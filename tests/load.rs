@@ -37,10 +37,19 @@ fn threads_of(server: &TestServer) -> usize {
     fs::read_dir(format!("/proc/{}/task", server.process())).unwrap().count()
 }
 
+/// The files that a process has open, sockets among them.
+fn files_of(server: &TestServer) -> usize {
+    fs::read_dir(format!("/proc/{}/fd", server.process())).unwrap().count()
+}
+
 fn wait_for_threads(server: &TestServer, wanted: usize) {
+    wait_for("threads", wanted, || threads_of(server));
+}
+
+fn wait_for(what: &str, wanted: usize, count: impl Fn() -> usize) {
     let deadline = Instant::now() + PATIENCE;
-    while threads_of(server) != wanted {
-        assert!(Instant::now() < deadline, "{} threads, not {wanted}", threads_of(server));
+    while count() != wanted {
+        assert!(Instant::now() < deadline, "{} {what}, not {wanted}", count());
         thread::sleep(LOOK_AGAIN);
     }
 }
@@ -62,7 +71,7 @@ fn files_allowed() -> usize {
 }
 
 #[test]
-fn a_crowd_that_arrives_at_once_is_let_in_at_once_one_thread_each() {
+fn a_crowd_that_arrives_at_once_is_let_in_at_once_and_costs_no_thread_before_it_speaks() {
     let queue: usize = fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap().trim().parse().unwrap();
     if files_allowed() < CROWD + OTHER_FILES || queue < CROWD {
         let why = format!("{} files, a queue of {queue}", files_allowed());
@@ -71,7 +80,7 @@ fn a_crowd_that_arrives_at_once_is_let_in_at_once_one_thread_each() {
         return;
     }
     let server = TestServer::starts();
-    let before = threads_of(&server);
+    let (before, files_before) = (threads_of(&server), files_of(&server));
     // Nothing is accepted now: all of them are in the backlog, or one is not taken and this fails.
     server.is_frozen(true);
     let address = SocketAddr::from(([127, 0, 0, 1], server.port()));
@@ -83,12 +92,39 @@ fn a_crowd_that_arrives_at_once_is_let_in_at_once_one_thread_each() {
         .collect();
     server.is_frozen(false);
     let let_in = Instant::now();
-    wait_for_threads(&server, before + CROWD);
+    wait_for("files", files_before + CROWD, || files_of(&server));
     assert!(let_in.elapsed() < Duration::from_secs(5), "it took {:?}", let_in.elapsed());
     let _alice = WireClient::registers(&server, "alice");
-    wait_for_threads(&server, before + CROWD + 1);
-    drop(crowd);
     wait_for_threads(&server, before + 1);
+    drop(crowd);
+    wait_for("files", files_before + 1, || files_of(&server));
+}
+
+/// Starts a server that may have so many files open, as a shell sets it: `-n` for good, `-Sn` for the time being.
+fn with_files(limit: &str, arguments: &[&str]) -> TestServer {
+    TestServer::starts_under(&["sh", "-c", &format!("ulimit {limit}; exec \"$@\""), "sh"], arguments)
+}
+
+#[test]
+fn what_the_system_does_not_allow_is_said_in_one_line_and_the_rest_is_served() {
+    let server = with_files("-n 579", &["--max-clients", "400"]);
+    server.warns("--max-clients 400 is more than this system allows: at most 3 are let in; ");
+    server.warns("open files 579, needed 976: LimitNOFILE=976 in the systemd unit, or ulimit -n 976");
+    let _people: Vec<_> =
+        ["alice", "bob", "carol"].iter().map(|name| WireClient::registers(&server, name)).collect();
+    let mut dave = server.client("dave");
+    assert_eq!(dave.ends().code(), Some(69), "{}", dave.stderr());
+}
+
+#[test]
+fn the_server_raises_its_own_limit_of_open_files() {
+    if files_allowed() < CROWD {
+        return;
+    }
+    let server = with_files("-Sn 64", &["--max-clients", "400"]);
+    let _people: Vec<_> =
+        (0..80).map(|number| WireClient::registers(&server, &format!("person{number}"))).collect();
+    assert!(!server.errors().contains("--max-clients"), "{}", server.errors());
 }
 
 #[test]

@@ -25,7 +25,6 @@ use super::{
     phrase::Phrase,
     pins::{PeerPins, Pins},
     reconnect::Reopening,
-    run::BrokenRuns,
     terminal::Input,
     words,
 };
@@ -113,7 +112,6 @@ pub(super) struct App<'a> {
     pub(super) left_unsaid: Option<Username>,
     /// The person wants to end: how long is left for what is owed to them.
     pub(super) ends_by: Option<Instant>,
-    pub(super) broken_runs: BrokenRuns,
     /// Peers whom this person named and who may be met without being counted.
     pub(super) rekey_asked: bool,
     pub(super) epoch_floors: BTreeMap<Username, u32>,
@@ -158,7 +156,6 @@ impl<'a> App<'a> {
             say_waiting_at: None,
             left_unsaid: None,
             ends_by: None,
-            broken_runs: BrokenRuns::default(),
             rekey_asked: false,
             epoch_floors: BTreeMap::new(),
             kept_key_declined: BTreeSet::new(),
@@ -191,6 +188,8 @@ impl<'a> App<'a> {
                 self.ends_by.get_or_insert_with(|| Instant::now() + LAST_ANSWERS_TIMEOUT);
             }
         };
+        // A run that is going on now is seen to its end by nobody.
+        self.count_the_run_left_behind();
         // A client that was taken over leaves the memory to the newer one.
         if !matches!(ended, Err(ClientError::TakenOver)) {
             self.save_pins()?;

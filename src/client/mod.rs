@@ -11,6 +11,7 @@ use crate::{crypto::key_file::KdfCost, transport::Fingerprint};
 mod account;
 mod address;
 mod app;
+mod broken_runs;
 mod chain;
 mod command;
 mod connection;

@@ -102,6 +102,9 @@ pub(super) struct PeerPins {
     /// arrive, each in their own order.
     #[serde(default)]
     pub(super) complete_to: u64,
+    /// When runs with this peer died unanswered: see `broken_runs`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) broken_runs: Vec<DateTime<Utc>>,
 }
 
 /// Why a proposed epoch is not acceptable.

@@ -1,58 +1,24 @@
 //! What the agreement brings: beginnings, steps, answers, outcomes.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
 
 use super::{
     app::{App, Place},
+    broken_runs::BROKEN_RUNS_MAX,
     error::ClientError,
     meeting::{Answer, Known, Meeting, Progress, Start},
+    pins::PeerPins,
     words,
 };
 use crate::wire::{Agreement, Decline, Outcome, Request, Role, Username};
 
-/// Runs with one peer that may die unanswered within [`BROKEN_RUNS_WINDOW`] before this client pauses.
-const BROKEN_RUNS_MAX: usize = 3;
-
-/// How long a run that died is remembered.
-const BROKEN_RUNS_WINDOW: Duration = Duration::from_secs(60 * 60);
-
 /// An outcome that comes sooner than this makes 'Waiting for ...' unnecessary.
 const WAITING_IS_SAID_AFTER: Duration = Duration::from_millis(150);
 
-/// Runs that died after this client had replied and before its person answered: each lets a server
-/// compare one pair of codes in silence, so they are counted.
-#[derive(Debug, Default)]
-pub(super) struct BrokenRuns {
-    by_peer: BTreeMap<Username, Vec<Instant>>,
-}
-
-impl BrokenRuns {
-    /// One more died: how many that makes within the window.
-    fn count(&mut self, peer: &Username) -> usize {
-        let times = self.by_peer.entry(peer.clone()).or_default();
-        times.retain(|at| at.elapsed() < BROKEN_RUNS_WINDOW);
-        times.push(Instant::now());
-        times.len()
-    }
-
-    /// Whether this client replies no more to that peer.
-    fn is_paused(&self, peer: &Username) -> bool {
-        let recent =
-            |times: &Vec<Instant>| times.iter().filter(|at| at.elapsed() < BROKEN_RUNS_WINDOW).count();
-        self.by_peer.get(peer).is_some_and(|times| recent(times) >= BROKEN_RUNS_MAX)
-    }
-
-    /// The person named that peer: the count begins anew.
-    pub(super) fn named(&mut self, peer: &Username) {
-        self.by_peer.remove(peer);
-    }
-}
-
 impl App<'_> {
-    fn known<'k>(&'k self, pins: &'k super::pins::PeerPins, peer: &Username) -> Known<'k> {
+    fn known<'k>(&'k self, pins: &'k PeerPins, peer: &Username) -> Known<'k> {
         Known {
             me: &self.me,
             keys: &self.keys,
@@ -109,7 +75,7 @@ impl App<'_> {
             self.desk.warn(&words::forged_start(&peer));
             return self.connection.send(&refuse);
         }
-        if start.role == Role::Responder && !mine && self.broken_runs.is_paused(&peer) {
+        if start.role == Role::Responder && !mine && self.pins.peer(&peer).is_paused(Utc::now()) {
             self.desk.warn(&words::run_paused(&peer));
             let step = Agreement::Decline(Decline::Paused {});
             self.connection.send(&Request::Agree { peer: peer.clone(), run, step })?;
@@ -281,7 +247,7 @@ impl App<'_> {
         self.save_pins()?;
         self.kept_key_declined.remove(peer);
         self.epoch_floors.remove(peer);
-        self.broken_runs.named(peer);
+        self.forget_broken_runs(peer);
         match (within, again) {
             (true, _) => self.continue_under(peer, concluded),
             (false, true) => self.reopen_conversation(peer, concluded),
@@ -312,8 +278,26 @@ impl App<'_> {
     /// they answered is this client's to know: the server may say that they refused.
     pub(super) fn count_if(&mut self, died_unanswered: bool, peer: &Username) {
         if died_unanswered {
-            let count = self.broken_runs.count(peer);
+            let mut count = 0;
+            self.remember(peer, |pins| count = pins.count_broken_run(Utc::now()));
             self.desk.warn(&words::run_died(peer, count, BROKEN_RUNS_MAX));
+        }
+    }
+
+    /// The client ends in the middle of a run: to the other side, and to who counts, it died.
+    pub(super) fn count_the_run_left_behind(&mut self) {
+        if let Some(peer) = self.current_run().filter(|run| run.died_unanswered()).map(|run| run.peer.clone())
+        {
+            self.remember(&peer, |pins| {
+                pins.count_broken_run(Utc::now());
+            });
+        }
+    }
+
+    /// The person named that peer, or a run with them came to its end.
+    pub(super) fn forget_broken_runs(&mut self, peer: &Username) {
+        if !self.pins.peer(peer).broken_runs.is_empty() {
+            self.remember(peer, PeerPins::forget_broken_runs);
         }
     }
 
@@ -324,7 +308,7 @@ impl App<'_> {
                 let peer = peer.clone();
                 self.rekey_asked = true;
                 self.desk.show(&words::rekey_asked(&peer));
-                self.broken_runs.named(&peer);
+                self.forget_broken_runs(&peer);
                 self.connection.send(&Request::Invite { peer, new_key: true })
             }
             Place::Meeting(_) | Place::Talking(_, Some(_)) => {
@@ -336,22 +320,5 @@ impl App<'_> {
                 Ok(())
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_third_run_that_dies_pauses_and_naming_the_peer_ends_the_pause() {
-        let (mut runs, alice) = (BrokenRuns::default(), "alice".parse().unwrap());
-        assert_eq!([runs.count(&alice), runs.count(&alice)], [1, 2]);
-        assert!(!runs.is_paused(&alice));
-        assert_eq!(runs.count(&alice), 3);
-        assert!(runs.is_paused(&alice));
-        assert!(!runs.is_paused(&"bob".parse().unwrap()));
-        runs.named(&alice);
-        assert!(!runs.is_paused(&alice));
     }
 }

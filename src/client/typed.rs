@@ -95,7 +95,7 @@ impl App<'_> {
             Err(error) => self.desk.show(&words::not_valid(&error)),
             Ok(name) if name == self.me => self.desk.show(words::YOURSELF),
             Ok(name) => {
-                self.broken_runs.named(&name);
+                self.forget_broken_runs(&name);
                 self.asked_by_person();
                 // Before it is sent: a connection that is lost at this moment is said to have ended it.
                 self.place = Place::Inviting(name.clone());

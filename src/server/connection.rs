@@ -1,4 +1,4 @@
-//! One connection, on a thread of its own: handshake, login, requests, and the way out.
+//! One connection, from its first frame on: login, requests, and the way out.
 //!
 //! All frames that one read brought are carried out before anyone is written to, and then every
 //! touched connection is written to once. Others are written to without waiting; only this
@@ -6,7 +6,6 @@
 
 use std::{
     cmp::min,
-    net::TcpStream,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -23,6 +22,7 @@ use super::{
         ANSWERS_BYTES_MAX, PACE_SLICE, REFUSED_REGISTRATIONS_MAX, WRONG_LOGIN_DELAY_MAX,
         WRONG_LOGIN_DELAY_MIN, WRONG_LOGINS_MAX,
     },
+    listener::Entrance,
     outgoing::{Outgoing, Outlet},
     rates::Pace,
     registry::{Caller, Effects, Entered, Gate},
@@ -30,11 +30,10 @@ use super::{
 };
 use crate::{
     crypto::login,
-    transport::{Acceptor, Link, TransportError},
+    transport::{Link, TransportError},
     wire::{
-        Bytes, ErrorCode, Event, FrameError, Frames, InvitationCode, PROTOCOL_VERSION, Registration, Request,
-        Username,
-        limits::{FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN},
+        Bytes, ErrorCode, Event, FrameError, Frames, InvitationCode, Registration, Request, Username,
+        limits::FRAME_BYTES_MAX,
     },
 };
 
@@ -54,7 +53,7 @@ impl Outlet for Link {
 
 /// Why a connection ended, for the log. None of it is the server's failure.
 #[derive(Debug, thiserror::Error)]
-enum End {
+pub(super) enum End {
     #[error("the client closed")]
     Closed,
     #[error(transparent)]
@@ -71,57 +70,18 @@ enum End {
     NotALogin,
 }
 
-/// Runs the handshake; the link is then known to whoever ends connections.
-pub(super) fn shake_hands(
-    acceptor: &Acceptor,
-    stream: TcpStream,
-    login_deadline: Instant,
-) -> Result<Link, TransportError> {
-    acceptor.accept(stream, login_deadline)
-}
-
-/// Serves a connection from its first frame to its end.
-pub(super) fn serve(hall: &Arc<Hall>, link: &Link, number: u64, ticket: Ticket, login_deadline: Instant) {
-    let mut frames = Frames::new(FRAME_BYTES_MAX_BEFORE_LOGIN);
-    let outgoing = Outgoing::new(number, Arc::new(link.clone()));
-    let mut visit = Visit { hall, link, outgoing, ticket };
-    let end = match visit.log_in(&mut frames, login_deadline) {
-        Ok(guest) => {
-            info!(connection = number, name = %guest.caller.name, "logged in");
-            let end = visit.requests(&mut frames, &guest);
-            info!(connection = number, name = %guest.caller.name, reason = %Chain(&end), "left");
-            drop(guest);
-            end
-        }
-        Err(end) => {
-            debug!(connection = number, reason = %Chain(&end), "ended before login");
-            if let End::Frame(_) | End::NotALogin = end {
-                visit.ticket.offends(Offence::NoRequest);
-            }
-            end
-        }
-    };
-    let last_words = match end {
-        End::Frame(_) | End::NotALogin => Some(ErrorCode::BadRequest),
-        End::TooSlow => Some(ErrorCode::TooSlow),
-        End::Closed | End::Transport(_) | End::TooManyAttempts | End::Superseded => None,
-    };
-    if let Some(code) = last_words {
-        visit.outgoing.say(&Event::Error { code, peer: None });
-        let _ = link.flush_by(Instant::now() + hall.config.write_timeout);
-    }
-    link.close();
-}
-
-struct Visit<'a> {
-    hall: &'a Arc<Hall>,
-    link: &'a Link,
-    outgoing: Outgoing,
-    ticket: Ticket,
+/// A connection that has said something, with all that is its own. It is off the list when this is dropped.
+pub(super) struct Visit {
+    pub(super) hall: Arc<Hall>,
+    pub(super) link: Link,
+    pub(super) outgoing: Outgoing,
+    pub(super) frames: Frames,
+    pub(super) ticket: Ticket,
+    pub(super) entrance: Entrance,
 }
 
 /// A logged-in user's presence: it ends with this value, however the thread ends.
-struct Guest {
+pub(super) struct Guest {
     hall: Arc<Hall>,
     caller: Caller,
     gate: Arc<Gate>,
@@ -135,40 +95,110 @@ impl Drop for Guest {
     }
 }
 
-impl Visit<'_> {
-    /// Until a login is right; all of it by the deadline.
-    fn log_in(&mut self, frames: &mut Frames, deadline: Instant) -> Result<Guest, End> {
-        let registration = self.hall.config.registration;
-        self.outgoing.say(&Event::Hello { version: PROTOCOL_VERSION, registration });
-        self.write(deadline)?;
-        let mut attempts = Attempts::default();
-        loop {
-            while let Some(request) = frames.take::<Request>()? {
-                let entered = match self.attempt(request)? {
-                    Ok((name, key)) => self.enter(name, key, frames)?,
-                    Err(code) => Err(code),
-                };
-                let refused = match entered {
-                    Ok(guest) => return Ok(guest),
-                    Err(code) => code,
-                };
-                if let Some(offence) = offence(refused) {
-                    self.ticket.offends(offence);
-                }
-                let pause = attempts.failed(refused);
-                thread::sleep(min(pause, deadline.saturating_duration_since(Instant::now())));
-                let enough = attempts.are_enough();
-                let code = if enough { ErrorCode::TooManyAttempts } else { refused };
-                self.outgoing.say(&Event::Error { code, peer: None });
-                self.write(deadline)?;
-                if enough {
-                    return Err(End::TooManyAttempts);
-                }
-            }
-            if !self.read(frames, Some(deadline))? {
-                return Err(End::Closed);
-            }
+/// What the first frame of a connection came to.
+pub(super) enum First {
+    /// A right login: the connection is the account's.
+    LoggedIn(Guest),
+    /// A right login, by that key, to an account that is connected: what the older connection is storing is
+    /// waited for.
+    TakesOver(Username, Bytes<32>),
+    /// A wrong login, whose answer waits.
+    Refused(ErrorCode),
+    /// Anything else: an account to be made takes the disk's time.
+    Asked(Request),
+}
+
+impl Visit {
+    /// The first frame, as far as it needs no waiting.
+    pub(super) fn first(&mut self) -> Result<First, End> {
+        let Some(request) = self.frames.take::<Request>()? else { return Err(End::Closed) };
+        if !matches!(request, Request::Login { .. }) {
+            return Ok(First::Asked(request));
         }
+        Ok(match self.attempt(request)? {
+            Ok((name, key)) if self.hall.registry.is_connected(&name) => First::TakesOver(name, key),
+            Ok((name, key)) => self.enter(name, key)?.map_or_else(First::Refused, First::LoggedIn),
+            Err(code) => First::Refused(code),
+        })
+    }
+
+    /// Serves a connection from its first frame to its end, on its own thread.
+    pub(super) fn serve(mut self, first: First, login_deadline: Instant) {
+        let end = match self.log_in(first, login_deadline) {
+            Ok(guest) => {
+                let end = self.requests(&guest);
+                info!(connection = self.entrance.number, name = %guest.caller.name, reason = %Chain(&end), "left");
+                end
+            }
+            Err(end) => self.turned_down(end),
+        };
+        if let Some(code) = last_words(&end) {
+            self.outgoing.say(&Event::Error { code, peer: None });
+            let _ = self.link.flush_by(Instant::now() + self.hall.config.write_timeout);
+        }
+        self.link.close();
+    }
+
+    /// Ends one that did not log in, waiting for nothing.
+    pub(super) fn dismiss(self, end: End) {
+        let end = self.turned_down(end);
+        if let Some(code) = last_words(&end) {
+            self.outgoing.say(&Event::Error { code, peer: None });
+        }
+        // What is queued goes out with the farewell.
+        self.link.close();
+    }
+
+    fn turned_down(&self, end: End) -> End {
+        debug!(connection = self.entrance.number, reason = %Chain(&end), "ended before login");
+        if let End::Frame(_) | End::NotALogin = end {
+            self.ticket.offends(Offence::NoRequest);
+        }
+        end
+    }
+
+    /// Until a login is right; all of it by the deadline.
+    fn log_in(&mut self, first: First, deadline: Instant) -> Result<Guest, End> {
+        let mut attempts = Attempts::default();
+        let mut outcome = match first {
+            First::LoggedIn(guest) => return Ok(guest),
+            First::TakesOver(name, key) => Ok((name, key)),
+            First::Refused(code) => Err(code),
+            First::Asked(request) => self.attempt(request)?,
+        };
+        loop {
+            let entered = match outcome {
+                Ok((name, key)) => self.enter(name, key)?,
+                Err(code) => Err(code),
+            };
+            match entered {
+                Ok(guest) => return Ok(guest),
+                Err(code) => self.refuse(code, &mut attempts, deadline)?,
+            }
+            let request = loop {
+                if let Some(request) = self.frames.take::<Request>()? {
+                    break request;
+                }
+                if !self.read(Some(deadline))? {
+                    return Err(End::Closed);
+                }
+            };
+            outcome = self.attempt(request)?;
+        }
+    }
+
+    /// Answers a login or registration that was not right.
+    fn refuse(&self, refused: ErrorCode, attempts: &mut Attempts, deadline: Instant) -> Result<(), End> {
+        if let Some(offence) = offence(refused) {
+            self.ticket.offends(offence);
+        }
+        let pause = attempts.failed(refused);
+        thread::sleep(min(pause, deadline.saturating_duration_since(Instant::now())));
+        let enough = attempts.are_enough();
+        let code = if enough { ErrorCode::TooManyAttempts } else { refused };
+        self.outgoing.say(&Event::Error { code, peer: None });
+        self.write(deadline)?;
+        if enough { Err(End::TooManyAttempts) } else { Ok(()) }
     }
 
     /// One try to register or to log in: who it is, and by which login key; or what the client hears.
@@ -251,13 +281,8 @@ impl Visit<'_> {
 
     /// The account is this connection's from here on; or the connection it took over had just changed the
     /// login key, and the login is refused as any with a wrong key.
-    fn enter(
-        &mut self,
-        name: Username,
-        key: Bytes<32>,
-        frames: &mut Frames,
-    ) -> Result<Result<Guest, ErrorCode>, End> {
-        let hall = Arc::clone(self.hall);
+    fn enter(&mut self, name: Username, key: Bytes<32>) -> Result<Result<Guest, ErrorCode>, End> {
+        let hall = Arc::clone(&self.hall);
         let mut effects = Effects::default();
         let in_force = || hall.accounts.login_key(&name) == Some(key);
         let entered = hall.registry.enter(&name, &self.outgoing, in_force, &mut effects);
@@ -267,44 +292,46 @@ impl Visit<'_> {
             Entered::KeyChanged => return Ok(Err(ErrorCode::WrongUsernameOrPassword)),
             Entered::Stopping => return Err(End::Superseded),
         };
-        frames.set_limit(FRAME_BYTES_MAX);
+        info!(connection = self.entrance.number, %name, "logged in");
+        self.frames.set_limit(FRAME_BYTES_MAX);
         self.ticket.logs_in();
         let caller = Caller { name, connection: self.outgoing.connection };
         let guest = Guest { hall, caller, gate };
-        self.write(Instant::now() + self.hall.config.write_timeout)?;
+        self.link.flush();
         Ok(Ok(guest))
     }
 
     /// Requests, until the connection ends; why it did.
-    fn requests(&self, frames: &mut Frames, guest: &Guest) -> End {
+    fn requests(&mut self, guest: &Guest) -> End {
         let mut desk = Desk {
-            hall: Arc::clone(self.hall),
+            hall: Arc::clone(&self.hall),
             caller: guest.caller.clone(),
             outgoing: self.outgoing.clone(),
             gate: Arc::clone(&guest.gate),
             exporter: self.link.exporter(),
             answered: 0,
         };
-        let limits = &self.hall.config.limits;
+        let hall = Arc::clone(&self.hall);
+        let limits = &hall.config.limits;
         let mut pace = Pace::new(limits.requests_per_second, limits.bytes_per_second, Instant::now());
         let mut received = self.link.received_bytes();
         // Since when there is a frame of which not all has come; TLS's own records count as such a part.
-        let mut begun = (!frames.is_empty()).then(Instant::now);
+        let mut begun = (!self.frames.is_empty()).then(Instant::now);
         loop {
-            let handled = match self.batch(frames, &mut desk) {
+            let handled = match self.batch(&mut desk) {
                 Ok(handled) => handled,
                 Err(end) => return end,
             };
             let now = Instant::now();
             if handled > 0 {
-                begun = (!frames.is_empty()).then_some(now);
+                begun = (!self.frames.is_empty()).then_some(now);
             }
             let bytes = self.link.received_bytes();
             let free = pace.count(handled, bytes - std::mem::replace(&mut received, bytes), now);
             let paused = free.map_or(Duration::ZERO, |free| self.pause(now, free));
             // What this side waited is not the client's slowness.
             begun = begun.map(|begun| begun + paused);
-            match self.read(frames, begun.map(|begun| begun + limits.frame_timeout)) {
+            match self.read(begun.map(|begun| begun + limits.frame_timeout)) {
                 Ok(true) => {}
                 Ok(false) => return End::Closed,
                 Err(end) => return end,
@@ -324,17 +351,17 @@ impl Visit<'_> {
     }
 
     /// One read; false when the client closed.
-    fn read(&self, frames: &mut Frames, deadline: Option<Instant>) -> Result<bool, End> {
-        self.link.receive(frames, deadline).map_err(|error| match error {
+    fn read(&mut self, deadline: Option<Instant>) -> Result<bool, End> {
+        self.link.receive(&mut self.frames, deadline).map_err(|error| match error {
             TransportError::TimedOut => End::TooSlow,
             other => other.into(),
         })
     }
 
     /// Everything that one read brought: how many requests.
-    fn batch(&self, frames: &mut Frames, desk: &mut Desk) -> Result<u64, End> {
+    fn batch(&mut self, desk: &mut Desk) -> Result<u64, End> {
         let mut effects = Effects::default();
-        let result = self.carry_out(frames, desk, &mut effects);
+        let result = self.carry_out(desk, &mut effects);
         // Also when the connection ends: others were told of what went well before.
         self.hall.finish(effects).flush();
         desk.answered = 0;
@@ -343,9 +370,9 @@ impl Visit<'_> {
         Ok(handled)
     }
 
-    fn carry_out(&self, frames: &mut Frames, desk: &mut Desk, effects: &mut Effects) -> Result<u64, End> {
+    fn carry_out(&mut self, desk: &mut Desk, effects: &mut Effects) -> Result<u64, End> {
         let mut handled = 0;
-        while let Some(request) = frames.take::<Request>()? {
+        while let Some(request) = self.frames.take::<Request>()? {
             handled += 1;
             if desk.handle(request, effects) == Flow::End {
                 return Err(End::Superseded);
@@ -365,6 +392,15 @@ impl Visit<'_> {
     /// Writes to this connection's own client, waiting for it.
     fn write(&self, deadline: Instant) -> Result<(), End> {
         Ok(self.link.flush_by(deadline)?)
+    }
+}
+
+/// What the client is told of the end, where that helps.
+fn last_words(end: &End) -> Option<ErrorCode> {
+    match end {
+        End::Frame(_) | End::NotALogin => Some(ErrorCode::BadRequest),
+        End::TooSlow => Some(ErrorCode::TooSlow),
+        End::Closed | End::Transport(_) | End::TooManyAttempts | End::Superseded => None,
     }
 }
 

@@ -155,7 +155,19 @@ pub(super) const WRONG_LOGINS_MAX: u32 = 10;
 pub(super) const REFUSED_REGISTRATIONS_MAX: u32 = 30;
 
 /// The stack of a connection's thread, in bytes. Only what is touched costs memory.
-pub(super) const STACK_BYTES: usize = 512 * 1024;
+pub(super) const STACK_BYTES: usize = 256 * 1024;
+
+/// Threads that receive new connections, at least: one that is held up by the disk leaves another.
+const RECEPTION_THREADS_MIN: usize = 2;
+
+/// Threads that receive new connections, at most: each answers thousands of logins a second.
+const RECEPTION_THREADS_MAX: usize = 8;
+
+/// Threads that receive new connections: one for each processor, within these bounds.
+pub(super) fn reception_threads() -> usize {
+    let processors = std::thread::available_parallelism().map_or(RECEPTION_THREADS_MIN, usize::from);
+    processors.clamp(RECEPTION_THREADS_MIN, RECEPTION_THREADS_MAX)
+}
 
 /// Logs kept open, each with one file and its index.
 pub(super) const OPEN_LOGS_MAX: usize = 512;

@@ -1,4 +1,4 @@
-//! The door: accepts connections, asks the doorkeeper, gives each that is let in its thread, and can end them all.
+//! The door: accepts connections, asks the doorkeeper, hands those that are let in to the reception, and can end them all.
 
 use std::{
     collections::HashMap,
@@ -16,15 +16,15 @@ use parking_lot::{Condvar, Mutex};
 use tracing::{debug, warn};
 
 use super::{
-    connection,
-    doorkeeper::{Offence, TurnedAway},
-    error::Chain,
+    arrival::{self, Stranger},
+    doorkeeper::TurnedAway,
     hall::Hall,
-    limits::{ACCEPT_PAUSE, REFUSAL_TIMEOUT, REFUSALS_AT_ONCE_MAX, STACK_BYTES},
+    limits::{ACCEPT_PAUSE, REFUSAL_TIMEOUT, REFUSALS_AT_ONCE_MAX},
+    outgoing,
 };
 use crate::{
-    transport::{Acceptor, Link, TransportError},
-    wire::{ErrorCode, Event, encode, limits::FRAME_BYTES_MAX_BEFORE_LOGIN},
+    transport::{Link, Reception, Welcome},
+    wire::{ErrorCode, Event, limits::FRAME_BYTES_MAX_BEFORE_LOGIN},
 };
 
 /// How long the door's own knock may take when it is to be shut.
@@ -41,9 +41,9 @@ pub(super) struct Door {
 
 #[derive(Default)]
 struct Inside {
-    /// By connection number; `None` until the handshake is over.
+    /// By connection number; `None` until the first frame is there.
     connections: HashMap<u64, Option<Link>>,
-    /// How many of them have shaken hands.
+    /// How many of them have said one.
     known: usize,
     last: u64,
     /// How many of them are only being told why they are not let in.
@@ -52,14 +52,15 @@ struct Inside {
 
 impl Door {
     /// Accepts until the door is shut. No failure of one connection ends it.
-    pub(super) fn accept(self: &Arc<Self>, listener: &TcpListener, acceptor: &Acceptor, hall: &Arc<Hall>) {
+    pub(super) fn accept(self: &Arc<Self>, listener: &TcpListener, reception: &Reception, hall: &Arc<Hall>) {
+        let greeting = arrival::greeting(hall);
         loop {
             let accepted = listener.accept();
             if self.shut.load(Ordering::Acquire) {
                 return;
             }
             match accepted {
-                Ok((stream, address)) => self.admit(stream, address, acceptor, hall),
+                Ok((stream, address)) => self.admit(stream, address, &greeting, reception, hall),
                 Err(error) if concerns_one_connection(&error) => {}
                 Err(error) => {
                     // No files or no memory left: they come back as connections end. Without the pause
@@ -75,37 +76,28 @@ impl Door {
         self: &Arc<Self>,
         stream: TcpStream,
         address: SocketAddr,
-        acceptor: &Acceptor,
+        greeting: &Arc<[u8]>,
+        reception: &Reception,
         hall: &Arc<Hall>,
     ) {
         let ticket = match hall.doorkeeper.admit(address.ip()) {
             Ok(ticket) => ticket,
-            Err(reason) => return self.turn_away(stream, reason, acceptor),
+            Err(reason) => return self.turn_away(stream, reason, reception),
         };
         let entrance = self.enter();
-        let number = entrance.number;
-        debug!(connection = number, %address, "connected");
-        let (acceptor, hall) = (acceptor.clone(), Arc::clone(hall));
+        debug!(connection = entrance.number, %address, "connected");
         let deadline = Instant::now() + hall.config.login_timeout;
-        start(format!("connection {number}"), move || {
-            let link = match connection::shake_hands(&acceptor, stream, deadline) {
-                Ok(link) => link,
-                Err(reason) => {
-                    debug!(connection = number, reason = %Chain(&reason), "no secure channel");
-                    if let TransportError::TimedOut = reason {
-                        ticket.offends(Offence::NoHandshake);
-                    }
-                    return;
-                }
-            };
-            if entrance.known_as(&link) {
-                connection::serve(&hall, &link, number, ticket, deadline);
-            }
-        });
+        let welcome =
+            Welcome { greeting: Arc::clone(greeting), frame_bytes_max: Some(FRAME_BYTES_MAX_BEFORE_LOGIN) };
+        let stranger = Stranger { hall: Arc::clone(hall), entrance, ticket, deadline };
+        let received = reception.receive(stream, welcome, deadline, move |arrival| stranger.arrives(arrival));
+        if let Err(error) = received {
+            debug!(%error, "a connection could not be received");
+        }
     }
 
     /// Says why, where there is something to do about it and few are being told; else only closes.
-    fn turn_away(self: &Arc<Self>, stream: TcpStream, reason: TurnedAway, acceptor: &Acceptor) {
+    fn turn_away(self: &Arc<Self>, stream: TcpStream, reason: TurnedAway, reception: &Reception) {
         let code = match reason {
             TurnedAway::Full => ErrorCode::ServerFull,
             TurnedAway::AddressFull => ErrorCode::AddressFull,
@@ -113,18 +105,11 @@ impl Door {
             TurnedAway::Crowd | TurnedAway::Penalised => return,
         };
         let Some(refusal) = self.refuse() else { return };
-        let acceptor = acceptor.clone();
+        let Some(greeting) = outgoing::frame(&Event::Error { code, peer: None }) else { return };
+        let welcome = Welcome { greeting: greeting.into(), frame_bytes_max: None };
         let deadline = Instant::now() + REFUSAL_TIMEOUT;
-        start("refusal".to_owned(), move || {
-            let Ok(link) = connection::shake_hands(&acceptor, stream, deadline) else { return };
-            let event = Event::Error { code, peer: None };
-            if let Ok(frame) = encode(&event, FRAME_BYTES_MAX_BEFORE_LOGIN) {
-                link.queue(&frame);
-                let _ = link.flush_by(deadline);
-            }
-            link.close();
-            drop(refusal);
-        });
+        // Heard with the handshake's end; then the link is dropped, and with it closed.
+        let _ = reception.receive(stream, welcome, deadline, move |_| drop(refusal));
     }
 
     fn refuse(self: &Arc<Self>) -> Option<Refusal> {
@@ -161,7 +146,7 @@ impl Door {
 
     /// Ends every connection, and waits for their threads until the deadline. True when all are gone.
     ///
-    /// Those without a handshake are not waited for: they have asked nothing, and will not be served.
+    /// Those that have asked nothing are not waited for: they are the reception's, which ends them.
     pub(super) fn empty(&self, deadline: Instant) -> bool {
         let links: Vec<Link> = self.inside.lock().connections.values().flatten().cloned().collect();
         for link in links {
@@ -178,14 +163,14 @@ impl Door {
 }
 
 /// A connection on the list: off it when this is dropped, however its thread ends.
-struct Entrance {
+pub(super) struct Entrance {
     door: Arc<Door>,
-    number: u64,
+    pub(super) number: u64,
 }
 
 impl Entrance {
     /// The connection can be ended from outside from now on; false when it is too late to begin.
-    fn known_as(&self, link: &Link) -> bool {
+    pub(super) fn known_as(&self, link: &Link) -> bool {
         let mut inside = self.door.inside.lock();
         inside.connections.insert(self.number, Some(link.clone()));
         inside.known += 1;
@@ -212,13 +197,6 @@ struct Refusal {
 impl Drop for Refusal {
     fn drop(&mut self) {
         self.door.inside.lock().refusals -= 1;
-    }
-}
-
-/// Does a connection's work on a thread of its own; without one the connection is closed.
-fn start(name: String, work: impl FnOnce() + Send + 'static) {
-    if let Err(error) = thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(work) {
-        warn!(%error, "no thread for a connection, which is closed");
     }
 }
 

@@ -7,8 +7,9 @@
 //! - `log_line`, `log_file`, `conversation_log`, `logs`, `commit`: the conversations, and when they are stored;
 //! - `registry`, `rendezvous`, `hall`: who is where, two answers and one outcome, and what joins them;
 //! - `doorkeeper` (over `ledger`), `rates`, `invites`: who is let in, and how fast they may ask;
-//! - `outgoing`, `requests`, `connection`, `listener`: one client, and all of them;
+//! - `outgoing`, `requests`, `connection`, `arrival`, `listener`: one client, and all of them;
 //! - `check`, `backup`: what is done to a data folder from outside;
+//! - `capacity`: what the system allows;
 //! - here: start and stop.
 //!
 //! Locks: each guards one part's memory, none is held across IO or a wait but a log's own (its file)
@@ -31,7 +32,9 @@ use signal_hook::{
 use tracing::{info, warn};
 
 mod accounts;
+mod arrival;
 pub mod backup;
+mod capacity;
 pub mod check;
 mod commit;
 mod connection;
@@ -87,7 +90,7 @@ use rendezvous::Rendezvous;
 
 use crate::{
     store::{self, FolderLock},
-    transport::{self, Acceptor, Fingerprint, Stragglers},
+    transport::{self, Acceptor, Fingerprint, Reception, Stragglers},
     wire::{DEFAULT_PORT, Registration},
 };
 
@@ -176,6 +179,7 @@ pub fn run(config: ServerConfig, announce: &mut dyn FnMut(Announcement)) -> Resu
 struct Server {
     hall: Arc<Hall>,
     door: Arc<Door>,
+    reception: Arc<Reception>,
     listening: JoinHandle<()>,
     settler: JoinHandle<()>,
     /// Gets the reason when the disk refuses.
@@ -188,7 +192,8 @@ struct Server {
 
 impl Server {
     /// Opens everything and accepts connections.
-    fn start(config: ServerConfig) -> Result<Self, ServerError> {
+    fn start(mut config: ServerConfig) -> Result<Self, ServerError> {
+        capacity::fit(&mut config);
         let data = config.data.clone();
         store::create_folder(&data)?;
         let lock =
@@ -207,9 +212,11 @@ impl Server {
         let address = listener.local_addr().map_err(ServerError::system("the local address"))?;
         let settler = hall.start_settler().map_err(ServerError::system("a thread"))?;
         let door = Arc::new(Door::default());
-        let listening = listening(listener, &door, acceptor, &hall)?;
+        let reception = Reception::start(acceptor, limits::reception_threads());
+        let reception = Arc::new(reception.map_err(ServerError::system("a thread"))?);
+        let listening = listening(listener, &door, &reception, &hall)?;
         info!(%address, "accepting connections");
-        Ok(Self { hall, door, listening, settler, failure, address, fingerprint, _lock: lock })
+        Ok(Self { hall, door, reception, listening, settler, failure, address, fingerprint, _lock: lock })
     }
 
     fn announcement(&self) -> Announcement {
@@ -223,6 +230,7 @@ impl Server {
         if self.door.shut(self.address) {
             let _ = self.listening.join();
         }
+        self.reception.stop();
         // What was acknowledged so far is said before the farewell, and what comes after it is stored too.
         let drained = self.hall.committer.drain(limits::STOP_TIMEOUT / 4);
         let mut effects = Effects::default();
@@ -276,11 +284,11 @@ fn check_companions(data: &Path) -> Result<(), ServerError> {
 fn listening(
     listener: TcpListener,
     door: &Arc<Door>,
-    acceptor: Acceptor,
+    reception: &Arc<Reception>,
     hall: &Arc<Hall>,
 ) -> Result<JoinHandle<()>, ServerError> {
-    let (door, hall) = (Arc::clone(door), Arc::clone(hall));
-    spawn("listener", move || door.accept(&listener, &acceptor, &hall))
+    let (door, reception, hall) = (Arc::clone(door), Arc::clone(reception), Arc::clone(hall));
+    spawn("listener", move || door.accept(&listener, &reception, &hall))
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, ServerError> {

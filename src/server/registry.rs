@@ -158,6 +158,12 @@ impl Registry {
         }
     }
 
+    /// Whether somebody is connected under that name, or is just leaving to a newer login.
+    pub(super) fn is_connected(&self, name: &Username) -> bool {
+        let state = self.state.lock();
+        state.sessions.contains_key(name) || state.departing.contains_key(name)
+    }
+
     /// The names of those connected, in order, at most [`WHO_NAMES_MAX`]; and how many there are.
     pub(super) fn who(&self) -> (Vec<Username>, u64) {
         let state = self.state.lock();

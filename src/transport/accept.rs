@@ -34,6 +34,8 @@ impl Acceptor {
         // Nothing is resumed: a ticket costs a sixth of a login and would outlive the proof of the key.
         config.send_tls13_tickets = 0;
         config.session_storage = Arc::new(NoServerSessionStorage {});
+        // A greeting goes out with the server's part of the handshake. It is for anybody who asks.
+        config.send_half_rtt_data = true;
         Ok(Self { config: Arc::new(config), stragglers: stragglers.clone() })
     }
 
@@ -43,10 +45,20 @@ impl Acceptor {
     /// [`TransportError::TimedOut`], [`TransportError::Closed`], or what the other side is instead
     /// of a client of this version.
     pub fn accept(&self, stream: TcpStream, deadline: Instant) -> Result<Link, TransportError> {
-        let socket = Socket::new(stream)?;
-        let tls = ServerConnection::new(Arc::clone(&self.config)).map_err(TransportError::Tls)?;
-        let mut tls = Connection::from(tls);
+        let socket = Arc::new(Socket::new(stream)?);
+        let mut tls = self.connection()?;
         handshake::run(&mut tls, &socket, deadline)?;
+        self.link(socket, tls)
+    }
+
+    /// TLS before its first byte.
+    pub(super) fn connection(&self) -> Result<Connection, TransportError> {
+        let tls = ServerConnection::new(Arc::clone(&self.config)).map_err(TransportError::Tls)?;
+        Ok(Connection::from(tls))
+    }
+
+    /// The link that a finished handshake made.
+    pub(super) fn link(&self, socket: Arc<Socket>, tls: Connection) -> Result<Link, TransportError> {
         Link::new(socket, tls, Some(self.stragglers.waiting()))
     }
 }

@@ -45,7 +45,7 @@ pub fn connect(host: &str, port: u16, trust: &Trust, timeout: Duration) -> Resul
 
     let stream = reach(host, port, deadline)?;
     let name = server_name(host, stream.peer_addr()?.ip());
-    let socket = Socket::new(stream)?;
+    let socket = Arc::new(Socket::new(stream)?);
     let tls = ClientConnection::new(Arc::new(config), name).map_err(TransportError::Tls)?;
     let mut tls = Connection::from(tls);
     handshake::run(&mut tls, &socket, deadline).map_err(|error| verifier.explain(error))?;

@@ -21,7 +21,11 @@ use parking_lot::{Condvar, Mutex};
 use rustls::Connection;
 
 use super::{
-    error::TransportError, fingerprint::Fingerprint, receiving::Inbound, sending::Outbox, socket::Socket,
+    error::TransportError,
+    fingerprint::Fingerprint,
+    receiving::{Inbound, Patience},
+    sending::Outbox,
+    socket::Socket,
     stragglers::Waiting,
 };
 use crate::wire::Frames;
@@ -41,7 +45,7 @@ pub struct Link {
 
 /// What the handles of one connection share.
 pub(super) struct Shared {
-    pub(super) socket: Socket,
+    pub(super) socket: Arc<Socket>,
     pub(super) tls: Mutex<Connection>,
     pub(super) outbox: Mutex<Outbox>,
     /// Told when bytes went out, when the writer's part is free, and when the link closes.
@@ -62,7 +66,7 @@ pub(super) struct Shared {
 
 impl Link {
     pub(super) fn new(
-        socket: Socket,
+        socket: Arc<Socket>,
         mut tls: Connection,
         stragglers: Option<Arc<Waiting>>,
     ) -> Result<Self, TransportError> {
@@ -119,7 +123,12 @@ impl Link {
     /// # Errors
     /// [`TransportError::TimedOut`]: the link is still good; any other error is the end of it.
     pub fn receive(&self, frames: &mut Frames, deadline: Option<Instant>) -> Result<bool, TransportError> {
-        self.shared.receive(frames, deadline)
+        self.shared.receive(frames, deadline.map_or(Patience::Endless, Patience::Until))
+    }
+
+    /// As [`Link::receive`], and never waits: [`TransportError::TimedOut`] when nothing is there now.
+    pub(super) fn receive_now(&self, frames: &mut Frames) -> Result<bool, TransportError> {
+        self.shared.receive(frames, Patience::None)
     }
 
     /// How many bytes came through the network since the handshake, TLS's own among them.

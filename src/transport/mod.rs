@@ -16,7 +16,10 @@ mod handshake;
 mod identity;
 mod link;
 mod listen;
+mod newcomer;
 mod receiving;
+#[cfg(target_os = "linux")]
+mod reception;
 mod sending;
 mod socket;
 mod stragglers;
@@ -24,6 +27,8 @@ mod stragglers;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, not(target_os = "linux")))]
+mod thread_each;
 mod trust;
 
 pub use accept::Acceptor;
@@ -33,7 +38,12 @@ pub use fingerprint::{Fingerprint, FingerprintError};
 pub use identity::{IdentityError, PemPair, ServerIdentity};
 pub use link::{Link, QUEUED_BYTES_MAX};
 pub use listen::listen;
+pub use newcomer::{Arrival, Welcome};
+#[cfg(target_os = "linux")]
+pub use reception::Reception;
 pub use stragglers::{STRAGGLER_DEADLINE, Stragglers};
+#[cfg(not(target_os = "linux"))]
+pub use thread_each::Reception;
 pub use trust::Trust;
 
 /// The application protocol that both sides require, with its version (RFC 7301).

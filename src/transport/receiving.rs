@@ -26,6 +26,17 @@ const BUFFER_BYTES_MAX: usize = 16 * 1024;
 /// Reads in a row that need less than a quarter of the buffer before it is halved.
 const SMALL_READS_MAX: u32 = 16;
 
+/// How long a read may wait.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Patience {
+    /// Not at all.
+    None,
+    /// Until that moment.
+    Until(Instant),
+    /// For ever.
+    Endless,
+}
+
 /// What the reading thread keeps between two reads.
 #[derive(Default)]
 pub(super) struct Inbound {
@@ -61,11 +72,11 @@ impl Shared {
     pub(super) fn receive(
         self: &Arc<Self>,
         frames: &mut Frames,
-        deadline: Option<Instant>,
+        patience: Patience,
     ) -> Result<bool, TransportError> {
         // Taken out for the time of the read: no lock is held while it waits.
         let mut inbound = mem::take(&mut *self.inbound.lock());
-        let outcome = self.receive_with(&mut inbound, frames, deadline);
+        let outcome = self.receive_with(&mut inbound, frames, patience);
         *self.inbound.lock() = inbound;
         outcome
     }
@@ -74,7 +85,7 @@ impl Shared {
         self: &Arc<Self>,
         inbound: &mut Inbound,
         frames: &mut Frames,
-        deadline: Option<Instant>,
+        patience: Patience,
     ) -> Result<bool, TransportError> {
         if self.hung_up.load(Ordering::Acquire) {
             return Ok(false);
@@ -100,7 +111,12 @@ impl Shared {
                 return Err(TransportError::Tls(error));
             }
         }
-        let count = match self.socket.receive(&mut inbound.buffer, deadline) {
+        let received = match patience {
+            Patience::None => self.socket.receive_now(&mut inbound.buffer),
+            Patience::Until(deadline) => self.socket.receive(&mut inbound.buffer, Some(deadline)),
+            Patience::Endless => self.socket.receive(&mut inbound.buffer, None),
+        };
+        let count = match received {
             Ok(count) => count,
             Err(error) if means_gone(error.kind()) => 0,
             Err(error) => return Err(error.into()),

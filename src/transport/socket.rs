@@ -6,10 +6,12 @@
 use std::{
     io::{self, Read},
     net::{Shutdown, SocketAddr, TcpStream},
+    os::fd::{AsFd, BorrowedFd},
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
+use rustix::net::RecvFlags;
 use socket2::{SockRef, TcpKeepalive};
 
 /// After so long without a byte the system asks whether the other side is still there ...
@@ -107,6 +109,17 @@ impl Socket {
         }
     }
 
+    /// Reads what is there now; `WouldBlock` when that is nothing, 0 bytes when the other side ended.
+    pub(super) fn receive_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match rustix::net::recv(&self.stream, &mut *buffer, RecvFlags::DONTWAIT) {
+                Ok((_, count)) => return Ok(count),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     /// Ends both directions. Whoever is blocked in a read or a write returns.
     pub(super) fn shut_down(&self) {
         // It fails only when the connection is gone already.
@@ -116,6 +129,12 @@ impl Socket {
     #[cfg(test)]
     pub(super) fn stream(&self) -> &TcpStream {
         &self.stream
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
     }
 }
 

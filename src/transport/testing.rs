@@ -1,7 +1,7 @@
 //! Two connected links over loopback, for tests of whatever stands on them.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     thread,
     time::{Duration, Instant},
 };
@@ -33,9 +33,16 @@ impl TestServer {
         self.listener.local_addr().unwrap().port()
     }
 
+    pub(crate) fn acceptor(&self) -> Acceptor {
+        self.acceptor.clone()
+    }
+
+    pub(crate) fn accept_stream(&self) -> TcpStream {
+        self.listener.accept().unwrap().0
+    }
+
     pub(crate) fn accept(&self, patience: Duration) -> Result<Link, TransportError> {
-        let (stream, _) = self.listener.accept().unwrap();
-        self.acceptor.accept(stream, Instant::now() + patience)
+        self.acceptor.accept(self.accept_stream(), Instant::now() + patience)
     }
 
     /// The server's end and the client's outcome of one connection.

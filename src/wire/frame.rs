@@ -113,6 +113,15 @@ impl Frames {
         self.taken == self.buffer.len()
     }
 
+    /// Whether [`Frames::take`] gives something now: a message, or an error.
+    #[must_use]
+    pub fn has_next(&self) -> bool {
+        let waiting = self.buffer.get(self.taken..).unwrap_or_default();
+        let Some((head, rest)) = waiting.split_first_chunk::<LENGTH_BYTES>() else { return false };
+        let length = usize::try_from(u32::from_be_bytes(*head)).unwrap_or(usize::MAX);
+        length > self.limit || length <= rest.len()
+    }
+
     /// How many bytes the frame begun here still wants at least: never 0.
     #[must_use]
     fn missing(&self) -> usize {

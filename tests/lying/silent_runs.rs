@@ -85,6 +85,25 @@ fn runs_that_end_by_a_forged_agreed_are_shown_and_counted() {
 }
 
 #[test]
+fn the_count_outlives_the_client_and_has_the_run_in_which_it_ended() {
+    let liar = Liar::starts();
+    let (mut bob, mut line) = liar.registers("bob");
+    let alice = Impostor::poses_as("alice", "bob");
+    for run in 1..=2 {
+        alice.hears_the_reply(&line, run, 1);
+        outcome(&line, run, Outcome::Lost { by: alice.name.clone() });
+        is_shown_once(&mut bob, run);
+    }
+    alice.hears_the_reply(&line, 3, 1);
+    bob.closes_input();
+    bob.ends_well();
+    (bob, line) = liar.logs_in("bob");
+    line.starts("alice", 4, Role::Responder, None);
+    bob.sees("alice's invitation was declined: too many keys with alice broke off within an hour");
+    heard!(line.hears_step(), Agreement::Decline(Decline::Paused {}) => ());
+}
+
+#[test]
 fn a_run_is_not_hidden_behind_a_busy_peer() {
     let liar = Liar::starts();
     let (mut bob, line) = liar.registers("bob");

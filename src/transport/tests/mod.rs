@@ -1,4 +1,5 @@
 //! Both ends of real connections over loopback.
 
 mod links;
+mod reception;
 mod strangers;
