@@ -126,8 +126,8 @@ mod tests {
         let text = "one line that is rather long\n[12:03] carol: FORGED, and long enough";
         assert_eq!(
             lines.of(Emphasis::Plain, &message("bob", noon(23), text)),
-            "[12:03] bob: one line that is\n        rather long\n      | [12:03] carol:\n        FORGED, and \
-             long enough\n"
+            "[12:03] bob: one line that is\n        rather long\n      | [12:03] carol: FORGED,\n        and long \
+             enough\n"
         );
     }
 

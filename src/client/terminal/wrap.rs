@@ -154,7 +154,7 @@ mod tests {
     fn a_word_longer_than_a_row_is_broken_where_the_row_ends() {
         assert_eq!(
             rows("see https://chat.example.org/a/very/long/path", 20, 4),
-            ["see https://chat.exa", "    mple.org/a/very/l", "    ong/path"]
+            ["see https://chat.exa", "    mple.org/a/very/", "    long/path"]
         );
     }
 
