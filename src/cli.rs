@@ -26,7 +26,7 @@ use span::Span;
 
 use crate::{
     client::{
-        ClientConfig, ServerAddress,
+        ClientConfig, Language, ServerAddress,
         terminal::{Notify, View},
     },
     crypto::key_file::KdfCost,
@@ -198,6 +198,9 @@ struct ClientArgs {
     /// How to tell that something arrived: bell, osc9 (a desktop notice that names the sender) or off [default: off]
     #[arg(long, value_name = "HOW", env = "SECURECHAT_NOTIFY")]
     notify: Option<Notify>,
+    /// The language to speak [default: by LC_ALL, LC_MESSAGES, LANG]
+    #[arg(long, value_enum, env = "SECURECHAT_LANGUAGE")]
+    language: Option<Language>,
     /// A TOML file with any of these settings, under the same names
     #[arg(long, value_name = "FILE", env = "SECURECHAT_CLIENT_CONFIG")]
     config: Option<PathBuf>,
@@ -230,6 +233,7 @@ struct ClientFile {
     retry: Option<u64>,
     plain: Option<bool>,
     notify: Option<Notify>,
+    language: Option<Language>,
 }
 
 /// What is to be done.
@@ -408,6 +412,8 @@ fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
         server_key: args.server_key.or(from_file),
         authorities: args.ca || file.ca.unwrap_or(false),
         key_file_cost: cost,
+        language: (args.language.or(file.language))
+            .unwrap_or_else(|| Language::of_environment(|name| std::env::var(name).ok())),
         retry_for: Duration::from_secs(args.retry.or(file.retry).unwrap_or(RETRY_S).min(RETRY_S_MAX)),
         view: if args.plain || file.plain.unwrap_or(false) { View::Plain } else { View::Lines },
         notify: args.notify.or(file.notify).unwrap_or_default(),

@@ -35,7 +35,13 @@ fn main() -> ExitCode {
         }
         Ok(Task::Client(config)) => match client::run(&config) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => last_words(&error, error.hint().as_deref(), error.exit_status()),
+            Err(error) => {
+                let mut out = anstream::stderr().lock();
+                for line in error.last_words() {
+                    let _ = writeln!(out, "{}", line.text());
+                }
+                ExitCode::from(error.exit_status())
+            }
         },
         Ok(Task::Completions(shell)) => written(io::stdout().write_all(&cli::completions(shell))),
         Ok(Task::Man(folder)) => written(cli::write_man_pages(&folder)),

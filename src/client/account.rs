@@ -58,13 +58,14 @@ pub(super) fn enter(
 fn ask_for_account(door: &Door<'_>, desk: &mut Desk) -> Result<Option<bool>, ClientError> {
     loop {
         let Some(answer) = desk.ask(words::ACCOUNT_QUESTION)? else { return Ok(None) };
-        match answer.trim().to_lowercase().as_str() {
-            "yes" | "y" => return Ok(Some(true)),
-            "no" | "n" if door.registration() == Registration::Closed => {
-                desk.show(words::REGISTRATION_CLOSED);
+        if words::is_yes(&answer) {
+            return Ok(Some(true));
+        }
+        if words::is_no(&answer) {
+            if door.registration() != Registration::Closed {
+                return Ok(Some(false));
             }
-            "no" | "n" => return Ok(Some(false)),
-            _ => {}
+            desk.show(words::REGISTRATION_CLOSED);
         }
     }
 }
@@ -109,7 +110,7 @@ fn log_in(folder: &ServerFolder, door: &mut Door<'_>, desk: &mut Desk) -> Result
         Ok(key_files) => key_files,
         Err(error @ (HomeError::NoKeyFile { .. } | HomeError::KeyFile { .. })) => {
             let error = ClientError::Home(error);
-            desk.show(&words::trouble(&error, error.hint().as_deref()));
+            desk.show(&words::trouble(&error));
             return Ok(Try::Again);
         }
         Err(error) => return Err(error.into()),

@@ -73,10 +73,10 @@ impl<'a> Door<'a> {
             loop {
                 let answer =
                     desk.ask(words::NEW_SERVER_QUESTION)?.ok_or(ClientError::ServerKeyNotConfirmed)?;
-                match answer.trim().to_ascii_lowercase().as_str() {
-                    "yes" | "y" => break,
-                    "no" | "n" => return Err(ClientError::ServerKeyNotConfirmed),
-                    _ => match answer.trim().parse::<Fingerprint>() {
+                match &answer {
+                    answer if words::is_yes(answer) => break,
+                    answer if words::is_no(answer) => return Err(ClientError::ServerKeyNotConfirmed),
+                    answer => match answer.trim().parse::<Fingerprint>() {
                         Ok(typed) if typed == shown => break,
                         Ok(_) => desk.show(words::FINGERPRINT_DIFFERS),
                         Err(_) => {}

@@ -254,6 +254,7 @@ pub fn client_against_server(input: &[u8]) -> Story {
         server_key: None,
         authorities: false,
         key_file_cost: KdfCost::FLOOR,
+        language: super::Language::English,
         retry_for: Duration::ZERO,
         view: super::terminal::View::default(),
         notify: super::terminal::Notify::default(),

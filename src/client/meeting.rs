@@ -331,7 +331,7 @@ impl Meeting {
     }
 
     fn fail(&mut self, error: &AgreementError) -> Progress {
-        let why = words::agreement_failed(&self.peer, &error.to_string());
+        let why = words::agreement_failed(&self.peer, &words::reason(error));
         Progress::Fail(Some(Agreement::Decline(Decline::Invalid {})), why)
     }
 
@@ -408,10 +408,13 @@ impl Meeting {
         let Some(proposal) = self.proposal() else { return Answer::Again(None) };
         let word = typed.trim().to_lowercase();
         match word.as_str() {
-            "yes" | "y" if proposal.standing.plain_yes_is_enough() => Answer::Accept { verified: false },
-            "yes" | "y" => Answer::Again(Some(words::changed_needs_code(&self.peer))),
-            "no" | "n" | "exit" => Answer::Refuse,
+            // First: somebody can be called by an answer, and naming them is none.
             name if name == self.peer.as_str() => Answer::Again(None),
+            yes if words::is_yes(yes) && proposal.standing.plain_yes_is_enough() => {
+                Answer::Accept { verified: false }
+            }
+            yes if words::is_yes(yes) => Answer::Again(Some(words::changed_needs_code(&self.peer))),
+            no if words::is_no(no) || words::is_exit(no) => Answer::Refuse,
             code if looks_like_code(code) => {
                 if proposal.agreed.peer_code().matches(code) {
                     return Answer::Accept { verified: true };

@@ -45,6 +45,7 @@ pub use address::{AddressError, ServerAddress};
 pub use error::ClientError;
 pub use home::HomeError;
 pub use overview::{Contact, Overview, Presence, Trust};
+pub use words::Language;
 
 /// What the client is to do, as the command line says.
 #[derive(Debug, Clone)]
@@ -59,6 +60,8 @@ pub struct ClientConfig {
     pub authorities: bool,
     /// What opening a key file made from now on costs.
     pub key_file_cost: KdfCost,
+    /// The language that its person is spoken to in.
+    pub language: Language,
     /// How long to try to get a lost connection back; zero ends the client at once.
     pub retry_for: Duration,
     /// How its person wants to see it.
@@ -72,6 +75,7 @@ pub struct ClientConfig {
 /// # Errors
 /// As the variants of [`ClientError`] say; each has an exit status, and most a hint.
 pub fn run(config: &ClientConfig) -> Result<(), ClientError> {
+    config.language.speak();
     let mut desk = desk::Desk::open(config.view, config.notify)?;
     let ended = run_at(config, &mut desk);
     desk.close();

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, Local, Utc};
 
-use super::words::template;
+use super::words::{Language, french, template};
 use crate::wire::Username;
 
 /// What the client says: which sentence, about what, and its words in the person's language.
@@ -40,7 +40,8 @@ pub(super) struct Sentence(pub(super) &'static str);
 impl Phrase {
     /// The sentence with that id, said of these arguments.
     pub(super) fn new(id: &'static str, args: Vec<(&'static str, Arg)>) -> Self {
-        let text = filled(template(id), &args);
+        let language = Language::spoken();
+        let text = filled(template(id, language), &args, language);
         Self { id, args, text }
     }
 
@@ -130,40 +131,61 @@ impl From<Sentence> for Cow<'_, Phrase> {
     }
 }
 
+/// A placeholder's name, and the word that stands before it and is elided as what fills it wants it.
+fn read_place(place: &str) -> (Option<&str>, &str) {
+    place.split_once(':').map_or((None, place), |(word, name)| (Some(word), name))
+}
+
 /// A template with its placeholders filled. In one pass: an argument is never read as a template.
-pub(super) fn filled(template: &str, args: &[(&'static str, Arg)]) -> String {
+pub(super) fn filled(template: &str, args: &[(&'static str, Arg)], language: Language) -> String {
+    let set = |words: &str| match language {
+        Language::English => words.to_owned(),
+        Language::French => french::typeset(words),
+    };
     let mut text = String::with_capacity(template.len() + 16);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
-        text.push_str(before);
-        let Some((name, after)) = after.split_once('}') else { break };
+        text.push_str(&set(before));
+        let Some((place, after)) = after.split_once('}') else { break };
+        let (elided, name) = read_place(place);
         let arg = args.iter().find(|(of, _)| *of == name);
         debug_assert!(arg.is_some(), "nothing fills {{{name}}} of {template:?}");
         if let Some((_, arg)) = arg {
-            arg.put(&mut text);
+            let words = arg.words(language);
+            if let Some(word) = elided {
+                text.push_str(&french::before(word, &words));
+            }
+            text.push_str(&words);
         }
         rest = after;
     }
-    text.push_str(rest);
+    text.push_str(&set(rest));
     text
 }
 
 /// The names of a template's placeholders, in order.
 #[cfg(test)]
 pub(super) fn placeholders(template: &str) -> Vec<&str> {
-    template.split('{').skip(1).filter_map(|piece| piece.split_once('}')).map(|(name, _)| name).collect()
+    template
+        .split('{')
+        .skip(1)
+        .filter_map(|piece| piece.split_once('}'))
+        .map(|(place, _)| read_place(place).1)
+        .collect()
 }
 
 impl Arg {
-    fn put(&self, text: &mut String) {
+    fn words(&self, language: Language) -> Cow<'_, str> {
+        let day = match language {
+            Language::English => "%Y-%m-%d",
+            Language::French => "%d/%m/%Y",
+        };
         match self {
-            Self::Text(words) => text.push_str(words),
-            Self::Number(number) => text.push_str(&number.to_string()),
-            Self::Time(time) => {
-                text.push_str(&time.with_timezone(&Local).format("%Y-%m-%d").to_string());
-            }
+            Self::Text(words) => words.into(),
+            Self::Number(number) => number.to_string().into(),
+            Self::Time(time) => time.with_timezone(&Local).format(day).to_string().into(),
             // Neither is for people.
-            Self::Exact(_) | Self::Flag(_) => {}
+            Self::Exact(_) | Self::Flag(_) => "".into(),
         }
     }
 }
@@ -229,13 +251,20 @@ mod tests {
     #[test]
     fn an_argument_is_never_read_as_a_template() {
         let args = [("peer", Arg::from("{text}")), ("text", Arg::from("{peer} {nobody} }{"))];
-        assert_eq!(filled("{peer}: {text}.", &args), "{text}: {peer} {nobody} }{.");
+        assert_eq!(filled("{peer}: {text}.", &args, Language::English), "{text}: {peer} {nobody} }{.");
     }
 
     #[test]
     #[should_panic(expected = "nothing fills {peer}")]
     fn a_placeholder_without_its_argument_is_noticed() {
-        let _ = filled("{peer} left", &[("name", Arg::from("bob"))]);
+        let _ = filled("{peer} left", &[("name", Arg::from("bob"))], Language::English);
+    }
+
+    #[test]
+    fn what_a_sentence_is_about_is_never_typeset() {
+        let args = [("peer", Arg::from("alice")), ("text", Arg::from("l'un : \"c'est\" ..."))];
+        let filled = filled("le mot {de:peer} : {text} !", &args, Language::French);
+        assert_eq!(filled, "le mot d’alice\u{a0}: l'un : \"c'est\" ...\u{a0}!");
     }
 
     #[test]

@@ -137,7 +137,7 @@ impl App<'_> {
 
     /// A script's line for a peer who is away: stored for them. `exit` ends the waiting for them.
     pub(super) fn on_text_while_away(&mut self, peer: &Username, text: &str) -> Result<(), ClientError> {
-        if text.trim() != "exit" {
+        if !words::is_exit(text) {
             return self.send_text(peer, text);
         }
         (self.reopening, self.left_unsaid) = (None, None);
@@ -263,7 +263,7 @@ impl App<'_> {
         let talking = self.talking_offline();
         match (Line::read(&line), talking) {
             (Line::Quit, _) => return Ok(Flow::End),
-            (Line::Text(text), Some(_)) if text.trim() == "exit" => {
+            (Line::Text(text), Some(_)) if words::is_exit(&text) => {
                 self.reopening = None;
                 self.desk.notice(words::YOU_LEFT);
             }
@@ -271,7 +271,7 @@ impl App<'_> {
                 self.seal_text(&peer, &text);
                 self.desk.show(words::SENT_LATER);
             }
-            (Line::Text(text), None) if text.trim() == "exit" => return Ok(Flow::End),
+            (Line::Text(text), None) if words::is_exit(&text) => return Ok(Flow::End),
             (_, _) if self.desk.is_interactive() => self.desk.show(words::NOT_CONNECTED),
             (_, _) => self.held.push_back(line),
         }

@@ -211,7 +211,7 @@ impl App<'_> {
         };
         // On disk before the acceptance goes out: after a crash this epoch is never taken for another key.
         if let Err(error) = self.save_pins() {
-            self.desk.warn(&words::could_not_remember(&error.to_string()));
+            self.desk.warn(&words::could_not_remember(words::failure(&error).text()));
             return self.connection.send(&Request::Refuse { peer: peer.clone(), run });
         }
         self.say_waiting_at = Some(Instant::now() + WAITING_IS_SAID_AFTER);

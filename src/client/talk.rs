@@ -175,7 +175,7 @@ impl App<'_> {
             }
             Err(error) => {
                 let text = Printable::line(text).to_string();
-                self.desk.warn(&words::not_sent(&text, &error.to_string()).about(peer));
+                self.desk.warn(&words::not_sent(&text, &words::reason(&error)).about(peer));
             }
         }
         None

@@ -11,11 +11,6 @@ use crate::{
     wire::{Request, Username},
 };
 
-/// Whether this takes back an invitation, or an acceptance that the other has not answered.
-fn is_a_no(text: &str) -> bool {
-    matches!(text.trim().to_lowercase().as_str(), "no" | "n")
-}
-
 impl App<'_> {
     pub(super) fn on_line(&mut self, typed: &str) -> Result<Flow, ClientError> {
         match Line::read(typed) {
@@ -48,7 +43,7 @@ impl App<'_> {
             return Ok(Flow::Continue);
         }
         match &self.place {
-            Place::Lobby if stale && text.trim() != "exit" => {
+            Place::Lobby if stale && !words::is_exit(text) => {
                 self.desk.show(&words::draft_not_sent(Printable::line(text).as_str()));
             }
             Place::Lobby => return self.on_name(text),
@@ -68,12 +63,12 @@ impl App<'_> {
                 let peer = peer.clone();
                 self.on_waiting_text(&peer, text)?;
             }
-            Place::Talking(peer, Some(run)) if run.has_accepted() && is_a_no(text) => {
+            Place::Talking(peer, Some(run)) if run.has_accepted() && words::is_no(text) => {
                 self.connection.send(&Request::Withdraw { peer: peer.clone() })?;
             }
             Place::Talking(peer, _) => {
                 let peer = peer.clone();
-                if text.trim() == "exit" {
+                if words::is_exit(text) {
                     self.leaving = true;
                     self.connection.send(&Request::Leave { peer })?;
                 } else {
@@ -86,10 +81,11 @@ impl App<'_> {
 
     /// A line in the lobby: a name, or `exit`.
     fn on_name(&mut self, text: &str) -> Result<Flow, ClientError> {
-        match text.trim() {
-            "exit" => return Ok(Flow::End),
-            "" => return Ok(Flow::Continue),
-            _ => {}
+        if words::is_exit(text) {
+            return Ok(Flow::End);
+        }
+        if text.trim().is_empty() {
+            return Ok(Flow::Continue);
         }
         match Username::from_typed(text) {
             Err(error) => self.desk.show(&words::not_valid(&error)),
@@ -107,7 +103,7 @@ impl App<'_> {
 
     /// A line while the other side has the word: it can be taken back; a script's line is kept.
     fn on_waiting_text(&mut self, peer: &Username, text: &str) -> Result<(), ClientError> {
-        if is_a_no(text) || text.trim().eq_ignore_ascii_case("exit") {
+        if words::is_no(text) || words::is_exit(&text.to_lowercase()) {
             return self.connection.send(&Request::Withdraw { peer: peer.clone() });
         }
         if self.desk.is_interactive() {

@@ -1,7 +1,8 @@
-//! Every sentence that the client says, in one place: here what each is about, in `english` its words.
+//! Every sentence that the client says, in one place: here what each is about, in `english` and
+//! `french` its words.
 //! The questions and the sentences of the way through are contracts: scripts wait for these words.
 
-use std::{error::Error, path::Path};
+use std::path::Path;
 
 /// The sentence with that id, said of these arguments.
 macro_rules! say {
@@ -12,10 +13,18 @@ macro_rules! say {
     (@arg $name:ident) => { Arg::from($name) };
 }
 
+mod answer;
 mod english;
+mod failure;
+pub(super) mod french;
 mod key;
+mod language;
 mod log;
 
+pub use language::Language;
+
+pub(super) use answer::*;
+pub(super) use failure::*;
 pub(super) use key::*;
 pub(super) use log::*;
 
@@ -68,6 +77,8 @@ pub(super) const CODE_ONLY_AT_A_KEY: Sentence = Sentence("code_only_at_a_key");
 
 pub(super) const NUMBER_IS_USED: Sentence = Sentence("number_is_used");
 
+pub(super) const LINE_NOT_TEXT: Sentence = Sentence("line_not_text");
+
 pub(super) const HELP: Sentence = Sentence("help");
 
 /// The commands that a line may begin with: as the help lists them.
@@ -81,27 +92,26 @@ pub(super) fn commands() -> Vec<String> {
 }
 
 /// The words of the sentence with that id, with `{placeholders}` for what it is about.
-pub(super) fn template(id: &str) -> &'static str {
-    let found = english::TABLE.iter().find(|(of, _)| *of == id);
-    debug_assert!(found.is_some(), "no words for {id}");
+pub(super) fn template(id: &str, language: Language) -> &'static str {
+    let table = match language {
+        Language::English => english::TABLE,
+        Language::French => french::TABLE,
+    };
+    let found = table.iter().find(|(of, _)| *of == id);
+    debug_assert!(found.is_some(), "no words for {id} in {language:?}");
     found.map_or("", |(_, words)| words)
 }
 
-/// An error and what caused it, on one line: which line of a file, what the system said; and what to do.
-pub(super) fn trouble(error: &dyn Error, hint: Option<&str>) -> Phrase {
-    let what = std::iter::successors(Some(error), |&error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ");
-    match hint {
-        Some(hint) => say!("trouble_with_hint", what, hint),
-        None => say!("trouble", what),
-    }
+pub(super) fn line_too_long(max: usize) -> Phrase {
+    say!("line_too_long", max)
 }
 
-/// What was typed is not one of what was asked for.
-pub(super) fn not_valid(error: &dyn Error) -> Phrase {
-    say!("not_valid", why = error.to_string())
+pub(super) fn output_failed(error: &std::io::Error) -> Phrase {
+    say!("output_failed", why = reason(error))
+}
+
+pub(super) fn press_enter_first(question: &str) -> Phrase {
+    say!("press_enter_first", question)
 }
 
 pub(super) fn new_server(address: &ServerAddress, shown: &Fingerprint) -> Phrase {

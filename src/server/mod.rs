@@ -34,6 +34,8 @@ use tracing::{info, warn};
 mod accounts;
 mod arrival;
 pub mod backup;
+#[doc(hidden)]
+pub mod benching;
 mod capacity;
 pub mod check;
 mod commit;

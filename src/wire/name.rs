@@ -39,11 +39,12 @@ pub enum NameError {
     NotAPair,
 }
 
-/// Answers to the client's questions: an inviter of such a name could be accepted by naming them.
-const RESERVED_WORDS: [&str; 3] = ["exit", "no", "yes"];
+/// Answers to the client's questions, in each language that it speaks: an inviter of such a name could be
+/// accepted by naming them.
+const RESERVED_WORDS: [&str; 6] = ["exit", "no", "non", "oui", "quitter", "yes"];
 
 /// A username: `[a-z0-9][a-z0-9_.-]{0,31}`, no final dot, no Windows device name,
-/// not `exit`, `no` or `yes`.
+/// none of the words that answer a question (`yes`, `no`, `exit`; `oui`, `non`, `quitter`).
 ///
 /// Safe as a file name on every platform, and free of `+`, which joins the names of a pair.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -236,6 +237,8 @@ mod tests {
             ("lpt9.txt", NameError::Device),
             ("yes", NameError::Word),
             ("exit", NameError::Word),
+            ("oui", NameError::Word),
+            ("quitter", NameError::Word),
         ];
         for (text, error) in cases {
             assert_eq!(text.parse::<Username>(), Err(error), "{text:?}");

@@ -61,7 +61,10 @@ pub fn securechat() -> Command {
             command.env_remove(name);
         }
     }
-    command.env_remove("NO_COLOR").env("RUST_BACKTRACE", "1");
+    for locale in ["LC_ALL", "LC_MESSAGES"] {
+        command.env_remove(locale);
+    }
+    command.env("LANG", "C").env_remove("NO_COLOR").env("RUST_BACKTRACE", "1");
     command
 }
 

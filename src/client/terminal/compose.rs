@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use thiserror::Error;
 
 use super::LINE_BYTES_MAX;
+use crate::client::words;
 
 /// Where no editor is named.
 const EDITOR_DEFAULT: &str = "vi";
@@ -49,12 +50,12 @@ pub(super) enum Several {
 impl Several {
     /// Reads the answer; nothing when it is none.
     pub(super) fn read(answer: &str) -> Option<Self> {
-        match answer.trim().to_lowercase().as_str() {
-            "yes" | "y" => Some(Self::Send),
-            "no" | "n" => Some(Self::Drop),
-            "edit" | "e" => Some(Self::Edit),
-            _ => None,
-        }
+        let meant = [
+            (words::is_yes(answer), Self::Send),
+            (words::is_no(answer), Self::Drop),
+            (words::is_edit(answer), Self::Edit),
+        ];
+        meant.into_iter().find_map(|(is, answer)| is.then_some(answer))
     }
 }
 

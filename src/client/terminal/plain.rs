@@ -223,7 +223,7 @@ impl Page {
         self.gone = true;
         self.open = false;
         if error.kind() != ErrorKind::BrokenPipe {
-            self.diagnose(&format!("error: cannot write to standard output: {error}\n"));
+            self.diagnose(&(words::output_failed(&error).text().to_owned() + "\n"));
         }
         self.deliver.end_soon();
     }
@@ -348,12 +348,10 @@ impl Reader {
                     self.page.lock().answered(echoed);
                     return Some(Input::Failed(error));
                 }
-                Ok(Typed::TooLong) => {
-                    format!("error: a line has at most {LINE_BYTES_MAX} bytes; it was not taken\n")
-                }
-                Ok(Typed::NotText) => "error: a line was not UTF-8 text; it was not taken\n".to_owned(),
+                Ok(Typed::TooLong) => words::line_too_long(LINE_BYTES_MAX),
+                Ok(Typed::NotText) => words::LINE_NOT_TEXT.into(),
             };
-            self.ask_again(echoed, &complaint);
+            self.ask_again(echoed, &format!("{}\n", complaint.text()));
         }
     }
 

@@ -14,7 +14,8 @@ use std::{
 use crossbeam_channel::{Sender, TrySendError};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::{completion::Known, deliver::Deliver};
+use super::{completion::Known, deliver::Deliver, mode, wrap};
+use crate::client::words;
 
 /// How much text may wait for the editor before whoever shows more waits, in bytes. It draws at once, except while it
 /// waits for the second key of a combination or inside a search of the history.
@@ -236,7 +237,7 @@ impl Screen {
             }
             Stage::Editing => {
                 if !state.secret_next || state.question.as_deref() != Some(question) {
-                    self.put(state, &format!("{} (press Enter first)\n", question.trim_end()));
+                    self.put(state, &format!("{}\n", words::press_enter_first(question.trim_end()).text()));
                 }
                 state.secret_next = true;
                 state.question = Some(question.to_owned());
@@ -470,8 +471,9 @@ impl State {
     }
 }
 
+/// A question as a line of its own.
 fn as_line(question: &str) -> String {
-    format!("{}\n", question.trim_end())
+    format!("{}\n", wrap::rows(question.trim_end(), mode::columns(), 2).join("\n"))
 }
 
 impl fmt::Debug for Screen {

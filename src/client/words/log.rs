@@ -148,10 +148,6 @@ pub(in crate::client) fn several_lines(lines: usize) -> Phrase {
 
 pub(in crate::client) const SEVERAL_NOT_SENT: Sentence = Sentence("several_not_sent");
 
-pub(in crate::client) fn line_too_long(max: usize) -> Phrase {
-    say!("line_too_long", max)
-}
-
 pub(in crate::client) fn not_composed(why: &str) -> Phrase {
     say!("not_composed", why)
 }

@@ -1,0 +1,66 @@
+//! What `benches/` measures of the server's insides; nothing else may use it.
+
+use std::{path::Path, sync::Arc};
+
+use super::{
+    conversation_log::Log,
+    fail_stop::FailStop,
+    limits::{ANSWER_TIMEOUT, Limits},
+    outgoing::{Outgoing, Outlet},
+    registry::{Caller, Effects, Registry},
+    rendezvous::Rendezvous,
+};
+use crate::wire::{Body, Pair, Username};
+
+/// One pair's log, on the disk.
+pub struct PairLog(Log);
+
+impl PairLog {
+    /// In a folder that exists.
+    #[must_use]
+    pub fn new(folder: &Path, pair: Pair) -> Self {
+        Self(Log::new(folder, pair, FailStop::new().0))
+    }
+
+    /// Writes a message; its number, or `None` where it was refused.
+    #[must_use]
+    pub fn append(&self, sender: &Username, body: &Body) -> Option<u64> {
+        self.0.append(sender, body, drop).ok()
+    }
+}
+
+/// People who are logged in.
+pub struct People(Registry);
+
+/// A connection that hears nothing.
+struct Deaf;
+
+impl Outlet for Deaf {
+    fn queue(&self, _: &[u8]) {}
+    fn flush(&self) {}
+    fn close(&self) {}
+}
+
+impl People {
+    /// These, each on the connection of their place in the list.
+    #[must_use]
+    pub fn new(names: &[Username]) -> Self {
+        let registry =
+            Registry::new(Arc::new(Rendezvous::default()), ANSWER_TIMEOUT, &Limits::for_clients(1));
+        for (connection, name) in (0..).zip(names) {
+            registry.enter(
+                name,
+                &Outgoing::new(connection, Arc::new(Deaf)),
+                || true,
+                &mut Effects::default(),
+            );
+        }
+        Self(registry)
+    }
+
+    /// Looks both up, as a message's way through the registry does; delivers where they are talking.
+    pub fn deliver(&self, sender: &Username, connection: u64, receiver: &Username, frame: &[u8]) {
+        let caller = Caller { name: sender.clone(), connection };
+        self.0.deliver(&caller, receiver, frame, &mut Effects::default());
+    }
+}
