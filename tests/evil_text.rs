@@ -165,6 +165,7 @@ fn nothing_that_a_peer_writes_reaches_the_terminal_but_characters_to_show() {
     bob.types("\u{15}/history 400\r");
     let last = payloads.len() - 1;
     bob.waits_until("the history", |screen| screen.raw().matches(&format!("|{last:03}>")).count() == 2);
+    bob.sees_line_typed("alice>");
     assert_eq!(bob.screen().modes(), modes);
     no_row_is_forged(&bob);
 }

@@ -152,7 +152,7 @@ impl Person {
     /// Every message of the flood was shown once, whole, and in its order.
     fn saw_messages(&self, count: u32) {
         let rows = self.pty.screen().everything();
-        let seen: Vec<&String> = rows.iter().filter(|row| row.contains("message")).collect();
+        let seen: Vec<&String> = rows.iter().filter(|row| row.contains("bob: message")).collect();
         let sent: Vec<String> =
             (1..=count).map(|number| format!("[14:03] bob: message {number:03}")).collect();
         assert_eq!(seen, sent.iter().collect::<Vec<_>>(), "{}", rows.join("\n"));
@@ -641,7 +641,7 @@ fn control_c_in_the_editor_is_the_editors() {
     person.pty.sees("EDITING");
     person.pty.types("\x03");
     person.pty.sees("INTERRUPTED");
-    person.pty.types("\r\r");
+    person.pty.types("\r");
     person.pty.sees_line_typed("bob> kept");
     person.pty.types("\r");
     person.tells("line \"kept\"");
