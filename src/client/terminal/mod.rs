@@ -176,6 +176,10 @@ impl Terminal {
         }
     }
 
+    /// A message of this person's has come so far. What was typed is on the screen already, and what goes wrong
+    /// is said: neither the line editor nor plain lines mark it.
+    pub fn mark(&mut self, _mark: &super::Mark) {}
+
     /// Shows one or more whole lines. Never tears a line being typed.
     pub fn show(&mut self, what: &Phrase) {
         self.show_as(Emphasis::Plain, what);
