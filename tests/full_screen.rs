@@ -9,7 +9,7 @@ use std::{env, process::Command};
 
 use common::{Pty, TestServer, password_of};
 use expectrl::process::unix::{Signal, WaitStatus};
-use securechat::client::terminal::{Terminal, View};
+use securechat::client::terminal::{Notify, Terminal, View};
 
 /// Set for the program that panics.
 const PANICS: &str = "SECURECHAT_TEST_PANICS";
@@ -197,7 +197,7 @@ fn the_program_that_panics() {
     if env::var_os(PANICS).is_none() {
         return;
     }
-    let terminal = Terminal::open(View::FullScreen { mouse: true }, Box::new(drop)).unwrap();
+    let terminal = Terminal::open(View::FullScreen { mouse: true }, Notify::Off, Box::new(drop)).unwrap();
     assert!(terminal.is_interactive());
     panic!("as told");
 }

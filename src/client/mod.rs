@@ -74,8 +74,10 @@ pub struct ClientConfig {
     pub language: Language,
     /// How long to try to get a lost connection back; zero ends the client at once.
     pub retry_for: Duration,
-    /// How the person wants to see it.
+    /// How its person wants to see it.
     pub view: terminal::View,
+    /// How they want to be told that something arrived.
+    pub notify: terminal::Notify,
 }
 
 /// Runs the client until its person leaves or the connection ends.
@@ -87,7 +89,7 @@ pub fn run(config: &ClientConfig) -> Result<(), ClientError> {
     if matches!(config.view, terminal::View::FullScreen { .. }) {
         terminal::Terminal::may_be_full_screen().map_err(ClientError::NoFullScreen)?;
     }
-    let mut desk = desk::Desk::open(config.view)?;
+    let mut desk = desk::Desk::open(config.view, config.notify)?;
     let ended = run_at(config, &mut desk);
     desk.close();
     ended

@@ -149,6 +149,11 @@ impl FullScreen {
         self.change(|model| model.look_at(overview.clone()));
     }
 
+    /// Sends the terminal what tells a person who looks elsewhere that something arrived.
+    pub(super) fn ring(&self, notice: String) {
+        self.change(|model| model.notice = Some(notice));
+    }
+
     pub(super) fn ask(&self, question: &Phrase) {
         self.change(|model| model.ask(Some(question.clone())));
     }
@@ -217,11 +222,12 @@ impl Shared {
         if self.is_closed() {
             return Ok(());
         }
-        let (columns, rows) = {
-            let model = self.model.lock();
-            (model.columns, model.rows)
+        let (columns, rows, notice) = {
+            let mut model = self.model.lock();
+            (model.columns, model.rows, model.notice.take())
         };
-        tty.frame(columns, rows, |buffer| draw::draw(&self.model.lock(), buffer))
+        let notice = notice.unwrap_or_default();
+        tty.frame((columns, rows), &notice, |buffer| draw::draw(&self.model.lock(), buffer))
     }
 
     // The thread that reads keys.

@@ -86,6 +86,8 @@ pub(super) struct Model {
     pub(super) note: Option<Phrase>,
     /// Warnings since the last key: nobody may have seen them.
     unseen: VecDeque<String>,
+    /// What is to ring with the next frame.
+    pub(super) notice: Option<String>,
 }
 
 impl Model {
@@ -113,6 +115,7 @@ impl Model {
             help: None,
             note: None,
             unseen: VecDeque::new(),
+            notice: None,
         }
     }
 

@@ -64,7 +64,7 @@ pub(in crate::client::terminal::full_screen) fn message_of(
         sent: Some(sent),
         text,
     };
-    words::message(&message, Local::now())
+    words::message(&message)
 }
 
 fn said(scrollback: &Scrollback) -> Vec<&str> {

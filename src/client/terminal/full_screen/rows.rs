@@ -74,6 +74,7 @@ pub(super) fn of(said: &Said, columns: usize, glyphs: &Glyphs) -> Vec<Row> {
                 Emphasis::Notice => ("- ", Tone::Notice),
                 Emphasis::Plain | Emphasis::Peer => ("  ", Tone::Text),
                 Emphasis::Own => ("  ", Tone::Own),
+                Emphasis::Day => ("  ", Tone::Quiet),
             };
             hanging(bullet, text, tone, columns)
         }

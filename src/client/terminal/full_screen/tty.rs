@@ -131,16 +131,17 @@ impl Tty {
         self.shown = None;
     }
 
-    /// Draws what has changed, in one write; nothing where nothing has.
+    /// Draws what has changed, in one write, and sends `notice`; nothing where nothing has.
     pub(super) fn frame(
         &mut self,
-        columns: u16,
-        rows: u16,
+        (columns, rows): (u16, u16),
+        notice: &str,
         draw: impl FnOnce(&mut Buffer) -> Option<Position>,
     ) -> io::Result<()> {
         let mut next = Buffer::empty(Rect::new(0, 0, columns, rows));
         let cursor = draw(&mut next);
-        let bytes = changes(self.shown.as_ref(), &next, (self.cursor, cursor))?;
+        let mut bytes = changes(self.shown.as_ref(), &next, (self.cursor, cursor))?;
+        bytes.extend_from_slice(notice.as_bytes());
         (self.shown, self.cursor) = (Some(next), cursor);
         if bytes.is_empty() || !self.way.is_inside() {
             return Ok(());
