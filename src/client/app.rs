@@ -35,7 +35,7 @@ use crate::{
         key_file::{KdfCost, Unlocked},
     },
     transport::TransportError,
-    wire::{self, ErrorCode, Request, Username},
+    wire::{self, Bytes, ErrorCode, Request, Username},
 };
 
 /// Pins that changed are written at the latest after this long.
@@ -105,6 +105,8 @@ pub(super) struct App<'a> {
     pub(super) kept_key_declined: BTreeSet<Username>,
     /// What the terminal was last told.
     pub(super) overview_told: Option<Overview>,
+    /// The identities whose safety numbers were on the screen: what a person may say they compared.
+    pub(super) numbers_shown: BTreeMap<Username, Bytes<32>>,
 }
 
 impl<'a> App<'a> {
@@ -150,6 +152,7 @@ impl<'a> App<'a> {
             spare_keys: BTreeMap::new(),
             kept_key_declined: BTreeSet::new(),
             overview_told: None,
+            numbers_shown: BTreeMap::new(),
         })
     }
 
