@@ -6,7 +6,7 @@ use crossbeam_channel::{Receiver, bounded};
 
 use super::{
     error::ClientError,
-    overview::Overview,
+    overview::{Mark, Overview},
     phrase::Phrase,
     terminal::{Emphasis, Input, Terminal},
 };
@@ -48,6 +48,11 @@ impl Desk {
     /// What there is to see at a glance has changed.
     pub(super) fn overview(&mut self, overview: &Overview) {
         self.terminal.overview(overview);
+    }
+
+    /// A message of this person's has come so far.
+    pub(super) fn mark(&mut self, mark: &Mark) {
+        self.terminal.mark(mark);
     }
 
     /// The channel that what is typed comes on, to be selected on.

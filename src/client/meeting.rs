@@ -374,6 +374,11 @@ impl Meeting {
             && self.proposal().is_some_and(|proposal| proposal.standing.plain_yes_is_enough())
     }
 
+    /// The identity that the person is asked about, if it is another than before.
+    pub(super) fn changed_identity(&self) -> Option<Bytes<32>> {
+        self.proposal().filter(|shown| !shown.standing.plain_yes_is_enough()).map(|shown| shown.peer_identity)
+    }
+
     /// Whether the person is being asked.
     pub(super) fn is_asking(&self) -> bool {
         matches!(self.stage, Stage::Asking(_))

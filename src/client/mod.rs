@@ -11,10 +11,12 @@ use crate::{crypto::key_file::KdfCost, transport::Fingerprint};
 mod account;
 mod address;
 mod app;
+mod away;
 mod broken_runs;
 mod chain;
 mod command;
 mod connection;
+mod contacts;
 mod conversation;
 mod desk;
 mod door;
@@ -31,20 +33,24 @@ mod overview;
 mod passwd;
 pub mod phrase;
 mod pins;
+mod place;
 mod reading;
+mod receipts;
 mod reconnect;
 mod register;
 mod run;
+mod several;
 mod talk;
 pub mod terminal;
 mod typed;
 mod verify;
+mod wanted;
 mod words;
 
 pub use address::{AddressError, ServerAddress};
 pub use error::ClientError;
 pub use home::HomeError;
-pub use overview::{Contact, Overview, Presence, Trust};
+pub use overview::{Contact, Mark, Overview, Presence, Trust};
 pub use words::Language;
 
 /// What the client is to do, as the command line says.
