@@ -10,25 +10,35 @@ use std::{
     time::Duration,
 };
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
 use serde::Deserialize;
-use thiserror::Error;
 
+mod client_command;
+mod durability;
+mod error;
 mod limits;
+mod shell_setup;
 mod span;
 mod upkeep;
 
+pub use client_command::KeyTask;
+pub use error::CliError;
+pub use shell_setup::{ShellSetup, ShellSetupError, completions, write_man_pages};
 pub use upkeep::Upkeep;
 
+use client_command::ClientCommand;
+use durability::DurabilitySetting;
 use limits::LimitSettings;
 use span::Span;
 
 use crate::{
-    client::{ClientConfig, Language, ServerAddress},
+    client::{
+        ClientConfig, Language, ServerAddress,
+        terminal::{Notify, View},
+    },
     crypto::key_file::KdfCost,
     server::{self, ServerConfig},
-    status,
     transport::Fingerprint,
     wire::DEFAULT_PORT,
 };
@@ -57,7 +67,10 @@ enum Command {
     #[command(args_conflicts_with_subcommands = true)]
     Server(Box<ServerArgs>),
     /// Talks: logs in to a server and opens conversations
-    Client(ClientArgs),
+    #[command(args_conflicts_with_subcommands = true)]
+    Client(Box<ClientArgs>),
+    /// Installs the completions of shells and the manual pages, for this user or under a prefix
+    SetupShell(ShellSetup),
     /// Prints the completions of a shell
     Completions {
         /// Which shell
@@ -153,6 +166,9 @@ struct ServerArgs {
     /// Seconds that two people have to answer a key [default: 120]
     #[arg(long, value_name = "SECONDS", env = "SECURECHAT_ANSWER_TIMEOUT")]
     answer_timeout: Option<u64>,
+    /// When a message is said to be stored [default: disk]
+    #[arg(long, value_enum, env = "SECURECHAT_DURABILITY")]
+    durability: Option<DurabilitySetting>,
     /// How much to log on standard error [default: info]
     #[arg(long, value_enum, env = "SECURECHAT_LOG")]
     log: Option<LogLevel>,
@@ -168,6 +184,8 @@ struct ServerArgs {
 
 #[derive(Debug, Args)]
 struct ClientArgs {
+    #[command(subcommand)]
+    command: Option<ClientCommand>,
     /// The server, and its port if it is not 4117
     #[arg(long, value_name = "HOST[:PORT]", env = "SECURECHAT_HOST")]
     host: Option<String>,
@@ -189,6 +207,12 @@ struct ClientArgs {
     /// Seconds to try to get a lost connection back; 0 ends at once [default: 600]
     #[arg(long, value_name = "SECONDS", env = "SECURECHAT_RETRY")]
     retry: Option<u64>,
+    /// Lines and nothing else: no moving cursor, no colours, nothing drawn again; for screen readers
+    #[arg(long, env = "SECURECHAT_PLAIN", value_parser = clap::builder::FalseyValueParser::new())]
+    plain: bool,
+    /// How to tell that something arrived: bell, osc9 (a desktop notice that names the sender) or off [default: off]
+    #[arg(long, value_name = "HOW", env = "SECURECHAT_NOTIFY")]
+    notify: Option<Notify>,
     /// The language to speak [default: by LC_ALL, LC_MESSAGES, LANG]
     #[arg(long, value_enum, env = "SECURECHAT_LANGUAGE")]
     language: Option<Language>,
@@ -206,6 +230,7 @@ struct ServerFile {
     tls_key: Option<PathBuf>,
     max_clients: Option<usize>,
     answer_timeout: Option<u64>,
+    durability: Option<DurabilitySetting>,
     log: Option<LogLevel>,
     log_format: Option<LogFormat>,
     #[serde(flatten)]
@@ -222,6 +247,8 @@ struct ClientFile {
     key_file_memory_mib: Option<u32>,
     key_file_passes: Option<u32>,
     retry: Option<u64>,
+    plain: Option<bool>,
+    notify: Option<Notify>,
     language: Option<Language>,
 }
 
@@ -243,70 +270,14 @@ pub enum Task {
     Upkeep(Upkeep),
     /// Run a client.
     Client(Box<ClientConfig>),
+    /// Print or read a key file.
+    Key(KeyTask),
+    /// Install completions and manual pages.
+    SetupShell(ShellSetup),
     /// Print completions.
     Completions(clap_complete::Shell),
     /// Write manual pages.
     Man(PathBuf),
-}
-
-/// What is wrong with a setting.
-#[derive(Debug, Error)]
-pub enum CliError {
-    /// Clap's own words, or its help.
-    #[error(transparent)]
-    Usage(#[from] clap::Error),
-    /// No host was named.
-    #[error("the server's host is missing")]
-    NoHost,
-    /// A setting has a value that it cannot have.
-    #[error("{setting}: {what}")]
-    Setting {
-        /// Which setting.
-        setting: &'static str,
-        /// What is wrong.
-        what: String,
-    },
-    /// The configuration file cannot be read.
-    #[error("the configuration file {}: {source}", path.display())]
-    ConfigRead {
-        /// Which file.
-        path: PathBuf,
-        /// What happened.
-        source: std::io::Error,
-    },
-    /// The configuration file is not right.
-    #[error("the configuration file {}: {source}", path.display())]
-    Config {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong, and where.
-        source: Box<toml::de::Error>,
-    },
-    /// There is no folder to keep things in.
-    #[error("the platform's data folder is not known")]
-    NoHome,
-}
-
-impl CliError {
-    /// The next step.
-    #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::NoHost => Some("type: securechat client --host HOST, or HOST:PORT if the port is not 4117"),
-            Self::Config { .. } => Some("its names are those of the flags, without the dashes in front"),
-            Self::NoHome => Some("name a folder with --home"),
-            Self::Usage(_) | Self::Setting { .. } | Self::ConfigRead { .. } => None,
-        }
-    }
-
-    /// The exit status: 64 for wrong usage, 78 for a wrong configuration file.
-    #[must_use]
-    pub fn exit_status(&self) -> u8 {
-        match self {
-            Self::Config { .. } | Self::ConfigRead { .. } => status::CONFIG,
-            _ => status::USAGE,
-        }
-    }
 }
 
 /// Reads the command line, the environment and the configuration file.
@@ -320,7 +291,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Task, CliE
             Some(ServerCommand::Upkeep(upkeep)) => Task::Upkeep(upkeep),
             None => server(*args)?,
         },
-        Command::Client(args) => Task::Client(Box::new(client(args)?)),
+        Command::Client(args) => match args.command {
+            Some(ClientCommand::Key(command)) => Task::Key(command.task()?),
+            None => Task::Client(Box::new(client(*args)?)),
+        },
+        Command::SetupShell(setup) => Task::SetupShell(setup),
         Command::Completions { shell } => Task::Completions(shell),
         Command::Man { folder } => Task::Man(folder),
     })
@@ -356,6 +331,7 @@ fn server(args: ServerArgs) -> Result<Task, CliError> {
         max_clients,
         answer_timeout,
         login_timeout: given.login_timeout()?,
+        durability: args.durability.or(file.durability).unwrap_or_default().into(),
         registration: given.registration(),
         limits: given.limits(max_clients)?,
         ..ServerConfig::new(args.data.or(file.data).unwrap_or_else(|| PathBuf::from("data")))
@@ -373,7 +349,14 @@ fn invite(args: InviteArgs) -> Result<Task, CliError> {
 
 fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
     let file: ClientFile = read_config(args.config.as_deref())?;
-    let host = args.host.or(file.host).ok_or(CliError::NoHost)?;
+    let (home, home_is_default) = match args.home.or(file.home) {
+        Some(home) => (home, false),
+        None => (default_home()?, true),
+    };
+    let host = args.host.or(file.host).ok_or_else(|| CliError::NoHost {
+        // What cannot be looked at is not worth an error of its own here.
+        known: crate::client::known_servers(&home).unwrap_or_default(),
+    })?;
     let address: ServerAddress =
         host.parse().map_err(|error: crate::client::AddressError| setting("--host", &error.to_string()))?;
     let from_file = match file.server_key {
@@ -391,19 +374,18 @@ fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
         cost.passes = passes;
     }
     cost.check().map_err(|error| setting("--key-file-memory-mib, --key-file-passes", &error.to_string()))?;
-    let home = match args.home.or(file.home) {
-        Some(home) => home,
-        None => default_home()?,
-    };
     Ok(ClientConfig {
         address,
         home,
+        home_is_default,
         server_key: args.server_key.or(from_file),
         authorities: args.ca || file.ca.unwrap_or(false),
         key_file_cost: cost,
         language: (args.language.or(file.language))
             .unwrap_or_else(|| Language::of_environment(|name| std::env::var(name).ok())),
         retry_for: Duration::from_secs(args.retry.or(file.retry).unwrap_or(RETRY_S).min(RETRY_S_MAX)),
+        view: if args.plain || file.plain.unwrap_or(false) { View::Plain } else { View::Lines },
+        notify: args.notify.or(file.notify).unwrap_or_default(),
     })
 }
 
@@ -439,22 +421,6 @@ pub fn announcement(local: SocketAddr, key: &Fingerprint) -> String {
         (false, port) => format!("{host}:{port}"),
     };
     format!("listening on {local}\nserver key {key}\nsecurechat client --host {host} --server-key {key}\n")
-}
-
-/// The completions of a shell, as text.
-#[must_use]
-pub fn completions(shell: clap_complete::Shell) -> Vec<u8> {
-    let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "securechat", &mut text);
-    text
-}
-
-/// Writes one manual page a command into a folder.
-///
-/// # Errors
-/// When a page cannot be written.
-pub fn write_man_pages(folder: &Path) -> std::io::Result<()> {
-    clap_mangen::generate_to(Cli::command(), folder)
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ use crate::{
         key_file::{KdfCost, Unlocked},
     },
     transport::TransportError,
-    wire::{self, ErrorCode, Request, Username},
+    wire::{self, Bytes, ErrorCode, Request, Username},
 };
 
 /// Pins that changed are written at the latest after this long.
@@ -106,6 +106,8 @@ pub(super) struct App<'a> {
     pub(super) kept_key_declined: BTreeSet<Username>,
     /// What the terminal was last told.
     pub(super) overview_told: Option<Overview>,
+    /// The identities whose safety numbers were on the screen: what a person may say they compared.
+    pub(super) numbers_shown: BTreeMap<Username, Bytes<32>>,
 }
 
 impl<'a> App<'a> {
@@ -151,6 +153,7 @@ impl<'a> App<'a> {
             spare_keys: BTreeMap::new(),
             kept_key_declined: BTreeSet::new(),
             overview_told: None,
+            numbers_shown: BTreeMap::new(),
         })
     }
 
@@ -345,6 +348,7 @@ impl<'a> App<'a> {
             Engaged::Free | Engaged::Inviting(_) => words::invited(peer),
             Engaged::Waiting(_) | Engaged::Meeting(_) => words::invited_while_busy(peer),
         };
+        self.desk.arrived(peer);
         self.desk.notice(&text);
         Ok(())
     }

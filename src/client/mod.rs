@@ -37,6 +37,7 @@ mod place;
 mod reading;
 mod receipts;
 mod reconnect;
+mod recovery;
 mod register;
 mod run;
 mod several;
@@ -49,8 +50,9 @@ mod words;
 
 pub use address::{AddressError, ServerAddress};
 pub use error::ClientError;
-pub use home::HomeError;
+pub use home::{HomeError, known_servers};
 pub use overview::{Contact, Mark, Overview, Presence, Trust};
+pub use recovery::{KEY_COPY_BYTES_MAX, KeyCopyError, KeyExport, KeyImport, export_key, import_key};
 pub use words::Language;
 
 /// What the client is to do, as the command line says.
@@ -60,6 +62,8 @@ pub struct ClientConfig {
     pub address: ServerAddress,
     /// The folder that holds one folder a server.
     pub home: PathBuf,
+    /// Whether that is the folder that is taken when none is named.
+    pub home_is_default: bool,
     /// The fingerprint that the server must show.
     pub server_key: Option<Fingerprint>,
     /// Trust certificates that the system's authorities signed.
@@ -70,6 +74,10 @@ pub struct ClientConfig {
     pub language: Language,
     /// How long to try to get a lost connection back; zero ends the client at once.
     pub retry_for: Duration,
+    /// How its person wants to see it.
+    pub view: terminal::View,
+    /// How they want to be told that something arrived.
+    pub notify: terminal::Notify,
 }
 
 /// Runs the client until its person leaves or the connection ends.
@@ -78,7 +86,7 @@ pub struct ClientConfig {
 /// As the variants of [`ClientError`] say; each has an exit status, and most a hint.
 pub fn run(config: &ClientConfig) -> Result<(), ClientError> {
     config.language.speak();
-    let mut desk = desk::Desk::open()?;
+    let mut desk = desk::Desk::open(config.view, config.notify)?;
     let ended = run_at(config, &mut desk);
     desk.close();
     ended

@@ -18,17 +18,21 @@ mod english;
 mod failure;
 pub(super) mod french;
 mod key;
+mod key_file;
 mod language;
 mod log;
 mod several;
+mod verify;
 
 pub use language::Language;
 
 pub(super) use answer::*;
 pub(super) use failure::*;
 pub(super) use key::*;
+pub(super) use key_file::*;
 pub(super) use log::*;
 pub(super) use several::*;
+pub(super) use verify::*;
 
 use super::{
     address::ServerAddress,
@@ -58,7 +62,6 @@ pub(super) const PASSWORD_EMPTY: Sentence = Sentence("password_empty");
 pub(super) const PASSWORDS_DIFFER: Sentence = Sentence("passwords_differ");
 pub(super) const FINGERPRINT_DIFFERS: Sentence = Sentence("fingerprint_differs");
 pub(super) const SERVER_COULD_NOT_STORE: Sentence = Sentence("server_could_not_store");
-pub(super) const PASSWORD_CHANGED: Sentence = Sentence("password_changed");
 pub(super) const PASSWORD_NOT_CHANGED: Sentence = Sentence("password_not_changed");
 pub(super) const ACCOUNT_UNSURE: Sentence = Sentence("account_unsure");
 pub(super) const CONNECTION_LOST: Sentence = Sentence("connection_lost");
@@ -82,6 +85,16 @@ pub(super) const NUMBER_IS_USED: Sentence = Sentence("number_is_used");
 pub(super) const LINE_NOT_TEXT: Sentence = Sentence("line_not_text");
 
 pub(super) const HELP: Sentence = Sentence("help");
+
+/// The commands that a line may begin with: as the help lists them.
+pub(super) fn commands() -> Vec<String> {
+    let help = Phrase::from(HELP);
+    let first = help.text().lines().filter_map(|line| line.split_whitespace().next());
+    let mut commands: Vec<String> =
+        first.filter(|word| word.starts_with('/') && !word.starts_with("//")).map(str::to_owned).collect();
+    commands.sort_unstable();
+    commands
+}
 
 /// The words of the sentence with that id, with `{placeholders}` for what it is about.
 pub(super) fn template(id: &str, language: Language) -> &'static str {
@@ -114,16 +127,8 @@ pub(super) fn server_pinned(address: &ServerAddress, shown: &Fingerprint) -> Phr
     say!("server_pinned", address = address.to_string(), shown = shown.to_string())
 }
 
-pub(super) fn key_file_is_there(name: &Username, path: &Path) -> Phrase {
-    say!("key_file_is_there", name, path = shown(path))
-}
-
 pub(super) fn name_taken(name: &Username) -> Phrase {
     say!("name_taken", name)
-}
-
-pub(super) fn account_created(path: &Path) -> Phrase {
-    say!("account_created", path = shown(path))
 }
 
 pub(super) fn key_question(peer: &Username) -> Phrase {

@@ -55,8 +55,12 @@ pub enum Label {
     Body,
     /// Hashes an identity key, for people.
     Fingerprint,
+    /// Hashes two identities together, for people.
+    SafetyNumber,
     /// Hashes an invitation code, for the server to keep.
     Invitation,
+    /// Hashes a recovery form, to see that it was typed as it was printed.
+    RecoveryForm,
     /// Derives the key of the receipts.
     ReceiptKey,
     /// What a receipt authenticates.
@@ -65,7 +69,7 @@ pub enum Label {
 
 impl Label {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Register,
         Self::Login,
         Self::ChangePassword,
@@ -88,7 +92,9 @@ impl Label {
         Self::Message,
         Self::Body,
         Self::Fingerprint,
+        Self::SafetyNumber,
         Self::Invitation,
+        Self::RecoveryForm,
         Self::ReceiptKey,
         Self::Receipt,
     ];
@@ -120,12 +126,17 @@ impl Label {
             Self::Message => "securechat/1 message",
             Self::Body => "securechat/1 body",
             Self::Fingerprint => "securechat/1 fingerprint",
+            Self::SafetyNumber => "securechat/1 safety number",
             Self::Invitation => "securechat/1 invitation code",
+            Self::RecoveryForm => "securechat/1 recovery form",
             Self::ReceiptKey => "securechat/1 receipt key",
             Self::Receipt => "securechat/1 receipt",
         }
     }
 }
+
+/// The bytes of a length.
+const LENGTH_BYTES: usize = 4;
 
 /// A label and its fields, encoded: the only thing that signing, hashing, deriving and sealing take.
 #[derive(Clone, PartialEq, Eq)]
@@ -158,7 +169,8 @@ impl fmt::Debug for Encoded {
 /// The label has its length too, so that no label's encoding is the beginning of another's.
 #[must_use]
 pub fn encode(label: Label, fields: &[&[u8]]) -> Encoded {
-    let mut bytes = Vec::new();
+    let sizes = fields.iter().map(|field| LENGTH_BYTES + field.len());
+    let mut bytes = Vec::with_capacity(LENGTH_BYTES + label.text().len() + sizes.sum::<usize>());
     push(&mut bytes, label.text().as_bytes());
     for field in fields {
         push(&mut bytes, field);

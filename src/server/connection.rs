@@ -314,6 +314,7 @@ impl Visit {
             gate: Arc::clone(&guest.gate),
             exporter: self.link.exporter(),
             answered: 0,
+            gathered: None,
         };
         let hall = Arc::clone(&self.hall);
         let limits = &hall.config.limits;
@@ -368,6 +369,7 @@ impl Visit {
         let result = self.carry_out(desk, &mut effects);
         // Also when the connection ends: others were told of what went well before.
         self.hall.finish(effects).flush();
+        self.hall.committer.nudge();
         desk.answered = 0;
         let handled = result?;
         self.write(Instant::now() + self.hall.config.write_timeout)?;
@@ -376,9 +378,19 @@ impl Visit {
 
     fn carry_out(&mut self, desk: &mut Desk, effects: &mut Effects) -> Result<u64, End> {
         let mut handled = 0;
-        while let Some(request) = self.frames.take::<Request>()? {
-            handled += 1;
-            if desk.handle(request, effects) == Flow::End {
+        loop {
+            let next = self.frames.take::<Request>();
+            // Also before a frame that is none: what came before it is carried out.
+            let flow = match next {
+                Ok(Some(request)) => {
+                    handled += 1;
+                    desk.handle(request, effects)
+                }
+                Ok(None) | Err(_) if desk.finish(effects) == Flow::End => Flow::End,
+                Ok(None) => return Ok(handled),
+                Err(error) => return Err(error.into()),
+            };
+            if flow == Flow::End {
                 return Err(End::Superseded);
             }
             if !effects.starts.is_empty() {
@@ -386,11 +398,11 @@ impl Visit {
                 self.hall.finish(std::mem::take(effects)).flush();
             }
             if desk.answered > ANSWERS_BYTES_MAX {
+                self.hall.committer.nudge();
                 self.write(Instant::now() + self.hall.config.write_timeout)?;
                 desk.answered = 0;
             }
         }
-        Ok(handled)
     }
 
     /// Writes to this connection's own client, waiting for it.
