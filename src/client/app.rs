@@ -243,6 +243,7 @@ impl<'a> App<'a> {
             silent_since.map(|since| since + SILENCE_MAX),
             self.waits_to_reopen_until(),
             self.waits_for_one_until(),
+            self.tries_again_at(),
             self.receipts.due(),
         ];
         let tick = match tick.into_iter().flatten().min() {
@@ -343,6 +344,7 @@ impl<'a> App<'a> {
             Engaged::Free | Engaged::Inviting(_) => words::invited(peer),
             Engaged::Waiting(_) | Engaged::Meeting(_) => words::invited_while_busy(peer),
         };
+        self.desk.arrived(peer);
         self.desk.notice(&text);
         Ok(())
     }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use chrono::{Local, TimeZone, Utc};
+use chrono::{TimeZone, Utc};
 
 use super::{
     chain::{Break, Chains, Side},
@@ -253,9 +253,9 @@ impl Conversation {
         &self.peer
     }
 
-    /// How many messages are neither confirmed nor refused.
-    pub(super) fn on_their_way(&self) -> usize {
-        self.unacknowledged.len()
+    /// The hashes of the messages that are neither confirmed nor refused.
+    pub(super) fn on_their_way(&self) -> impl Iterator<Item = Bytes<32>> {
+        self.unacknowledged.iter().map(|sent| sent.hash)
     }
 
     /// Whether everything sent is confirmed or refused.
@@ -333,7 +333,7 @@ impl Conversation {
             sent: Utc.timestamp_millis_opt(plain.sent).single(),
             text: &plain.text,
         };
-        let message = words::message(&message, Local::now());
+        let message = words::message(&message);
         Shown { warnings, message: Some(message) }
     }
 
