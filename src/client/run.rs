@@ -76,6 +76,10 @@ impl App<'_> {
                 return self.connection.send(&refuse);
             }
         };
+        // One that crossed: the server answers it with `busy`, and it is for later.
+        if let Some(other) = self.place.engaged.peer().filter(|other| **other != peer).cloned() {
+            self.crossed(other);
+        }
         self.place.engaged = Engaged::Meeting(Box::new(meeting));
         self.progress(progress)
     }
@@ -154,6 +158,16 @@ impl App<'_> {
             return;
         };
         self.remember(&peer, |pins| pins.note_changed(shown, Utc::now()));
+    }
+
+    /// The run stood still for too long.
+    pub(super) fn give_up_run(&mut self) -> Result<(), ClientError> {
+        let Some(run) = self.place.run_mut() else { return Ok(()) };
+        match run.give_up() {
+            Some(progress) => self.progress(progress),
+            // It was refused, and the server does not say how it ended.
+            None => Err(ClientError::Lost(None)),
+        }
     }
 
     /// A line typed at the key question.

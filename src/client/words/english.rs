@@ -88,6 +88,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("that_is_your_own_code", "that is your own code; ask {peer} for theirs"),
     ("copies_mismatch", "the server received different keys from you and {peer}, or an old number; no key was agreed on"),
     ("key_not_stored", "the server could not store the key with {peer}; nothing was agreed on. Tell its operator"),
+    ("no_step_came", "{peer}'s program did not answer for {seconds} seconds: given up; no key was agreed on"),
     ("timed_out", "not both of you answered in time; no key was agreed on with {peer}"),
     ("verify_with_codes", "  your code: {own_code}\n  to verify, type /verify and the code that {peer} reads to you"),
     ("nothing_known", "this machine knows no identity of {peer}"),

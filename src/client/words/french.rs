@@ -90,6 +90,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("that_is_your_own_code", "c'est votre propre code ; demandez le sien à {peer}"),
     ("copies_mismatch", "le serveur a reçu de vous et {de:peer} des clés différentes, ou un ancien numéro ; aucune clé n'a été convenue"),
     ("key_not_stored", "le serveur n'a pas pu enregistrer la clé avec {peer} ; rien n'a été convenu. Prévenez son administrateur"),
+    ("no_step_came", "le programme {de:peer} n'a pas répondu pendant {seconds} secondes : abandon ; aucune clé n'a été convenue"),
     ("timed_out", "vous n'avez pas tous les deux répondu à temps ; aucune clé n'a été convenue avec {peer}"),
     ("verify_with_codes", "  votre code : {own_code}\n  pour vérifier, tapez /verify et le code {que:peer} vous lit"),
     ("nothing_known", "cette machine ne connaît aucune identité {de:peer}"),
