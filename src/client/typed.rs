@@ -21,6 +21,7 @@ impl App<'_> {
             Line::Help => self.desk.show(words::HELP),
             Line::Who => self.connection.send(&Request::Who {})?,
             Line::History(count) => self.show_history(count)?,
+            Line::Search(what) => self.search(&what)?,
             Line::Verify(what) => self.verify(&what)?,
             Line::Rekey => self.ask_rekey()?,
             Line::With(name) => self.turn_to_or_invite(&name)?,

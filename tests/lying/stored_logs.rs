@@ -55,6 +55,14 @@ fn a_dropped_line_is_named() {
 }
 
 #[test]
+fn a_search_names_what_is_missing_where_it_looks() {
+    let (_, mut bob) = bob_is_warned_of(|lines| drop(lines.remove(2)));
+    bob.types("/search @alice four");
+    bob.sees(&format!("WARNING: {MISSING_BEFORE_3}\n"));
+    bob.sees("1 of 4 messages with alice have all of: four\n");
+}
+
+#[test]
 fn a_first_line_dropped_is_named() {
     let (warned, _) = bob_is_warned_of(|lines| drop(lines.remove(0)));
     let answered = "bob wrote number 1 after a message of alice that is not shown above: one is missing, or \

@@ -117,6 +117,36 @@ pub(in crate::client) fn message(message: &Message<'_>, now: DateTime<Local>) ->
     Phrase::composed("message", args, line)
 }
 
+/// A message that was looked for: its number before it.
+pub(in crate::client) fn found_message(message: &Phrase) -> Phrase {
+    let Some(Arg::Number(number)) = message.arg("number") else { return message.clone() };
+    let text = format!("{number:>6}  {}", message.text());
+    Phrase::composed("found_message", message.args().to_vec(), text)
+}
+
+pub(in crate::client) fn found(
+    peer: &Username,
+    looked_for: &str,
+    count: u64,
+    shown: u64,
+    read: u64,
+) -> Phrase {
+    let words = Printable::line(looked_for).to_string();
+    if shown < count {
+        say!("found_more", peer, words, count, shown, read)
+    } else {
+        say!("found", peer, words, count, read)
+    }
+}
+
+pub(in crate::client) fn search_needs_it_open(peer: &Username) -> Phrase {
+    say!("search_needs_it_open", peer)
+}
+
+pub(in crate::client) fn more_is_wrong(peer: &Username, count: usize) -> Phrase {
+    say!("more_is_wrong", peer, count)
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::TimeZone;
