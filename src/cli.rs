@@ -15,6 +15,7 @@ use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
 use serde::Deserialize;
 
 mod client_command;
+mod durability;
 mod error;
 mod limits;
 mod shell_setup;
@@ -27,6 +28,7 @@ pub use shell_setup::{ShellSetup, ShellSetupError, completions, write_man_pages}
 pub use upkeep::Upkeep;
 
 use client_command::ClientCommand;
+use durability::DurabilitySetting;
 use limits::LimitSettings;
 use span::Span;
 
@@ -161,6 +163,9 @@ struct ServerArgs {
     /// Seconds that two people have to answer a key [default: 120]
     #[arg(long, value_name = "SECONDS", env = "SECURECHAT_ANSWER_TIMEOUT")]
     answer_timeout: Option<u64>,
+    /// When a message is said to be stored [default: disk]
+    #[arg(long, value_enum, env = "SECURECHAT_DURABILITY")]
+    durability: Option<DurabilitySetting>,
     /// How much to log on standard error [default: info]
     #[arg(long, value_enum, env = "SECURECHAT_LOG")]
     log: Option<LogLevel>,
@@ -216,6 +221,7 @@ struct ServerFile {
     tls_key: Option<PathBuf>,
     max_clients: Option<usize>,
     answer_timeout: Option<u64>,
+    durability: Option<DurabilitySetting>,
     log: Option<LogLevel>,
     log_format: Option<LogFormat>,
     #[serde(flatten)]
@@ -314,6 +320,7 @@ fn server(args: ServerArgs) -> Result<Task, CliError> {
         max_clients,
         answer_timeout,
         login_timeout: given.login_timeout()?,
+        durability: args.durability.or(file.durability).unwrap_or_default().into(),
         registration: given.registration(),
         limits: given.limits(max_clients)?,
         ..ServerConfig::new(args.data.or(file.data).unwrap_or_else(|| PathBuf::from("data")))
