@@ -56,10 +56,14 @@ fn a_dropped_line_is_named() {
 
 #[test]
 fn a_search_names_what_is_missing_where_it_looks() {
-    let (_, mut bob) = bob_is_warned_of(|lines| drop(lines.remove(2)));
-    bob.types("/search @alice four");
+    let mut server = server_with_a_conversation();
+    edit_log(&mut server, |lines| drop(lines.remove(2)));
+    forgets(&server, "bob");
+    let (_alice, mut bob) = meet_again(&server);
+    bob.types("/search FOUR");
     bob.sees(&format!("WARNING: {MISSING_BEFORE_3}\n"));
-    bob.sees("1 of 4 messages with alice have all of: four\n");
+    bob.sees("] alice: four\n");
+    bob.sees(" messages with alice have all of: FOUR\n");
 }
 
 #[test]
