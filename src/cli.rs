@@ -33,7 +33,10 @@ use limits::LimitSettings;
 use span::Span;
 
 use crate::{
-    client::{ClientConfig, Language, ServerAddress},
+    client::{
+        ClientConfig, Language, ServerAddress,
+        terminal::{Notify, View},
+    },
     crypto::key_file::KdfCost,
     server::{self, ServerConfig},
     transport::Fingerprint,
@@ -204,6 +207,12 @@ struct ClientArgs {
     /// Seconds to try to get a lost connection back; 0 ends at once [default: 600]
     #[arg(long, value_name = "SECONDS", env = "SECURECHAT_RETRY")]
     retry: Option<u64>,
+    /// Lines and nothing else: no moving cursor, no colours, nothing drawn again; for screen readers
+    #[arg(long, env = "SECURECHAT_PLAIN", value_parser = clap::builder::FalseyValueParser::new())]
+    plain: bool,
+    /// How to tell that something arrived: bell, osc9 (a desktop notice that names the sender) or off [default: off]
+    #[arg(long, value_name = "HOW", env = "SECURECHAT_NOTIFY")]
+    notify: Option<Notify>,
     /// The language to speak [default: by LC_ALL, LC_MESSAGES, LANG]
     #[arg(long, value_enum, env = "SECURECHAT_LANGUAGE")]
     language: Option<Language>,
@@ -238,6 +247,8 @@ struct ClientFile {
     key_file_memory_mib: Option<u32>,
     key_file_passes: Option<u32>,
     retry: Option<u64>,
+    plain: Option<bool>,
+    notify: Option<Notify>,
     language: Option<Language>,
 }
 
@@ -373,6 +384,8 @@ fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
         language: (args.language.or(file.language))
             .unwrap_or_else(|| Language::of_environment(|name| std::env::var(name).ok())),
         retry_for: Duration::from_secs(args.retry.or(file.retry).unwrap_or(RETRY_S).min(RETRY_S_MAX)),
+        view: if args.plain || file.plain.unwrap_or(false) { View::Plain } else { View::Lines },
+        notify: args.notify.or(file.notify).unwrap_or_default(),
     })
 }
 

@@ -8,8 +8,9 @@ use super::{
     error::ClientError,
     overview::{Mark, Overview},
     phrase::Phrase,
-    terminal::{Emphasis, Input, Terminal},
+    terminal::{Emphasis, Input, Notify, Terminal, View},
 };
+use crate::wire::Username;
 
 /// The terminal and its input.
 pub(super) struct Desk {
@@ -19,13 +20,13 @@ pub(super) struct Desk {
 
 impl Desk {
     /// Opens the terminal on standard input and output.
-    pub(super) fn open() -> Result<Self, ClientError> {
+    pub(super) fn open(view: View, notify: Notify) -> Result<Self, ClientError> {
         // One line is asked for at a time, so one is all that ever waits here, and one end.
         let (sender, typed) = bounded(2);
         let deliver = move |input| {
             let _ = sender.send(input);
         };
-        Ok(Self { terminal: Terminal::open(Box::new(deliver))?, typed })
+        Ok(Self { terminal: Terminal::open(view, notify, Box::new(deliver))?, typed })
     }
 
     /// Where nobody types and everything shown goes to `output`.
@@ -43,6 +44,11 @@ impl Desk {
     /// The account is open: from now on questions may change while a line is being typed.
     pub(super) fn converse(&mut self) {
         self.terminal.conversational(true);
+    }
+
+    /// Something of this person's arrived just now: a message, an invitation.
+    pub(super) fn arrived(&mut self, from: &Username) {
+        self.terminal.arrived(from);
     }
 
     /// What there is to see at a glance has changed.

@@ -177,6 +177,9 @@ impl App<'_> {
             return Ok(());
         }
         let shown = self.take(peer, entry)?;
+        if shown.message.is_some() && entry.sender == *peer {
+            self.desk.arrived(peer);
+        }
         self.show_or_keep(peer, shown);
         self.remember_chains(peer);
         self.owes_a_receipt(peer);
