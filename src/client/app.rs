@@ -417,6 +417,19 @@ impl<'a> App<'a> {
         self.wait_for(Instant::now() + ANSWER_TIMEOUT, is_answer)
     }
 
+    /// The next answer to what was asked before; it may have come while another was waited for.
+    pub(super) fn next_answer(
+        &mut self,
+        is_answer: impl Fn(&wire::Event) -> bool,
+    ) -> Result<wire::Event, ClientError> {
+        if let Some(at) = self.deferred.iter().position(&is_answer)
+            && let Some(event) = self.deferred.remove(at)
+        {
+            return Ok(event);
+        }
+        self.wait_for(Instant::now() + ANSWER_TIMEOUT, is_answer)
+    }
+
     fn wait_for(
         &mut self,
         deadline: Instant,

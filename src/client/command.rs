@@ -23,6 +23,8 @@ pub(super) enum Line {
     Who,
     /// `/history [n]`
     History(u32),
+    /// `/search [@name] words`
+    Search(Search),
     /// `/verify [name] [yes | no | code | safety number]`
     Verify(Verify),
     /// `/edit [text]`, where the terminal did not take it
@@ -39,6 +41,28 @@ pub(super) enum Line {
     Quit,
     /// Begins with `/` and is none of them, or has an argument that it does not take.
     Unknown(String),
+}
+
+/// What follows `/search`: in which conversation, and which words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Search {
+    /// Nobody named: the conversation that lines go to.
+    pub(super) peer: Option<Username>,
+    /// At least one.
+    pub(super) words: String,
+}
+
+impl Search {
+    fn read(argument: &str) -> Option<Self> {
+        let (peer, words) = match argument.strip_prefix('@') {
+            Some(rest) => {
+                let (name, words) = rest.split_once(char::is_whitespace)?;
+                (Some(Username::from_typed(name).ok()?), words.trim())
+            }
+            None => (None, argument),
+        };
+        (!words.is_empty()).then(|| Self { peer, words: words.to_owned() })
+    }
 }
 
 /// What follows `/verify`: of whom, and what.
@@ -114,6 +138,10 @@ impl Line {
                 Ok(number @ 1..=HISTORY_MAX) => Self::History(number),
                 _ => Self::Unknown(typed.to_owned()),
             },
+            ("search", argument) => match Search::read(argument) {
+                Some(what) => Self::Search(what),
+                None => Self::Unknown(typed.to_owned()),
+            },
             ("verify", argument) => match Verify::read(argument) {
                 Some(what) => Self::Verify(what),
                 None => Self::Unknown(typed.to_owned()),
@@ -140,6 +168,10 @@ impl Line {
 mod tests {
     use super::*;
 
+    fn search(peer: Option<&str>, words: &str) -> Line {
+        Line::Search(Search { peer: peer.map(|peer| peer.parse().unwrap()), words: words.into() })
+    }
+
     fn verify(peer: Option<&str>, act: VerifyAct) -> Line {
         Line::Verify(Verify { peer: peer.map(|peer| peer.parse().unwrap()), act })
     }
@@ -155,6 +187,10 @@ mod tests {
             ("/history", Line::History(20)),
             ("/history 5", Line::History(5)),
             ("/history 0", Line::Unknown("/history 0".into())),
+            ("/search two words", search(None, "two words")),
+            ("/search @Bob two words ", search(Some("bob"), "two words")),
+            ("/search", Line::Unknown("/search".into())),
+            ("/search @bob", Line::Unknown("/search @bob".into())),
             ("/verify", verify(None, VerifyAct::Show)),
             ("/verify bob", verify(Some("bob"), VerifyAct::Show)),
             ("/verify 123 456", verify(None, VerifyAct::Code("123 456".into()))),

@@ -40,6 +40,7 @@ mod reconnect;
 mod recovery;
 mod register;
 mod run;
+mod search;
 mod several;
 mod talk;
 pub mod terminal;

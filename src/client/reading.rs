@@ -1,5 +1,7 @@
 //! Reading a pair's log from the server, and comparing it with what this machine remembers of it.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use super::{
     app::App,
     chain::{Chains, Side},
@@ -16,6 +18,12 @@ use crate::{
 
 /// Messages of before that are shown when a conversation opens.
 const SHOWN_AT_OPENING: u64 = 20;
+
+/// Entries in a page that is asked for ahead: as many short ones as a frame holds.
+const PAGE_AHEAD_ENTRIES: u64 = 150;
+
+/// Pages asked for ahead.
+const PAGES_AHEAD: usize = 8;
 
 /// Entries asked for at a time when looking far back.
 const PAGE_ENTRIES: u64 = 200;
@@ -152,32 +160,58 @@ impl App<'_> {
         to: u64,
     ) -> Result<Vec<Entry>, ClientError> {
         let mut entries: Vec<Entry> = Vec::new();
-        let mut next = from;
-        while next <= to {
-            let left = to - next + 1;
-            let count = u32::try_from(left).unwrap_or(u32::MAX).min(limits::READ_ENTRIES_MAX);
-            let request = Request::Read { peer: peer.clone(), from: next, count };
-            let page = match self.ask_server(&request, |event| answers_read(event, peer))? {
+        self.read_each(peer, from, to, |_, entry| {
+            entries.push(entry);
+            Ok(())
+        })?;
+        Ok(entries)
+    }
+
+    /// The same, one by one as they come. Several pages are asked for ahead: a long log takes as long as
+    /// its bytes, not as its round trips.
+    pub(super) fn read_each(
+        &mut self,
+        peer: &Username,
+        from: u64,
+        to: u64,
+        mut each: impl FnMut(&mut Self, Entry) -> Result<(), ClientError>,
+    ) -> Result<(), ClientError> {
+        // What was left over by a reading that was given up answers nothing of this one.
+        self.deferred.retain(|event| !matches!(event, wire::Event::Entries { peer: of, .. } if of == peer));
+        let mut ahead = ReadAhead::new(from, to);
+        while ahead.next <= to {
+            while let Some((from, count)) = ahead.ask() {
+                self.connection.send(&Request::Read { peer: peer.clone(), from, count })?;
+            }
+            let page = match self.next_answer(|event| answers_read(event, peer))? {
                 wire::Event::Entries { entries, .. } if !entries.is_empty() => entries,
                 _ => {
                     self.desk.warn(&words::log_unreadable(peer));
-                    return Ok(entries);
+                    return self.drain(peer, ahead.asked.len().saturating_sub(1));
                 }
             };
-            for entry in page {
-                if entry.number != next {
-                    self.desk.warn(&words::log_numbering(peer, next, entry.number));
-                    return Ok(entries);
+            ahead.came(page);
+            while let Some(entry) = ahead.take() {
+                if entry.number != ahead.next {
+                    self.desk.warn(&words::log_numbering(peer, ahead.next, entry.number));
+                    return self.drain(peer, ahead.asked.len());
                 }
-                entries.push(entry);
-                // Also where more came than was asked for, and at the end of all numbers.
-                if next == to {
-                    return Ok(entries);
+                each(self, entry)?;
+                if ahead.next == to {
+                    return self.drain(peer, ahead.asked.len());
                 }
-                next += 1;
+                ahead.next += 1;
             }
         }
-        Ok(entries)
+        Ok(())
+    }
+
+    /// Waits for the answers that are not wanted any more, so that none is taken for another's.
+    fn drain(&mut self, peer: &Username, count: usize) -> Result<(), ClientError> {
+        for _ in 0..count {
+            self.next_answer(|event| answers_read(event, peer))?;
+        }
+        Ok(())
     }
 
     pub(super) fn take(&mut self, peer: &Username, entry: &Entry) -> Result<Shown, ClientError> {
@@ -185,7 +219,7 @@ impl App<'_> {
         Ok(self.talks.get_mut(peer).map(|talk| talk.take(entry)).unwrap_or_default())
     }
 
-    fn take_into(
+    pub(super) fn take_into(
         &mut self,
         peer: &Username,
         chains: &mut Chains,
@@ -264,6 +298,80 @@ impl App<'_> {
     }
 }
 
+/// Pages of a log that are asked for before the ones ahead of them have come.
+struct ReadAhead {
+    /// The number that is handed out next.
+    next: u64,
+    to: u64,
+    /// From where nothing was asked for yet.
+    unasked: u64,
+    /// What was asked for and has not come: first and last number, in the order of asking.
+    asked: VecDeque<(u64, u64)>,
+    /// What came, by the number that was asked for. A page may be shorter than asked: its rest is asked for
+    /// again, and comes after pages behind it.
+    pages: BTreeMap<u64, VecDeque<Entry>>,
+    /// The rest of short pages.
+    rest: VecDeque<(u64, u64)>,
+}
+
+impl ReadAhead {
+    fn new(from: u64, to: u64) -> Self {
+        Self {
+            next: from,
+            to,
+            unasked: from,
+            asked: VecDeque::new(),
+            pages: BTreeMap::new(),
+            rest: VecDeque::new(),
+        }
+    }
+
+    /// The next page to ask for, while there is room for one: its first number, and how many.
+    fn ask(&mut self) -> Option<(u64, u32)> {
+        if self.asked.len() == PAGES_AHEAD {
+            return None;
+        }
+        let (from, last) = match self.rest.pop_front() {
+            Some(rest) => rest,
+            None if self.unasked > self.to => return None,
+            None => {
+                let last = self.to.min(self.unasked.saturating_add(PAGE_AHEAD_ENTRIES - 1));
+                let from = std::mem::replace(&mut self.unasked, last.saturating_add(1));
+                (from, last)
+            }
+        };
+        self.asked.push_back((from, last));
+        Some((from, u32::try_from(last - from + 1).unwrap_or(limits::READ_ENTRIES_MAX)))
+    }
+
+    /// A page came: the answer to what was asked for first.
+    fn came(&mut self, page: Vec<Entry>) {
+        let Some((from, last)) = self.asked.pop_front() else { return };
+        // More than was asked for is not taken.
+        let wanted = usize::try_from(last - from + 1).unwrap_or(usize::MAX);
+        let page: VecDeque<Entry> = page.into_iter().take(wanted).collect();
+        let came = page.len() as u64;
+        if came < last - from + 1 {
+            self.rest.push_back((from + came, last));
+        }
+        self.pages.insert(from, page);
+    }
+
+    /// The next entry, if it is there.
+    fn take(&mut self) -> Option<Entry> {
+        let (first, mut page) = self.pages.pop_first()?;
+        if first != self.next {
+            self.pages.insert(first, page);
+            return None;
+        }
+        let entry = page.pop_front()?;
+        if !page.is_empty() {
+            self.pages.insert(first.saturating_add(1), page);
+        }
+        Some(entry)
+    }
+}
+
 fn answers_read(event: &wire::Event, peer: &Username) -> bool {
     match event {
         wire::Event::Entries { peer: of, .. } => of == peer,
@@ -281,5 +389,44 @@ fn keep(all: &mut Vec<Shown>, shown: Shown, with_message: bool) {
     let message = shown.message.filter(|_| with_message);
     if message.is_some() || !shown.warnings.is_empty() {
         all.push(Shown { warnings: shown.warnings, message });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Utc;
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    fn entry(number: u64) -> Entry {
+        let body = wire::Body::from_bytes(vec![1; 205]).unwrap();
+        Entry { number, time: Utc::now(), sender: "bob".parse().unwrap(), body }
+    }
+
+    proptest! {
+        #[test]
+        fn pages_that_come_short_are_completed_and_every_entry_comes_once_in_order(
+            from in 1..400_u64, count in 0..3_000_u64, lengths in vec(1..200_u64, 1..20),
+        ) {
+            let to = from + count;
+            let (mut ahead, mut lengths) = (ReadAhead::new(from, to), lengths.into_iter().cycle());
+            let mut sent = VecDeque::new();
+            while ahead.next <= to {
+                while let Some(asked) = ahead.ask() {
+                    prop_assert!(asked.1 <= limits::READ_ENTRIES_MAX);
+                    sent.push_back(asked);
+                }
+                prop_assert!(sent.len() <= PAGES_AHEAD);
+                let (first, asked) = sent.pop_front().unwrap();
+                let length = u64::from(asked).min(lengths.next().unwrap());
+                ahead.came((first..first + length).map(entry).collect());
+                while let Some(entry) = ahead.take() {
+                    prop_assert_eq!(entry.number, ahead.next);
+                    ahead.next += 1;
+                }
+            }
+            prop_assert_eq!((ahead.next, ahead.asked.len(), ahead.pages.len()), (to + 1, 0, 0));
+        }
     }
 }

@@ -21,6 +21,7 @@ impl App<'_> {
             Line::Help => self.desk.show(words::HELP),
             Line::Who => self.connection.send(&Request::Who {})?,
             Line::History(count) => self.show_history(count)?,
+            Line::Search(what) => self.search(&what)?,
             Line::Verify(what) => self.verify(&what)?,
             Line::Edit if self.desk.is_interactive() => self.desk.show(words::OPEN_CONVERSATION_ONLY),
             Line::Edit => self.desk.show(words::EDIT_NEEDS_A_TERMINAL),

@@ -55,6 +55,18 @@ fn a_dropped_line_is_named() {
 }
 
 #[test]
+fn a_search_names_what_is_missing_where_it_looks() {
+    let mut server = server_with_a_conversation();
+    edit_log(&mut server, |lines| drop(lines.remove(2)));
+    forgets(&server, "bob");
+    let (_alice, mut bob) = meet_again(&server);
+    bob.types("/search FOUR");
+    bob.sees(&format!("WARNING: {MISSING_BEFORE_3}\n"));
+    bob.sees("] alice: four\n");
+    bob.sees(" messages with alice have all of: FOUR\n");
+}
+
+#[test]
 fn a_first_line_dropped_is_named() {
     let (warned, _) = bob_is_warned_of(|lines| drop(lines.remove(0)));
     let answered = "bob wrote number 1 after a message of alice that is not shown above: one is missing, or \

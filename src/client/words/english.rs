@@ -39,7 +39,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("lobby_only", "that works outside a conversation; type exit to leave this one first"),
     ("not_during_a_key", "that has to wait until the key is answered"),
     ("code_only_at_a_key", "there is no key with a code to compare here"),
-    ("help", "/help           this list\n/with name      talk with somebody, or leave a message for who is not here\n/leave [name]   leave one conversation, and go back to the one before\n/who            who is connected, and what is unread\n/history [n]    the last n messages of this conversation (20 unless told)\n/edit [text]    write a message in your own editor, at a terminal\n/verify [name]  the safety number, and how the other's identity was verified;\n                yes or no after it marks it as compared, or not\n/rekey          agree on a new key, in an open conversation\n/passwd         change the password, outside a conversation\n/quit           leave and log out\nexit            leave this conversation; outside of one, log out\n//text          sends a message that begins with /"),
+    ("help", "/help           this list\n/with name      talk with somebody, or leave a message for who is not here\n/leave [name]   leave one conversation, and go back to the one before\n/who            who is connected, and what is unread\n/history [n]    the last n messages of this conversation (20 unless told)\n/search words   the messages of this conversation with all of these words\n/edit [text]    write a message in your own editor, at a terminal\n/verify [name]  the safety number, and how the other's identity was verified;\n                yes or no after it marks it as compared, or not\n/rekey          agree on a new key, in an open conversation\n/passwd         change the password, outside a conversation\n/quit           leave and log out\nexit            leave this conversation; outside of one, log out\n//text          sends a message that begins with /"),
     ("new_server", "This machine has not met the server {address} before. Its key is\n  {shown}\nThe server printed the same line at its start: compare them,\nor type the fingerprint that its operator gave you."),
     ("server_pinned", "warning: the server {address} is new to this machine; its key {shown} was taken on trust and is pinned from now on"),
     ("name_taken", "the name {name} is taken; please choose another"),
@@ -346,4 +346,8 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("no_full_screen_pipe", "the full-screen view needs a terminal, and standard input or output is none"),
     ("no_full_screen_dumb", "the full-screen view needs a terminal that can move its cursor, and TERM says that this one cannot"),
     ("leave_full_screen_out", "leave --full-screen out"),
+    ("found", "{count} of {read} messages with {peer} have all of: {words}"),
+    ("found_more", "{count} of {read} messages with {peer} have all of: {words} (the newest {shown} are shown)"),
+    ("search_needs_it_open", "the conversation with {peer} is not open; /with {peer} opens it"),
+    ("more_is_wrong", "WARNING: {count} more messages with {peer} are not as they should be"),
 ];

@@ -41,7 +41,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("lobby_only", "cela ne fonctionne que hors d'une conversation ; tapez quitter pour quitter d'abord celle-ci"),
     ("not_during_a_key", "cela doit attendre la réponse à propos de la clé"),
     ("code_only_at_a_key", "il n'y a pas ici de clé dont un code serait à comparer"),
-    ("help", "/help           cette liste\n/with nom       parler avec quelqu'un, ou laisser un message s'il n'est pas là\n/leave [nom]    quitter une conversation et revenir à la précédente\n/who            qui est connecté, et ce qui n'est pas lu\n/history [n]    les n derniers messages de cette conversation (20 par défaut)\n/edit [texte]   écrire un message dans votre éditeur, sur un terminal\n/verify [nom]   le numéro de sécurité, et comment l'autre a été vérifié ; oui ou\n                non à la suite le marque comme comparé, ou non\n/rekey          convenir d'une nouvelle clé, dans une conversation ouverte\n/passwd         changer le mot de passe, hors d'une conversation\n/quit           tout quitter et se déconnecter\nquitter         quitter la conversation ; hors de celle-ci, se déconnecter\n//texte         envoie un message qui commence par /"),
+    ("help", "/help           cette liste\n/with nom       parler avec quelqu'un, ou laisser un message s'il n'est pas là\n/leave [nom]    quitter une conversation et revenir à la précédente\n/who            qui est connecté, et ce qui n'est pas lu\n/history [n]    les n derniers messages de cette conversation (20 par défaut)\n/search mots    les messages de cette conversation qui contiennent tous ces mots\n/edit [texte]   écrire un message dans votre éditeur, sur un terminal\n/verify [nom]   le numéro de sécurité, et comment l'autre a été vérifié ; oui ou\n                non à la suite le marque comme comparé, ou non\n/rekey          convenir d'une nouvelle clé, dans une conversation ouverte\n/passwd         changer le mot de passe, hors d'une conversation\n/quit           tout quitter et se déconnecter\nquitter         quitter la conversation ; hors de celle-ci, se déconnecter\n//texte         envoie un message qui commence par /"),
     ("new_server", "Cette machine n'a jamais rencontré le serveur {address}. Sa clé est\n  {shown}\nLe serveur a affiché la même ligne à son démarrage : comparez-les,\nou tapez l'empreinte que son administrateur vous a donnée."),
     ("server_pinned", "attention : le serveur {address} est nouveau pour cette machine ; sa clé {shown} a été crue sur parole et sera exigée désormais"),
     ("name_taken", "le nom {name} est déjà pris ; veuillez en choisir un autre"),
@@ -348,6 +348,10 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("no_full_screen_pipe", "la vue plein écran demande un terminal, et l'entrée ou la sortie standard n'en est pas un"),
     ("no_full_screen_dumb", "la vue plein écran demande un terminal qui sait déplacer son curseur, et TERM dit que celui-ci ne le sait pas"),
     ("leave_full_screen_out", "lancez le client sans --full-screen"),
+    ("found", "{count} des {read} messages avec {peer} contiennent tout cela : {words}"),
+    ("found_more", "{count} des {read} messages avec {peer} contiennent tout cela : {words} (les {shown} derniers sont montrés)"),
+    ("search_needs_it_open", "la conversation avec {peer} n'est pas ouverte ; /with {peer} l'ouvre"),
+    ("more_is_wrong", "ATTENTION : {count} autres messages avec {peer} ne sont pas comme ils devraient"),
 ];
 
 /// Reasons that the parts of the client give in English, where the error is defined.

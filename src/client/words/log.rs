@@ -119,6 +119,47 @@ pub(in crate::client) fn message(message: &Message<'_>) -> Phrase {
     Phrase::composed("message", args, line)
 }
 
+/// A message that was looked for: with its number and its day, on one line.
+pub(in crate::client) fn found_message(message: &Phrase) -> Phrase {
+    let said = |name| match message.arg(name) {
+        Some(Arg::Text(said)) => said.as_str(),
+        _ => "",
+    };
+    let number = match message.arg("number") {
+        Some(Arg::Number(number)) => *number,
+        _ => 0,
+    };
+    let sent = match message.arg("sent") {
+        Some(Arg::Time(sent)) => sent.with_timezone(&Local).format("%Y-%m-%d %H:%M").to_string(),
+        _ => "--:--".to_owned(),
+    };
+    let text = format!("{number:>6}  [{sent}] {}: {}", said("from"), said("text"));
+    Phrase::composed("found_message", message.args().to_vec(), text)
+}
+
+pub(in crate::client) fn found(
+    peer: &Username,
+    looked_for: &str,
+    count: u64,
+    shown: u64,
+    read: u64,
+) -> Phrase {
+    let words = Printable::line(looked_for).to_string();
+    if shown < count {
+        say!("found_more", peer, words, count, shown, read)
+    } else {
+        say!("found", peer, words, count, read)
+    }
+}
+
+pub(in crate::client) fn search_needs_it_open(peer: &Username) -> Phrase {
+    say!("search_needs_it_open", peer)
+}
+
+pub(in crate::client) fn more_is_wrong(peer: &Username, count: usize) -> Phrase {
+    say!("more_is_wrong", peer, count)
+}
+
 fn in_lines(text: &str, in_one: &str) -> String {
     match text.matches('\n').count() {
         0 => in_one.to_owned(),
