@@ -15,22 +15,26 @@ use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
 use serde::Deserialize;
 use thiserror::Error;
 
+mod client_command;
+mod connect;
 mod limits;
 mod span;
 mod upkeep;
 
 pub use upkeep::Upkeep;
 
+use client_command::ClientCommand;
+use connect::{ConnectArgs, LoginArgs};
 use limits::LimitSettings;
 use span::Span;
 
 use crate::{
-    client::{ClientConfig, Language, ServerAddress},
+    client::{ClientConfig, Language, Listen, PasswordSource, Send, ServerAddress},
     crypto::key_file::KdfCost,
     server::{self, ServerConfig},
     status,
     transport::Fingerprint,
-    wire::DEFAULT_PORT,
+    wire::{DEFAULT_PORT, Username},
 };
 
 /// Private conversations between people, on a server they run themselves.
@@ -57,7 +61,8 @@ enum Command {
     #[command(args_conflicts_with_subcommands = true)]
     Server(Box<ServerArgs>),
     /// Talks: logs in to a server and opens conversations
-    Client(ClientArgs),
+    #[command(args_conflicts_with_subcommands = true)]
+    Client(Box<ClientArgs>),
     /// Prints the completions of a shell
     Completions {
         /// Which shell
@@ -166,8 +171,10 @@ struct ServerArgs {
     limits: LimitSettings,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 struct ClientArgs {
+    #[command(subcommand)]
+    command: Option<ClientCommand>,
     /// The server, and its port if it is not 4117
     #[arg(long, value_name = "HOST[:PORT]", env = "SECURECHAT_HOST")]
     host: Option<String>,
@@ -189,6 +196,11 @@ struct ClientArgs {
     /// Seconds to try to get a lost connection back; 0 ends at once [default: 600]
     #[arg(long, value_name = "SECONDS", env = "SECURECHAT_RETRY")]
     retry: Option<u64>,
+    #[command(flatten)]
+    login: LoginArgs,
+    /// Speak JSON with a program, one object a line each way, as docs/JSON.md describes it
+    #[arg(long)]
+    json: bool,
     /// The language to speak [default: by LC_ALL, LC_MESSAGES, LANG]
     #[arg(long, value_enum, env = "SECURECHAT_LANGUAGE")]
     language: Option<Language>,
@@ -223,6 +235,8 @@ struct ClientFile {
     key_file_passes: Option<u32>,
     retry: Option<u64>,
     language: Option<Language>,
+    user: Option<Username>,
+    password_file: Option<PathBuf>,
 }
 
 /// What is to be done.
@@ -243,6 +257,10 @@ pub enum Task {
     Upkeep(Upkeep),
     /// Run a client.
     Client(Box<ClientConfig>),
+    /// Send a message from standard input.
+    Send(Box<Send>),
+    /// Print what arrives.
+    Listen(Box<Listen>),
     /// Print completions.
     Completions(clap_complete::Shell),
     /// Write manual pages.
@@ -320,7 +338,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Task, CliE
             Some(ServerCommand::Upkeep(upkeep)) => Task::Upkeep(upkeep),
             None => server(*args)?,
         },
-        Command::Client(args) => Task::Client(Box::new(client(args)?)),
+        Command::Client(mut args) => match args.command.take() {
+            Some(command) => command.task()?,
+            None => Task::Client(Box::new(client(*args)?)),
+        },
         Command::Completions { shell } => Task::Completions(shell),
         Command::Man { folder } => Task::Man(folder),
     })
@@ -401,6 +422,9 @@ fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
         server_key: args.server_key.or(from_file),
         authorities: args.ca || file.ca.unwrap_or(false),
         key_file_cost: cost,
+        password: args.login.password().or(file.password_file.map(PasswordSource::File)),
+        user: args.login.user.or(file.user),
+        json: args.json,
         language: (args.language.or(file.language))
             .unwrap_or_else(|| Language::of_environment(|name| std::env::var(name).ok())),
         retry_for: Duration::from_secs(args.retry.or(file.retry).unwrap_or(RETRY_S).min(RETRY_S_MAX)),

@@ -8,7 +8,7 @@ use std::{
 
 use securechat::{
     cli::{self, CliError, LogFormat, LogLevel, Task, Upkeep},
-    client,
+    client::{self, ClientError},
     printable::Printable,
     server::{
         self, ServerConfig,
@@ -33,16 +33,9 @@ fn main() -> ExitCode {
         Ok(Task::Upkeep(Upkeep::Restore { from, folder })) => {
             copied(backup::restore(&from, &folder.data), &folder.data)
         }
-        Ok(Task::Client(config)) => match client::run(&config) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                let mut out = anstream::stderr().lock();
-                for line in error.last_words() {
-                    let _ = writeln!(out, "{}", line.text());
-                }
-                ExitCode::from(error.exit_status())
-            }
-        },
+        Ok(Task::Client(config)) => client_ended(client::run(&config)),
+        Ok(Task::Send(task)) => client_ended(client::send(&task)),
+        Ok(Task::Listen(task)) => client_ended(client::listen(&task)),
         Ok(Task::Completions(shell)) => written(io::stdout().write_all(&cli::completions(shell))),
         Ok(Task::Man(folder)) => written(cli::write_man_pages(&folder)),
         Err(CliError::Usage(usage)) => {
@@ -51,6 +44,16 @@ fn main() -> ExitCode {
         }
         Err(error) => last_words(&error, error.hint(), error.exit_status()),
     }
+}
+
+/// Says why a client ended, in its person's language.
+fn client_ended(ended: Result<(), ClientError>) -> ExitCode {
+    let Err(error) = ended else { return ExitCode::SUCCESS };
+    let mut out = anstream::stderr().lock();
+    for line in error.last_words() {
+        let _ = writeln!(out, "{}", line.text());
+    }
+    ExitCode::from(error.exit_status())
 }
 
 fn run_server(config: ServerConfig, level: LogLevel, format: LogFormat) -> ExitCode {

@@ -310,9 +310,17 @@ pub fn open_or_create(path: &Path) -> Result<File, StoreError> {
     if let Some(file) = open(path)? {
         return Ok(file);
     }
-    let file = disk::open_or_create(path).map_err(StoreError::at(Action::Open, path))?;
+    let file = open_or_create_unsynced(path)?;
     sync_folder(parent(path))?;
     Ok(file)
+}
+
+/// The same, but a name made here is on the disk only after [`sync_folder`] on its folder.
+///
+/// # Errors
+/// [`StoreError`] when it cannot be opened or made.
+pub fn open_or_create_unsynced(path: &Path) -> Result<File, StoreError> {
+    disk::open_or_create(path).map_err(StoreError::at(Action::Open, path))
 }
 
 /// The length of an open file, in bytes.

@@ -262,6 +262,24 @@ fn every_damage_is_named_with_its_place_and_set_aside_without_a_good_line_lost()
 }
 
 #[test]
+fn receipts_that_cannot_be_read_are_no_damage_and_are_set_aside() {
+    let server = stopped_server();
+    let data = server.data();
+    private(&data.join("receipts/alice+bob.txt"), "?");
+    private(&data.join("receipts/notes.txt"), "?");
+    let (status, said) = check(&data);
+    assert_eq!(status, 0, "{said}");
+    assert!(said.contains("receipts/alice+bob.txt: note: receipts that cannot be read"), "{said}");
+    assert!(
+        said.contains("receipts/notes.txt: note: a file among the receipts that is none of them"),
+        "{said}"
+    );
+    assert_eq!(repair(&data).0, 0);
+    assert!(set_aside(&data).join("receipts/alice+bob.txt").exists());
+    assert!(!check(&data).1.contains("receipts"));
+}
+
+#[test]
 fn what_only_a_backup_brings_back_is_named_and_left_as_it_is() {
     let server = stopped_server();
     let intact = server.data().with_file_name("intact");

@@ -28,6 +28,8 @@ mod conversations;
 mod nonsense;
 #[path = "lying/reopening.rs"]
 mod reopening;
+#[path = "lying/several.rs"]
+mod several;
 #[path = "lying/silent_runs.rs"]
 mod silent_runs;
 #[path = "lying/stored_keys.rs"]

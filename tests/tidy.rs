@@ -35,7 +35,7 @@ const OWNERS: [(&str, &[&str]); 2] = [
 ];
 
 /// What opens messages and key files: never in the server's hands.
-const OPENS: [&str; 5] = ["key_file", "session", "agreement", "vault", "resume"];
+const OPENS: [&str; 6] = ["key_file", "session", "agreement", "vault", "resume", "receipt"];
 
 /// What the inner modules never touch.
 const OUTSIDE: [&str; 7] = [

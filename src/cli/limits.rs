@@ -57,6 +57,9 @@ pub(super) struct LimitSettings {
     /// Invitations that may wait for one person [default: 32]
     #[arg(long, value_name = "N", env = "SECURECHAT_MAX_WAITING_INVITATIONS")]
     max_waiting_invitations: Option<usize>,
+    /// Conversations that one client may have open at once [default: 64]
+    #[arg(long, value_name = "N", env = "SECURECHAT_MAX_OPEN_CONVERSATIONS")]
+    max_open_conversations: Option<usize>,
     /// Count this machine's own addresses like others: without it they have no limits and no penalties
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           env = "SECURECHAT_LIMIT_LOOPBACK")]
@@ -100,6 +103,7 @@ impl LimitSettings {
             bytes_per_second: self.bytes_per_second.or(file.bytes_per_second),
             invitations_per_minute: self.invitations_per_minute.or(file.invitations_per_minute),
             max_waiting_invitations: self.max_waiting_invitations.or(file.max_waiting_invitations),
+            max_open_conversations: self.max_open_conversations.or(file.max_open_conversations),
             limit_loopback: self.limit_loopback.or(file.limit_loopback),
         }
     }
@@ -132,6 +136,7 @@ impl LimitSettings {
             requests_per_second: limit(self.requests_per_second, defaults.requests_per_second),
             bytes_per_second: limit(self.bytes_per_second, defaults.bytes_per_second),
             waiting_invitations: self.max_waiting_invitations.unwrap_or(defaults.waiting_invitations),
+            open_conversations: self.max_open_conversations.unwrap_or(defaults.open_conversations),
             invitations_per_minute: limit(self.invitations_per_minute, defaults.invitations_per_minute),
             registrations_per_hour: limit(self.registrations_per_hour, defaults.registrations_per_hour),
             login_penalty,

@@ -14,22 +14,27 @@ use super::{
     ClientConfig,
     account::LoggedIn,
     connection::Connection,
+    contacts::Contacts,
     conversation::Conversation,
     desk::Desk,
     door::Door,
     error::ClientError,
     event::Event,
     home::ServerFolder,
-    meeting::Meeting,
     overview::Overview,
-    phrase::Phrase,
     pins::{PeerPins, Pins},
-    reconnect::Reopening,
+    place::{Engaged, Place},
+    receipts::Receipts,
+    reconnect::Reopenings,
+    scripts::{Call, Scripts},
     terminal::Input,
     words,
 };
 use crate::{
-    crypto::key_file::{KdfCost, Unlocked},
+    crypto::{
+        conversation_key::ConversationKey,
+        key_file::{KdfCost, Unlocked},
+    },
     transport::TransportError,
     wire::{self, ErrorCode, Request, Username},
 };
@@ -47,33 +52,10 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// before the connection counts as lost: a line can die without a word.
 const SILENCE_MAX: Duration = Duration::from_secs(20);
 
-/// Where the person is.
-pub(super) enum Place {
-    /// Asked whom to meet.
-    Lobby,
-    /// Named somebody; the server has not answered yet.
-    Inviting(Username),
-    /// The named one is busy.
-    Waiting(Username),
-    /// In a run of the agreement, outside a conversation.
-    Meeting(Box<Meeting>),
-    /// In the conversation with this peer, perhaps with a run for a new key within it.
-    Talking(Username, Option<Box<Meeting>>),
-}
-
 /// Whether to go on.
 pub(super) enum Flow {
     Continue,
     End,
-}
-
-/// What there is to ask now.
-enum Wanted {
-    Question(Phrase),
-    /// A line, without a question.
-    Line,
-    /// A line only where a person sits: a script's next line belongs to the next question.
-    LineFromPerson,
 }
 
 /// The client, logged in.
@@ -92,10 +74,14 @@ pub(super) struct App<'a> {
     pub(super) talks: BTreeMap<Username, Conversation>,
     /// Conversations replaced by newer ones of the same pair before their last messages were confirmed.
     pub(super) retired: Vec<Conversation>,
-    /// The conversation that a lost connection has closed.
-    pub(super) reopening: Option<Reopening>,
-    /// The person left the open conversation; the server has not said so yet.
-    pub(super) leaving: bool,
+    /// The conversations that a lost connection has closed.
+    pub(super) reopenings: Reopenings,
+    /// Those with whom there is a key, as the server says.
+    pub(super) contacts: Contacts,
+    /// What is to be said of the peers' messages that are here, and what they say.
+    pub(super) receipts: Receipts,
+    /// Whoever is being invited gets what is typed although they are not here.
+    pub(super) would_write: bool,
     /// The keys of a new password, from when the server is told until its answer is known.
     pub(super) changing: Option<Unlocked>,
     /// Since when the server owes an answer and says nothing.
@@ -112,10 +98,14 @@ pub(super) struct App<'a> {
     pub(super) left_unsaid: Option<Username>,
     /// The person wants to end: how long is left for what is owed to them.
     pub(super) ends_by: Option<Instant>,
-    /// Peers whom this person named and who may be met without being counted.
-    pub(super) rekey_asked: bool,
+    /// With whom this person asked for a new key.
+    pub(super) rekey_asked: Option<Username>,
     pub(super) epoch_floors: BTreeMap<Username, u32>,
+    /// Keys that no open conversation has, last looked at.
+    pub(super) spare_keys: BTreeMap<Username, ConversationKey>,
     pub(super) kept_key_declined: BTreeSet<Username>,
+    /// What programs ask for.
+    pub(super) scripts: Scripts,
     /// What the terminal was last told.
     pub(super) overview_told: Option<Overview>,
 }
@@ -132,6 +122,7 @@ impl<'a> App<'a> {
         let LoggedIn { name: me, keys, connection } = logged_in;
         let pins = folder.pins(&me, &keys.vault)?.unwrap_or_default();
         desk.converse();
+        let scripts = Scripts::new(desk.reads_everything());
         Ok(Self {
             desk,
             folder,
@@ -142,11 +133,13 @@ impl<'a> App<'a> {
             keys,
             connection,
             pins,
-            place: Place::Lobby,
+            place: Place::default(),
             talks: BTreeMap::new(),
             retired: Vec::new(),
-            reopening: None,
-            leaving: false,
+            reopenings: Reopenings::default(),
+            contacts: Contacts::default(),
+            receipts: Receipts::default(),
+            would_write: false,
             changing: None,
             silent_since: None,
             deferred: VecDeque::new(),
@@ -156,9 +149,11 @@ impl<'a> App<'a> {
             say_waiting_at: None,
             left_unsaid: None,
             ends_by: None,
-            rekey_asked: false,
+            rekey_asked: None,
             epoch_floors: BTreeMap::new(),
+            spare_keys: BTreeMap::new(),
             kept_key_declined: BTreeSet::new(),
+            scripts,
             overview_told: None,
         })
     }
@@ -197,10 +192,13 @@ impl<'a> App<'a> {
         for text in self.retired.iter().chain(self.talks.values()).flat_map(Conversation::unconfirmed) {
             self.desk.warn(&words::fate_unknown(&text));
         }
+        self.scripts.end();
         ended
     }
 
     fn turn(&mut self) -> Result<Flow, ClientError> {
+        self.look_around()?;
+        self.reopen_next()?;
         self.tell_overview();
         if let Some(line) = self.want_input() {
             return self.on_line(&line);
@@ -227,55 +225,8 @@ impl<'a> App<'a> {
                 self.on_server(incoming?)?;
                 Ok(Flow::Continue)
             }
+            Event::Program(call) => self.on_call(call),
             Event::Tick => self.on_tick(),
-        }
-    }
-
-    /// Asks for what is wanted now; or gives a line that came early and answers it.
-    pub(super) fn want_input(&mut self) -> Option<String> {
-        let wanted = self.wanted();
-        let takes_lines = !matches!(wanted, Wanted::LineFromPerson) && !self.holds_lines();
-        if takes_lines && let Some(line) = self.held.pop_front() {
-            if let Wanted::Question(question) = wanted {
-                self.desk.show(&question.as_line());
-            }
-            return Some(line);
-        }
-        if matches!(wanted, Wanted::Question(_)) {
-            // From now on a line answers this question, and is for nobody who may come back.
-            self.asks_something_else();
-        }
-        match wanted {
-            Wanted::Question(question) => self.desk.put_question(&question),
-            Wanted::Line => self.desk.listen(),
-            Wanted::LineFromPerson if self.desk.is_interactive() => self.desk.listen(),
-            Wanted::LineFromPerson => {}
-        }
-        None
-    }
-
-    fn wanted(&self) -> Wanted {
-        match &self.place {
-            _ if self.talking_while_away().is_some() => Wanted::Line,
-            Place::Lobby => Wanted::Question(words::LOBBY_QUESTION.into()),
-            Place::Inviting(_) => Wanted::LineFromPerson,
-            Place::Meeting(run) | Place::Talking(_, Some(run)) if run.is_asking() => {
-                Wanted::Question(words::key_question(&run.peer))
-            }
-            Place::Waiting(_) if self.held.is_empty() => Wanted::Line,
-            Place::Meeting(run) if run.has_accepted() && self.held.is_empty() => Wanted::Line,
-            Place::Waiting(_) | Place::Meeting(_) => Wanted::LineFromPerson,
-            Place::Talking(..) => Wanted::Line,
-        }
-    }
-
-    /// Whether a line that comes now is kept for the next question: while nothing is asked.
-    fn holds_lines(&self) -> bool {
-        match &self.place {
-            _ if self.talking_while_away().is_some() => false,
-            Place::Inviting(_) => true,
-            Place::Meeting(run) => !run.is_asking() && !run.has_accepted(),
-            Place::Lobby | Place::Waiting(_) | Place::Talking(..) => false,
         }
     }
 
@@ -283,10 +234,16 @@ impl<'a> App<'a> {
         if let Some(event) = self.deferred.pop_front() {
             return Event::Server(Ok(event));
         }
+        if let Some(call) = self.scripts.waiting.pop_front() {
+            return Event::Program(call);
+        }
         // A line that is there already answers what was asked when it was typed: it comes before what the
         // server says now, which may change the question.
         if let Ok(input) = self.desk.typed().try_recv() {
             return Event::Person(input);
+        }
+        if let Ok(call) = self.desk.called().try_recv() {
+            return Event::Program(call);
         }
         let silent_since = self.is_owed_an_answer().then(|| self.silent_since.unwrap_or_else(Instant::now));
         self.silent_since = silent_since;
@@ -295,6 +252,8 @@ impl<'a> App<'a> {
             self.pins_changed_at.map(|at| at + PINS_UNSAVED_FOR),
             silent_since.map(|since| since + SILENCE_MAX),
             self.waits_to_reopen_until(),
+            self.waits_for_one_until(),
+            self.receipts.due(),
         ];
         let tick = match tick.into_iter().flatten().min() {
             Some(at) => crossbeam_channel::at(at),
@@ -306,6 +265,7 @@ impl<'a> App<'a> {
                 Event::Server(incoming.unwrap_or(Err(ClientError::Lost(None))))
             }
             recv(self.desk.typed()) -> input => Event::Person(input.unwrap_or(Input::End)),
+            recv(self.desk.called()) -> call => Event::Program(call.unwrap_or(Call::End)),
             recv(tick) -> _ => Event::Tick,
         }
     }
@@ -320,10 +280,12 @@ impl<'a> App<'a> {
         }
         if self.say_waiting_at.is_some_and(|at| at <= now) {
             self.say_waiting_at = None;
-            if let Place::Meeting(run) | Place::Talking(_, Some(run)) = &self.place {
+            if let Some(run) = self.place.run() {
                 self.desk.show(&words::waiting_for_answer(&run.peer));
             }
         }
+        self.wait_for_others(now)?;
+        self.send_receipts(now)?;
         if self.pins_changed_at.is_some_and(|at| at + PINS_UNSAVED_FOR <= now) {
             self.save_pins()?;
         }
@@ -332,24 +294,21 @@ impl<'a> App<'a> {
 
     /// Whether the server is to say something by itself, with no person's doing in between.
     fn is_owed_an_answer(&self) -> bool {
-        self.leaving || matches!(self.place, Place::Inviting(_)) || !self.all_settled()
+        self.place.is_leaving_any()
+            || matches!(self.place.engaged, Engaged::Inviting(_))
+            || !self.all_settled()
     }
 
     // What the server says.
 
     pub(super) fn on_server(&mut self, event: wire::Event) -> Result<(), ClientError> {
         match event {
-            wire::Event::Invited { peer } => {
-                let busy = !matches!(self.place, Place::Lobby | Place::Inviting(_));
-                let text = if busy { words::invited_while_busy(&peer) } else { words::invited(&peer) };
-                self.desk.notice(&text);
-            }
+            wire::Event::Invited { peer } => self.on_invited(&peer)?,
             // Only the answer to an invitation: at any other time it would hide a run, or pass for an act
             // of this person.
             wire::Event::Waiting { peer } => {
-                if matches!(&self.place, Place::Inviting(named) if *named == peer) {
-                    self.desk.show(&words::peer_is_busy(&peer));
-                    self.place = Place::Waiting(peer);
+                if matches!(&self.place.engaged, Engaged::Inviting(named) if *named == peer) {
+                    self.on_waiting(peer);
                 }
             }
             wire::Event::InvitationEnded { peer } => self.on_invitation_ended(&peer),
@@ -361,18 +320,20 @@ impl<'a> App<'a> {
             wire::Event::Outcome { peer, run, outcome } => self.on_outcome(&peer, run, outcome)?,
             wire::Event::Message { peer, entry } => self.on_message(&peer, &entry)?,
             wire::Event::Stored { peer, stream, counter, number, hash } => {
-                self.on_stored(&peer, (stream, counter), number, hash);
+                self.on_stored(&peer, (stream, counter), number, hash)?;
             }
             wire::Event::NotStored { peer, stream, counter, code } => {
                 self.on_not_stored(&peer, (stream, counter), code)?;
             }
             wire::Event::Closed { peer, by, lost } => self.on_closed(&peer, &by, lost),
-            wire::Event::Who { connected, total } => self.desk.show(&words::who(&connected, total)),
+            wire::Event::Presence { peer, connected } => self.contacts.came_or_went(&peer, connected),
+            wire::Event::Receipt { peer, number, proof } => self.on_receipt(&peer, number, proof)?,
+            wire::Event::Who { connected, total } => self.on_who(&connected, total),
             wire::Event::Error { code, peer } => self.on_error(code, peer)?,
             wire::Event::TakenOver {} => return Err(ClientError::TakenOver),
             wire::Event::Stopping {} => return Err(ClientError::Stopping),
             // Answers that nobody waits for any more.
-            wire::Event::Entries { .. } | wire::Event::Key { .. } => {}
+            wire::Event::Entries { .. } | wire::Event::Key { .. } | wire::Event::Contacts { .. } => {}
             wire::Event::Hello { .. } | wire::Event::LoggedIn {} | wire::Event::PasswordChanged {} => {
                 return Err(ClientError::Protocol("it answered what was not asked"));
             }
@@ -380,13 +341,44 @@ impl<'a> App<'a> {
         Ok(())
     }
 
-    fn on_invitation_ended(&mut self, peer: &Username) {
-        match &self.place {
-            // The answer to taking back one's own invitation.
-            Place::Waiting(whom) if whom == peer => {
-                self.desk.show(&words::invitation_taken_back(peer));
-                self.place = Place::Lobby;
+    fn on_invited(&mut self, peer: &Username) -> Result<(), ClientError> {
+        let they_wait = self.place.any_together() || !matches!(self.place.engaged, Engaged::Free);
+        if they_wait && self.opens_again_when_asked(peer) {
+            // Their program and this one go on where they were.
+            return self.give_way_to(peer);
+        }
+        let text = match &self.place.engaged {
+            Engaged::Free | Engaged::Inviting(_) if self.place.any_together() => {
+                words::invited_elsewhere(peer)
             }
+            Engaged::Free | Engaged::Inviting(_) => words::invited(peer),
+            Engaged::Waiting(_) | Engaged::Meeting(_) => words::invited_while_busy(peer),
+        };
+        self.desk.notice(&text);
+        Ok(())
+    }
+
+    fn on_waiting(&mut self, peer: Username) {
+        let text = match self.place.focus() {
+            Some(_) => words::peer_is_busy_meanwhile(&peer),
+            None => words::peer_is_busy(&peer),
+        };
+        self.desk.show(&text);
+        self.place.engaged = Engaged::Waiting(peer);
+        self.reopenings.waits();
+    }
+
+    fn on_invitation_ended(&mut self, peer: &Username) {
+        match &self.place.engaged {
+            // The answer to taking back one's own invitation.
+            Engaged::Waiting(whom) if whom == peer => {
+                if !self.reopens_others_first(peer) {
+                    self.desk.show(&words::invitation_taken_back(peer));
+                }
+                self.place.engaged = Engaged::Free;
+            }
+            // Of what the two programs settle between them nothing is said.
+            _ if self.is_reopening(peer) => {}
             _ => self.desk.notice(&words::invitation_ended(peer)),
         }
     }
@@ -396,15 +388,18 @@ impl<'a> App<'a> {
             return Err(ClientError::Protocol("it did not understand a request"));
         }
         // An invitation that crossed with one from somebody else finds this client busy: that is seen already.
-        let concerns_invitation = match &self.place {
-            Place::Inviting(named) | Place::Waiting(named) => peer.as_ref() == Some(named),
+        let concerns_invitation = match &self.place.engaged {
+            Engaged::Inviting(named) | Engaged::Waiting(named) => peer.as_ref() == Some(named),
             _ => false,
         };
         if concerns_invitation {
-            self.place = Place::Lobby;
+            self.place.engaged = Engaged::Free;
             if let Some(peer) = peer.as_ref().filter(|peer| self.is_reopening(peer)) {
                 self.desk.notice(&words::reopens_later(peer));
                 return Ok(());
+            }
+            if let Some(peer) = peer.as_ref().filter(|_| code == ErrorCode::NotConnected) {
+                return self.on_absent(peer);
             }
         } else if code == ErrorCode::NotOpen {
             // It ended on its own before the request arrived, and that was or will be said.

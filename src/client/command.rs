@@ -23,6 +23,10 @@ pub(super) enum Line {
     Verify(Verify),
     /// `/rekey`
     Rekey,
+    /// `/with name`
+    With(Username),
+    /// `/leave [name]`
+    Leave(Option<Username>),
     /// `/passwd`
     Passwd,
     /// `/quit`
@@ -67,6 +71,15 @@ impl Line {
                 Err(_) => Self::Unknown(typed.to_owned()),
             },
             ("rekey", "") => Self::Rekey,
+            ("with", name) => match Username::from_typed(name) {
+                Ok(name) => Self::With(name),
+                Err(_) => Self::Unknown(typed.to_owned()),
+            },
+            ("leave", "") => Self::Leave(None),
+            ("leave", name) => match Username::from_typed(name) {
+                Ok(name) => Self::Leave(Some(name)),
+                Err(_) => Self::Unknown(typed.to_owned()),
+            },
             ("passwd", "") => Self::Passwd,
             ("quit", "") => Self::Quit,
             _ => Self::Unknown(typed.to_owned()),
@@ -91,6 +104,12 @@ mod tests {
             ("/verify", Line::Verify(Verify::Current)),
             ("/verify bob", Line::Verify(Verify::Peer("bob".parse().unwrap()))),
             ("/verify 123 456", Line::Verify(Verify::Code("123 456".into()))),
+            ("/with bob", Line::With("bob".parse().unwrap())),
+            ("/with  Bob ", Line::With("bob".parse().unwrap())),
+            ("/with", Line::Unknown("/with".into())),
+            ("/with b b", Line::Unknown("/with b b".into())),
+            ("/leave", Line::Leave(None)),
+            ("/leave bob", Line::Leave(Some("bob".parse().unwrap()))),
             ("/quit", Line::Quit),
             ("/quit now", Line::Unknown("/quit now".into())),
             ("/nonsense", Line::Unknown("/nonsense".into())),

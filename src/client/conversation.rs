@@ -11,18 +11,22 @@ use super::{
     chain::{Break, Chains, Side},
     meeting::Concluded,
     phrase::Phrase,
-    pins::PeerPins,
+    pins::{Link, PeerPins},
     words,
 };
 use crate::{
     crypto::{
         conversation_key::{Code, ConversationKey},
         hash::body_hash,
+        receipt,
         session::{self, Plain, SessionError, Stream},
     },
     printable::Printable,
-    wire::{Body, Bytes, Entry, Request, Seen, StreamId, Username},
+    wire::{Body, Bytes, Entry, Received, Request, Seen, StreamId, Username},
 };
+
+/// Messages kept to be shown when the person turns to their conversation.
+const UNSEEN_MAX: usize = 500;
 
 /// Own messages remembered, to compare with what the peer says to have seen.
 const OWN_REMEMBERED: usize = 4096;
@@ -71,6 +75,10 @@ pub(super) struct Conversation {
     pub(super) read_to: u64,
     /// The log was read: it has been open to its person.
     open: bool,
+    /// The peer is away: what is sent waits for them.
+    pub(super) one_sided: bool,
+    /// What came while lines went to another, to be shown when the person turns to this one.
+    pub(super) unseen: Vec<Shown>,
 }
 
 impl Conversation {
@@ -101,6 +109,8 @@ impl Conversation {
             own_sent,
             read_to: 0,
             open: false,
+            one_sided: false,
+            unseen: Vec::new(),
         })
     }
 
@@ -133,6 +143,26 @@ impl Conversation {
     /// Whether it has been open to its person.
     pub(super) fn is_open(&self) -> bool {
         self.open
+    }
+
+    /// Keeps what came while lines went to another. Of very much the first is only in the log.
+    pub(super) fn keep_unseen(&mut self, shown: Shown) {
+        if self.unseen.len() == UNSEEN_MAX {
+            self.unseen.remove(0);
+        }
+        self.unseen.push(shown);
+    }
+
+    /// The key of an epoch, if it is here.
+    pub(super) fn key_of(&self, epoch: u32) -> Option<&ConversationKey> {
+        self.keys.get(&epoch)
+    }
+
+    /// The receipt for the peer's newest message.
+    pub(super) fn newest_of_theirs(&self) -> Option<Received> {
+        let Link { number, epoch, seen } = self.chains.last(Side::Theirs)?;
+        let proof = receipt::prove(self.keys.get(&epoch)?, &self.me, number, &seen.hash);
+        Some(Received { number, proof })
     }
 
     /// An epoch whose key is to be had before this entry can be opened.
@@ -216,6 +246,16 @@ impl Conversation {
 
     fn position(&self, stream: StreamId, counter: u64) -> Option<usize> {
         self.unacknowledged.iter().position(|sent| sent.stream == stream && sent.counter == counter)
+    }
+
+    /// With whom it is.
+    pub(super) fn peer(&self) -> &Username {
+        &self.peer
+    }
+
+    /// How many messages are neither confirmed nor refused.
+    pub(super) fn on_their_way(&self) -> usize {
+        self.unacknowledged.len()
     }
 
     /// Whether everything sent is confirmed or refused.

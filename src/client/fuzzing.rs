@@ -8,11 +8,12 @@
 //! - nothing panics, and everything sent is a request;
 //! - nothing shown holds a control character but the line's end;
 //! - no two messages are sealed under one stream and counter, and no epoch is accepted for two keys;
-//! - a conversation opens only after an outcome that carries Bob's own proof.
+//! - a conversation opens only after an outcome that carries Bob's own proof;
+//! - nothing is sealed but under the newest key that Bob proved, whether he is there or not.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     sync::{Arc, LazyLock},
     time::Duration,
@@ -25,7 +26,7 @@ use self::server::Server;
 use super::{
     ClientConfig,
     account::LoggedIn,
-    app::{App, Flow, Place},
+    app::{App, Flow},
     connection::{Carrier, Connection, Incoming},
     desk::Desk,
     door::Door,
@@ -87,6 +88,8 @@ struct World {
     events: Option<Sender<Incoming>>,
     sealed: BTreeMap<(wire::StreamId, u64), wire::Body>,
     accepted: BTreeMap<u32, wire::Bytes<16>>,
+    /// Epochs whose key Bob proved.
+    proven: BTreeSet<u32>,
 }
 
 impl World {
@@ -105,8 +108,15 @@ impl World {
         match &request {
             Request::Send { body, .. } => {
                 let at = (body.header().stream, body.header().counter);
+                let is_new = !self.sealed.contains_key(&at);
                 let before = self.sealed.insert(at, body.clone());
                 assert!(before.is_none_or(|before| before == *body), "sealed twice under one counter");
+                let newest = self.proven.last().copied();
+                assert!(
+                    self.proven.contains(&body.header().epoch),
+                    "sealed under a key that Bob did not prove"
+                );
+                assert!(!is_new || Some(body.header().epoch) == newest, "sealed under an older key");
             }
             Request::Accept { copy: Some(copy), .. } => {
                 let before = self.accepted.insert(copy.epoch, copy.key_id);
@@ -197,6 +207,10 @@ fn typed(tape: &mut Tape, code: &str) -> String {
         16 => code.to_owned(),
         17 => format!("/verify {code}"),
         18 => "x".repeat(20_000),
+        19 => "/with bob".to_owned(),
+        20 => "/with carol".to_owned(),
+        21 => "/leave".to_owned(),
+        22 => "/leave bob".to_owned(),
         length => String::from_utf8_lossy(&tape.take(length % 64)).into_owned(),
     }
 }
@@ -254,6 +268,9 @@ pub fn client_against_server(input: &[u8]) -> Story {
         server_key: None,
         authorities: false,
         key_file_cost: KdfCost::FLOOR,
+        user: None,
+        password: None,
+        json: false,
         language: super::Language::English,
         retry_for: Duration::ZERO,
     };
@@ -264,6 +281,7 @@ pub fn client_against_server(input: &[u8]) -> Story {
         events: Some(events),
         sealed: BTreeMap::new(),
         accepted: BTreeMap::new(),
+        proven: BTreeSet::new(),
     }));
     let screen = Screen::default();
     let mut desk = Desk::over(Box::new(screen.clone())).expect("a desk");
@@ -293,6 +311,9 @@ fn step(
     incoming: &Receiver<Incoming>,
     story: &mut Story,
 ) -> Result<Flow, ClientError> {
+    app.look_around()?;
+    app.reopen_next()?;
+    app.tell_overview();
     if let Some(line) = app.want_input() {
         return app.on_line(&line);
     }
@@ -301,15 +322,20 @@ fn step(
         None => next(&mut world.lock(), incoming),
     };
     let Some(event) = event else { return Ok(Flow::End) };
-    let was_meeting = matches!(app.place, Place::Meeting(_));
+    let bob = server::name("bob");
+    let was_open = app.place.is_together(&bob);
     let proven = match &event {
         Event::Server(Ok(wire::Event::Outcome { outcome: wire::Outcome::Agreed { acceptance }, .. })) => {
-            world.lock().server.bob_accepted_with(acceptance)
+            let mut world = world.lock();
+            let proven = world.server.bob_accepted_with(acceptance);
+            let epoch = world.server.agreed_epoch().filter(|_| proven);
+            world.proven.extend(epoch);
+            proven
         }
         _ => false,
     };
     let flow = app.on_event(event)?;
-    if was_meeting && matches!(app.place, Place::Talking(..)) {
+    if !was_open && app.place.is_together(&bob) {
         assert!(proven, "a conversation opened without Bob's proof");
         story.opened += 1;
     }

@@ -3,30 +3,33 @@
 use std::time::Instant;
 
 use super::{
-    app::{App, Flow, LAST_ANSWERS_TIMEOUT, Place},
+    app::{App, Flow, LAST_ANSWERS_TIMEOUT},
     conversation::Conversation,
     error::ClientError,
+    place::Engaged,
 };
 use crate::{transport::TransportError, wire::Request};
 
 impl App<'_> {
     /// Leaves whatever is open, waits for what was sent to be confirmed, and ends the connection.
     pub(super) fn log_out(&mut self) -> Result<Flow, ClientError> {
-        match &self.place {
-            Place::Lobby => {}
-            Place::Inviting(peer) | Place::Waiting(peer) => {
+        self.send_all_receipts()?;
+        match &self.place.engaged {
+            Engaged::Free => {}
+            Engaged::Inviting(peer) | Engaged::Waiting(peer) => {
                 self.connection.send(&Request::Withdraw { peer: peer.clone() })?;
             }
-            Place::Meeting(run) if run.has_accepted() || self.input_ended => {
+            // Left with its conversation.
+            Engaged::Meeting(run) if run.new_key && self.place.is_together(&run.peer) => {}
+            Engaged::Meeting(run) if run.has_accepted() || self.input_ended => {
                 self.connection.send(&Request::Withdraw { peer: run.peer.clone() })?;
             }
-            Place::Meeting(run) => {
+            Engaged::Meeting(run) => {
                 self.connection.send(&Request::Refuse { peer: run.peer.clone(), run: run.run })?;
             }
-            Place::Talking(peer, _) => {
-                let peer = peer.clone();
-                self.connection.send(&Request::Leave { peer })?;
-            }
+        }
+        for peer in self.place.open_with().filter(|peer| self.place.is_together(peer)) {
+            self.connection.send(&Request::Leave { peer: peer.clone() })?;
         }
         self.say_who_left();
         let deadline = self.ends_by.unwrap_or_else(|| Instant::now() + LAST_ANSWERS_TIMEOUT);
@@ -50,7 +53,7 @@ impl App<'_> {
 
     /// Whether the end of a conversation, or a confirmation, is still to come.
     fn is_unfinished(&self) -> bool {
-        matches!(self.place, Place::Talking(..)) || !self.all_settled()
+        self.place.any_together() || !self.all_settled()
     }
 
     /// Whether everything sent is confirmed or refused.

@@ -374,6 +374,12 @@ impl Meeting {
             && self.proposal().is_some_and(|proposal| proposal.standing.plain_yes_is_enough())
     }
 
+    /// The identity that the person is asked about, if it is another than before.
+    pub(super) fn changed_identity(&self) -> Option<Bytes<32>> {
+        let proposal = self.proposal()?;
+        (!proposal.standing.plain_yes_is_enough()).then_some(proposal.peer_identity)
+    }
+
     /// Whether the person is being asked.
     pub(super) fn is_asking(&self) -> bool {
         matches!(self.stage, Stage::Asking(_))

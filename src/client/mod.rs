@@ -6,15 +6,17 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{crypto::key_file::KdfCost, transport::Fingerprint};
+use crate::{crypto::key_file::KdfCost, transport::Fingerprint, wire::Username};
 
 mod account;
 mod address;
 mod app;
+mod away;
 mod broken_runs;
 mod chain;
 mod command;
 mod connection;
+mod contacts;
 mod conversation;
 mod desk;
 mod door;
@@ -31,20 +33,26 @@ mod overview;
 mod passwd;
 pub mod phrase;
 mod pins;
+mod place;
 mod reading;
+mod receipts;
 mod reconnect;
 mod register;
 mod run;
+mod scripts;
+mod several;
 mod talk;
 pub mod terminal;
 mod typed;
 mod verify;
+mod wanted;
 mod words;
 
 pub use address::{AddressError, ServerAddress};
 pub use error::ClientError;
 pub use home::HomeError;
-pub use overview::{Contact, Overview, Presence, Trust};
+pub use overview::{Contact, Mark, Overview, Presence, Trust};
+pub use scripts::{Listen, PasswordError, PasswordSource, Send, listen, send};
 pub use words::Language;
 
 /// What the client is to do, as the command line says.
@@ -60,6 +68,12 @@ pub struct ClientConfig {
     pub authorities: bool,
     /// What opening a key file made from now on costs.
     pub key_file_cost: KdfCost,
+    /// Whose account: then there is one, and neither is asked.
+    pub user: Option<Username>,
+    /// Where the password comes from, if no person types it.
+    pub password: Option<PasswordSource>,
+    /// A program is at the other side of standard input and output, and both speak JSON.
+    pub json: bool,
     /// The language that its person is spoken to in.
     pub language: Language,
     /// How long to try to get a lost connection back; zero ends the client at once.
@@ -72,17 +86,24 @@ pub struct ClientConfig {
 /// As the variants of [`ClientError`] say; each has an exit status, and most a hint.
 pub fn run(config: &ClientConfig) -> Result<(), ClientError> {
     config.language.speak();
-    let mut desk = desk::Desk::open()?;
-    let ended = run_at(config, &mut desk);
+    let mut desk = if config.json { desk::Desk::program()? } else { desk::Desk::open()? };
+    let folder = home::ServerFolder::open(&config.home, &config.address);
+    let ended = folder.map_err(ClientError::from).and_then(|folder| run_at(config, &folder, &mut desk));
+    desk.ended(&ended);
     desk.close();
     ended
 }
 
-fn run_at(config: &ClientConfig, desk: &mut desk::Desk) -> Result<(), ClientError> {
-    let folder = home::ServerFolder::open(&config.home, &config.address)?;
-    let mut door = door::Door::open(config, &folder, desk)?;
-    match account::enter(config, &folder, &mut door, desk)? {
-        Some(logged_in) => app::App::new(config, desk, &folder, door, logged_in)?.run(),
-        None => Ok(()),
+fn run_at(
+    config: &ClientConfig,
+    folder: &home::ServerFolder,
+    desk: &mut desk::Desk,
+) -> Result<(), ClientError> {
+    let mut door = door::Door::open(config, folder, desk)?;
+    let Some(logged_in) = account::enter(config, folder, &mut door, desk)? else { return Ok(()) };
+    let socket = scripts::Socket::open(folder.path(), &logged_in.name, desk.calls().clone());
+    if let Err(error) = socket {
+        desk.diagnose(&words::no_socket(&error));
     }
+    app::App::new(config, desk, folder, door, logged_in)?.run()
 }

@@ -2,11 +2,13 @@
 //!
 //! Plain values, made anew whenever something of it changed. The terminal may show them, or not.
 
+use std::collections::BTreeSet;
+
 use super::{
-    app::{App, Place},
+    app::App,
     pins::{PeerPins, Status},
 };
-use crate::wire::Username;
+use crate::wire::{StreamId, Username};
 
 /// Everything at a glance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +66,50 @@ pub enum Trust {
     Changed,
 }
 
+/// How far a message of this person's has come: for a view that marks it. A message is known by its stream
+/// and counter until it has a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mark {
+    /// Sealed, and sent as soon as there is a connection.
+    Sent {
+        /// To whom.
+        peer: Username,
+        /// Its stream.
+        stream: StreamId,
+        /// Its counter.
+        counter: u64,
+        /// What it says, as it was typed.
+        text: String,
+    },
+    /// On the server's disk.
+    Stored {
+        /// To whom.
+        peer: Username,
+        /// Its stream.
+        stream: StreamId,
+        /// Its counter.
+        counter: u64,
+        /// Its number in the log.
+        number: u64,
+    },
+    /// Refused; why is said.
+    NotStored {
+        /// To whom.
+        peer: Username,
+        /// Its stream.
+        stream: StreamId,
+        /// Its counter.
+        counter: u64,
+    },
+    /// The peer's client proved to have everything up to this number.
+    Delivered {
+        /// Who has it.
+        peer: Username,
+        /// The number in the log.
+        number: u64,
+    },
+}
+
 impl App<'_> {
     /// Tells the terminal, if anything of it changed.
     pub(super) fn tell_overview(&mut self) {
@@ -89,28 +135,42 @@ impl App<'_> {
     }
 
     fn overview(&self, connected: bool) -> Overview {
-        let focus = match &self.place {
-            Place::Talking(peer, _) => Some(peer.clone()),
-            _ => None,
-        };
-        let contacts = self.pins.peers().map(|(name, pins)| Contact {
+        let names: BTreeSet<&Username> = self
+            .pins
+            .peers()
+            .map(|(name, _)| name)
+            .chain(self.contacts.names())
+            .chain(self.place.open_with())
+            .collect();
+        let contacts = names.into_iter().map(|name| Contact {
             name: name.clone(),
-            presence: Presence::Unknown,
-            unread: 0,
-            open: focus.as_ref() == Some(name),
-            standing: standing(pins),
+            presence: self.contacts.presence(name),
+            unread: self.contacts.unread(name),
+            open: self.place.is_open(name),
+            standing: self.trust(name),
         });
         Overview {
             me: self.me.clone(),
             server: self.door.server().to_string(),
             connected,
             contacts: contacts.collect(),
-            focus,
+            focus: self.place.focus().cloned(),
+        }
+    }
+
+    fn trust(&self, name: &Username) -> Trust {
+        let new = self.place.run().is_some_and(|run| run.peer == *name && run.is_asking());
+        match standing(&self.pins.peer(name)) {
+            Trust::None if new => Trust::New,
+            standing => standing,
         }
     }
 }
 
 fn standing(pins: &PeerPins) -> Trust {
+    if pins.in_doubt.is_some() {
+        return Trust::Changed;
+    }
     match pins.identity.as_ref().map(|pinned| pinned.status) {
         None => Trust::None,
         Some(Status::Known) => Trust::Known,

@@ -102,6 +102,16 @@ pub(super) struct PeerPins {
     /// arrive, each in their own order.
     #[serde(default)]
     pub(super) complete_to: u64,
+    /// The number up to which the peer's client proved to have this user's messages.
+    #[serde(default)]
+    pub(super) delivered: u64,
+    /// The number of the last message that was left for them while they were away; 0 once they have it.
+    #[serde(default)]
+    pub(super) left_to: u64,
+    /// Another identity that the peer showed, and that was not accepted: nothing is sent until that is
+    /// resolved, by a code or by the identity of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) in_doubt: Option<Bytes<32>>,
     /// When runs with this peer died unanswered: see `broken_runs`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) broken_runs: Vec<DateTime<Utc>>,
@@ -160,6 +170,7 @@ impl PeerPins {
     /// The peer proved to hold this epoch's key, under the identity it was agreed with.
     pub(super) fn mark_proven(&mut self, epoch: u32, key: PinnedEpoch, verified: bool, now: DateTime<Utc>) {
         let identity = key.peer_identity;
+        self.in_doubt = None;
         self.epochs.insert(epoch, PinnedEpoch { proven: true, ..key });
         let same = self.identity.as_ref().filter(|pinned| pinned.key == identity);
         let status = match (verified, same) {

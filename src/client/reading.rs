@@ -1,7 +1,7 @@
 //! Reading a pair's log from the server, and comparing it with what this machine remembers of it.
 
 use super::{
-    app::{App, Place},
+    app::App,
     chain::{Chains, Side},
     conversation::Shown,
     error::ClientError,
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     crypto::{conversation_key::ConversationKey, hash::body_hash},
-    wire::{self, Entry, Pair, Request, Username, limits},
+    wire::{self, Bytes, Entry, Pair, Request, Username, limits},
 };
 
 /// Messages of before that are shown when a conversation opens.
@@ -195,12 +195,25 @@ impl App<'_> {
         Ok(self.talks.get_mut(peer).map(|talk| talk.take_into(chains, entry)).unwrap_or_default())
     }
 
-    /// Gets the key of an older epoch from the server, if this entry needs one, and checks that it is the
-    /// key that was agreed on.
+    /// Gets the key of an older epoch from the server, if this entry needs one.
     fn fetch_key(&mut self, peer: &Username, entry: &Entry) -> Result<(), ClientError> {
         let Some(epoch) = self.talks.get(peer).and_then(|talk| talk.missing_epoch(entry)) else {
             return Ok(());
         };
+        let key = self.kept_key(peer, epoch)?.map(|(key, _)| key);
+        if let Some(talk) = self.talks.get_mut(peer) {
+            talk.add_key(epoch, key);
+        }
+        Ok(())
+    }
+
+    /// This user's copy of an epoch's key, and the peer's identity in it: from the server, opened, and
+    /// checked to be the key that was agreed on.
+    pub(super) fn kept_key(
+        &mut self,
+        peer: &Username,
+        epoch: u32,
+    ) -> Result<Option<(ConversationKey, Bytes<32>)>, ClientError> {
         let request = Request::Key { peer: peer.clone(), epoch };
         let is_answer = |event: &wire::Event| match event {
             wire::Event::Key { peer: of, epoch: answered, .. } => of == peer && *answered == epoch,
@@ -214,27 +227,37 @@ impl App<'_> {
         let pinned = self.pins.peer(peer).epochs.get(&epoch).map(|pinned| pinned.key_id);
         let agreed = |kept: &wire::KeptKey| pinned.is_none_or(|key_id| key_id == kept.key_id);
         let pair = Pair::new(&self.me, peer).ok();
-        let key = kept.filter(agreed).zip(pair).and_then(|(kept, pair)| {
-            ConversationKey::open(&self.keys.vault, &pair, &kept).ok().map(|(key, _)| key)
-        });
-        if let Some(talk) = self.talks.get_mut(peer) {
-            talk.add_key(epoch, key);
+        Ok(kept
+            .filter(agreed)
+            .zip(pair)
+            .and_then(|(kept, pair)| ConversationKey::open(&self.keys.vault, &pair, &kept).ok()))
+    }
+
+    /// The entries of these numbers of a peer's log, opened and each checked against the one before it: for
+    /// looking back, which changes nothing of what is remembered. There is a conversation with that peer.
+    pub(super) fn look_back(
+        &mut self,
+        peer: &Username,
+        from: u64,
+        to: u64,
+    ) -> Result<Vec<Shown>, ClientError> {
+        let mut chains = if from == 1 { Chains::from_the_start() } else { Chains::unknown() };
+        let mut all = Vec::new();
+        for entry in self.read_range(peer, from, to)? {
+            all.push(self.take_into(peer, &mut chains, &entry)?);
         }
-        Ok(())
+        Ok(all)
     }
 
     /// `/history n`
     pub(super) fn show_history(&mut self, count: u32) -> Result<(), ClientError> {
-        let Place::Talking(peer, _) = &self.place else {
+        let Some(peer) = self.place.focus().cloned() else {
             self.desk.show(words::OPEN_CONVERSATION_ONLY);
             return Ok(());
         };
-        let peer = peer.clone();
         let Some(last) = self.log_end(&peer)? else { return Ok(()) };
         let from = last.saturating_sub(u64::from(count).saturating_sub(1)).max(1);
-        let mut chains = if from == 1 { Chains::from_the_start() } else { Chains::unknown() };
-        for entry in self.read_range(&peer, from, last)? {
-            let shown = self.take_into(&peer, &mut chains, &entry)?;
+        for shown in self.look_back(&peer, from, last)? {
             self.show(&shown);
         }
         Ok(())

@@ -7,16 +7,21 @@
 //! accepted this very key for this very conversation a moment ago. A program that was started anew does
 //! not say so, and then both people are asked as ever.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::{Duration, Instant},
+};
 
 use crossbeam_channel::RecvTimeoutError;
 
 use super::{
     account::log_in_with,
-    app::{App, Flow, Place},
+    app::{App, Flow},
     command::Line,
     connection::Connection,
+    conversation::Conversation,
     error::ClientError,
+    place::{Engaged, Kind},
     terminal::Input,
     words,
 };
@@ -36,9 +41,20 @@ const REOPENED_WITHIN: Duration = Duration::from_secs(10 * 60);
 /// line answers that.
 const SCRIPT_WAITS: Duration = Duration::from_secs(2);
 
-/// A conversation that ended by a lost connection, of either side.
-pub(super) struct Reopening {
-    peer: Username,
+/// How long the client's own invitation to one peer waits while others are to be met again.
+const ONE_WAITS: Duration = Duration::from_secs(2);
+
+/// The conversations that ended by a lost connection, of either side.
+#[derive(Default)]
+pub(super) struct Reopenings {
+    by_peer: BTreeMap<Username, Reopening>,
+    /// Whom the client is to invite by itself, one after the other.
+    queue: VecDeque<Username>,
+    /// Since when an invitation waits.
+    waits_since: Option<Instant>,
+}
+
+struct Reopening {
     epoch: u32,
     until: Instant,
     script_waits_until: Instant,
@@ -48,38 +64,123 @@ pub(super) struct Reopening {
     asked_by_itself: bool,
 }
 
+impl Reopenings {
+    /// The one who was invited last is busy.
+    pub(super) fn waits(&mut self) {
+        self.waits_since = Some(Instant::now());
+    }
+
+    /// That with this peer is open again, or given up.
+    pub(super) fn forget(&mut self, peer: &Username) {
+        self.by_peer.remove(peer);
+        self.queue.retain(|queued| queued != peer);
+    }
+
+    /// Whose conversation it is that the person was typing for.
+    fn typed_for(&self) -> Option<(&Username, &Reopening)> {
+        self.by_peer.iter().find(|(_, reopening)| reopening.typed_for)
+    }
+}
+
 impl App<'_> {
     /// Remembers that the conversation with this peer ended by a loss; not one that its person has left.
-    pub(super) fn may_reopen(&mut self, peer: &Username) {
-        let left = std::mem::take(&mut self.leaving);
+    /// `typed_for`: typed lines went to it.
+    pub(super) fn may_reopen(&mut self, peer: &Username, left: bool, typed_for: bool) {
+        self.reopenings.forget(peer);
         let now = Instant::now();
-        self.reopening = self.talks.get(peer).filter(|_| !left).map(|talk| Reopening {
-            peer: peer.clone(),
-            epoch: talk.epoch(),
-            until: now + REOPENED_WITHIN,
-            script_waits_until: now + SCRIPT_WAITS,
-            typed_for: true,
-            asked_by_itself: false,
-        });
+        if let Some(talk) = self.talks.get(peer).filter(|_| !left) {
+            let reopening = Reopening {
+                epoch: talk.epoch(),
+                until: now + REOPENED_WITHIN,
+                script_waits_until: now + SCRIPT_WAITS,
+                typed_for,
+                asked_by_itself: false,
+            };
+            if typed_for {
+                self.asks_something_else();
+            }
+            self.reopenings.by_peer.insert(peer.clone(), reopening);
+        }
     }
 
     /// Whether an invitation of this peer that is out now is the client's own, to open again and no more.
     pub(super) fn asked_by_itself(&self, peer: &Username) -> bool {
-        self.reopening.as_ref().is_some_and(|reopening| reopening.peer == *peer && reopening.asked_by_itself)
+        self.reopenings.by_peer.get(peer).is_some_and(|reopening| reopening.asked_by_itself)
     }
 
     /// The person named somebody: that is an act of theirs.
-    pub(super) fn asked_by_person(&mut self) {
-        if let Some(reopening) = &mut self.reopening {
+    pub(super) fn asked_by_person(&mut self, peer: &Username) {
+        if let Some(reopening) = self.reopenings.by_peer.get_mut(peer) {
             reopening.asked_by_itself = false;
         }
     }
 
     /// A question is asked: what is typed answers it, and does not go to who may come back.
     pub(super) fn asks_something_else(&mut self) {
-        if let Some(reopening) = &mut self.reopening {
+        for reopening in self.reopenings.by_peer.values_mut() {
             reopening.typed_for = false;
         }
+    }
+
+    /// Invites the next peer whose conversation is to be opened again, when nothing else is under way.
+    pub(super) fn reopen_next(&mut self) -> Result<(), ClientError> {
+        while matches!(self.place.engaged, Engaged::Free)
+            && let Some(peer) = self.reopenings.queue.pop_front()
+        {
+            if let Some(reopening) = self.reopenings.by_peer.get_mut(&peer) {
+                reopening.asked_by_itself = true;
+                self.place.engaged = Engaged::Inviting(peer.clone());
+                self.connection.send(&Request::Invite { peer, new_key: false })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Somebody asks for what a loss has closed: their program opens it again, and this one answers.
+    pub(super) fn opens_again_when_asked(&mut self, peer: &Username) -> bool {
+        let again = self.reopening_epoch(peer).is_some() && self.place.engaged.peer() != Some(peer);
+        if again && !self.reopenings.queue.contains(peer) {
+            self.reopenings.queue.push_back(peer.clone());
+        }
+        again
+    }
+
+    /// One of those who are to be met again asks while an invitation of the client's own waits for another.
+    /// Of several who all wait for the next one at least one has a lower name than who waits for them, and
+    /// gives way: so the circle opens.
+    pub(super) fn give_way_to(&mut self, peer: &Username) -> Result<(), ClientError> {
+        let Engaged::Waiting(waiting_for) = &self.place.engaged else { return Ok(()) };
+        let waiting_for = waiting_for.clone();
+        if !self.asked_by_itself(&waiting_for) || self.me >= *peer {
+            return Ok(());
+        }
+        self.reopenings.queue.retain(|queued| queued != peer);
+        self.reopenings.queue.push_front(peer.clone());
+        self.reopenings.queue.push_back(waiting_for.clone());
+        self.connection.send(&Request::Withdraw { peer: waiting_for })
+    }
+
+    /// Whether the client took its own invitation back, to meet others again first.
+    pub(super) fn reopens_others_first(&self, peer: &Username) -> bool {
+        self.asked_by_itself(peer) && !self.reopenings.queue.is_empty()
+    }
+
+    /// Until when an invitation of the client's own waits while others are to be met again.
+    pub(super) fn waits_for_one_until(&self) -> Option<Instant> {
+        let Engaged::Waiting(waiting_for) = &self.place.engaged else { return None };
+        let others = self.asked_by_itself(waiting_for) && !self.reopenings.queue.is_empty();
+        self.reopenings.waits_since.filter(|_| others).map(|since| since + ONE_WAITS)
+    }
+
+    /// The others come first when it has waited long enough; this one when its peer asks.
+    pub(super) fn wait_for_others(&mut self, now: Instant) -> Result<(), ClientError> {
+        if self.waits_for_one_until().is_some_and(|until| until <= now)
+            && let Engaged::Waiting(peer) = &self.place.engaged
+        {
+            self.reopenings.waits_since = None;
+            return self.connection.send(&Request::Withdraw { peer: peer.clone() });
+        }
+        Ok(())
     }
 
     /// The other side lost its connection. A person is told so, and is back in the lobby; a script's next
@@ -102,37 +203,46 @@ impl App<'_> {
 
     /// The epoch of the conversation with this peer that a loss closed, if that was a moment ago.
     pub(super) fn reopening_epoch(&self, peer: &Username) -> Option<u32> {
-        let reopening = self.reopening.as_ref()?;
-        (reopening.peer == *peer && Instant::now() < reopening.until).then_some(reopening.epoch)
+        let reopening = self.reopenings.by_peer.get(peer)?;
+        (Instant::now() < reopening.until).then_some(reopening.epoch)
     }
 
     /// Whether it is this peer's conversation that is to be opened again.
     pub(super) fn is_reopening(&self, peer: &Username) -> bool {
-        self.reopening.as_ref().is_some_and(|reopening| reopening.peer == *peer)
+        self.reopenings.by_peer.contains_key(peer)
+    }
+
+    /// Whether lines are meant for this peer, whose conversation is to be opened again.
+    pub(super) fn is_typed_for(&self, peer: &Username) -> bool {
+        self.reopenings.typed_for().is_some_and(|(of, _)| of == peer)
     }
 
     /// Until when a script's lines go to a peer who is away, rather than answer the lobby's question.
     pub(super) fn waits_to_reopen_until(&self) -> Option<Instant> {
-        let lobby = matches!(self.place, Place::Lobby) && self.talking_while_away().is_some();
-        self.reopening.as_ref().filter(|_| lobby).map(|reopening| reopening.script_waits_until)
+        let peer = self.talking_while_away()?;
+        let (_, reopening) = self.reopenings.typed_for()?;
+        let waits = self.place.engaged.peer() != Some(&peer);
+        waits.then_some(reopening.script_waits_until)
     }
 
     /// The peer for whom a script's next line is, although their conversation is not open now: a loss
     /// closed it, and it is coming back. A person sees what they are asked; a script's line was written
     /// for whoever it was talking to, and is neither a name nor the answer to a question about a key.
     pub(super) fn talking_while_away(&self) -> Option<Username> {
-        let peer = self.talking_offline().filter(|_| !self.desk.is_interactive())?;
-        let away = match &self.place {
-            Place::Lobby => {
-                self.reopening.as_ref().is_some_and(|reopening| Instant::now() < reopening.script_waits_until)
-            }
-            Place::Inviting(named) | Place::Waiting(named) => *named == peer,
-            Place::Meeting(run) if run.peer == peer => {
+        let (peer, reopening) = self.reopenings.typed_for()?;
+        let is_open = self.talks.get(peer).is_some_and(Conversation::is_open);
+        if self.desk.is_interactive() || !is_open || self.place.focus().is_some() {
+            return None;
+        }
+        let away = match &self.place.engaged {
+            Engaged::Inviting(named) | Engaged::Waiting(named) if named == peer => true,
+            Engaged::Meeting(run) if run.peer == *peer => {
                 !run.is_asking() && (!run.has_accepted() || run.reopens_quietly())
             }
-            Place::Meeting(_) | Place::Talking(..) => false,
+            Engaged::Meeting(run) if run.is_asking() => false,
+            _ => Instant::now() < reopening.script_waits_until,
         };
-        away.then_some(peer)
+        away.then(|| peer.clone())
     }
 
     /// A script's line for a peer who is away: stored for them. `exit` ends the waiting for them.
@@ -140,12 +250,13 @@ impl App<'_> {
         if !words::is_exit(text) {
             return self.send_text(peer, text);
         }
-        (self.reopening, self.left_unsaid) = (None, None);
+        self.reopenings.forget(peer);
+        self.left_unsaid = None;
         self.desk.notice(words::YOU_LEFT);
-        match self.place {
-            Place::Lobby => Ok(()),
-            _ => self.connection.send(&Request::Withdraw { peer: peer.clone() }),
+        if self.place.engaged.peer() == Some(peer) {
+            return self.connection.send(&Request::Withdraw { peer: peer.clone() });
         }
+        Ok(())
     }
 
     /// Tries to get the connection back until it is there, or the time for it is over.
@@ -172,46 +283,60 @@ impl App<'_> {
         }
     }
 
-    /// Logged in again: sends what was not confirmed, and asks for the conversation to be opened again.
+    /// Logged in again: sends what was not confirmed, shows what was missed where only this side has it
+    /// open, and asks for the other conversations to be opened again; first for the one with the lines.
     fn go_on_with(&mut self, connection: Connection) -> Result<(), ClientError> {
         self.connection = connection;
         self.desk.notice(words::RECONNECTED);
         self.send_again()?;
-        if let Some(reopening) = self.reopening.as_mut().filter(|_| !self.input_ended) {
-            reopening.script_waits_until = Instant::now() + SCRIPT_WAITS;
-            reopening.asked_by_itself = true;
-            let peer = reopening.peer.clone();
-            self.place = Place::Inviting(peer.clone());
-            self.connection.send(&Request::Invite { peer, new_key: false })?;
+        self.contacts.ask_again();
+        self.scripts.begin_anew();
+        let one_sided = self.place.open_with().filter(|peer| self.place.kind(peer) == Some(Kind::OneSided));
+        for peer in one_sided.cloned().collect::<Vec<_>>() {
+            self.catch_up(&peer)?;
         }
-        Ok(())
+        self.reopenings.queue.clear();
+        if self.input_ended {
+            return Ok(());
+        }
+        for (peer, reopening) in &mut self.reopenings.by_peer {
+            reopening.script_waits_until = Instant::now() + SCRIPT_WAITS;
+            if reopening.typed_for {
+                self.reopenings.queue.push_front(peer.clone());
+            } else {
+                self.reopenings.queue.push_back(peer.clone());
+            }
+        }
+        self.reopen_next()
     }
 
     fn forget_what_was_under_way(&mut self) {
         (self.say_waiting_at, self.silent_since) = (None, None);
-        self.rekey_asked = false;
+        self.rekey_asked = None;
         self.deferred.clear();
         self.desk.warn(words::CONNECTION_LOST);
-        match std::mem::replace(&mut self.place, Place::Lobby) {
-            Place::Lobby => {}
+        let focus = self.place.focus().cloned();
+        let together = self.place.open_with().filter(|peer| self.place.is_together(peer));
+        for peer in together.cloned().collect::<Vec<_>>() {
+            let left = self.place.is_leaving(&peer);
+            self.place.close(&peer);
+            if left {
+                self.desk.notice(words::YOU_LEFT);
+            }
+            self.may_reopen(&peer, left, focus.as_ref() == Some(&peer));
+        }
+        match std::mem::take(&mut self.place.engaged) {
+            Engaged::Free => {}
             // The loss came again before the conversation was open again: it is tried again.
-            Place::Inviting(peer) | Place::Waiting(peer) if self.is_reopening(&peer) => {}
-            Place::Meeting(run) if self.is_reopening(&run.peer) => {
-                self.count_if(run.died_unanswered(), &run.peer);
-            }
-            Place::Talking(peer, run) => {
-                if self.leaving {
-                    self.desk.notice(words::YOU_LEFT);
-                }
-                self.may_reopen(&peer);
-                // A server that cuts the line instead of the run does not get its try uncounted.
-                self.count_if(run.is_some_and(|run| run.died_unanswered()), &peer);
-            }
-            Place::Inviting(peer) | Place::Waiting(peer) => {
+            Engaged::Inviting(peer) | Engaged::Waiting(peer) if self.is_reopening(&peer) => {}
+            Engaged::Inviting(peer) | Engaged::Waiting(peer) => {
                 self.desk.notice(&words::ended_with_the_connection(&peer));
             }
-            Place::Meeting(run) => {
-                self.desk.notice(&words::ended_with_the_connection(&run.peer));
+            Engaged::Meeting(run) => {
+                if !self.is_reopening(&run.peer) && !run.new_key {
+                    self.desk.notice(&words::ended_with_the_connection(&run.peer));
+                }
+                // A server that cuts the line instead of the run does not get its try uncounted.
                 self.count_if(run.died_unanswered(), &run.peer);
             }
         }
@@ -235,7 +360,7 @@ impl App<'_> {
             if !self.input_ended && (self.desk.is_interactive() || takes_lines) {
                 self.desk.listen();
             }
-            match self.desk.typed().recv_deadline(until) {
+            match self.typed_or_called(until) {
                 // It was asked for before the loss, as the kept ones were: it comes after them.
                 Ok(Input::Line(line)) if !self.held.is_empty() && !self.desk.is_interactive() => {
                     self.held.push_back(line);
@@ -263,8 +388,9 @@ impl App<'_> {
         let talking = self.talking_offline();
         match (Line::read(&line), talking) {
             (Line::Quit, _) => return Ok(Flow::End),
-            (Line::Text(text), Some(_)) if words::is_exit(&text) => {
-                self.reopening = None;
+            (Line::Text(text), Some(peer)) if words::is_exit(&text) => {
+                self.reopenings.forget(&peer);
+                self.place.close(&peer);
                 self.desk.notice(words::YOU_LEFT);
             }
             (Line::Text(text), Some(peer)) => {
@@ -280,7 +406,7 @@ impl App<'_> {
 
     /// Whose conversation goes on while there is no connection: one that its person saw open.
     fn talking_offline(&self) -> Option<Username> {
-        let peer = &self.reopening.as_ref().filter(|reopening| reopening.typed_for)?.peer;
+        let peer = self.reopenings.typed_for().map(|(peer, _)| peer).or_else(|| self.place.focus())?;
         self.talks.get(peer)?.is_open().then(|| peer.clone())
     }
 

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 
 use super::{
-    app::{App, Place},
+    app::App,
     broken_runs::BROKEN_RUNS_MAX,
     error::ClientError,
     meeting::{Answer, Known, Meeting, Progress, Start},
     pins::PeerPins,
+    place::Engaged,
     words,
 };
 use crate::wire::{Agreement, Decline, Outcome, Request, Role, Username};
@@ -30,46 +31,27 @@ impl App<'_> {
         }
     }
 
-    fn current_run(&mut self) -> Option<&mut Meeting> {
-        match &mut self.place {
-            Place::Meeting(run) | Place::Talking(_, Some(run)) => Some(run),
-            _ => None,
-        }
-    }
-
     fn run_reopens(&self) -> bool {
-        matches!(&self.place, Place::Meeting(run) if run.reopens_quietly())
+        self.place.run().is_some_and(|run| !run.new_key && run.reopens_quietly())
     }
 
-    /// Ends the run on this side: back to the conversation it was in, or to the lobby.
-    fn drop_run(&mut self) -> Option<Box<Meeting>> {
-        self.say_waiting_at = None;
-        match std::mem::replace(&mut self.place, Place::Lobby) {
-            Place::Meeting(run) => Some(run),
-            Place::Talking(peer, run) => {
-                self.place = Place::Talking(peer, None);
-                run
-            }
-            other => {
-                self.place = other;
-                None
-            }
+    /// Whether a run may begin here, and whether it is on an act of this person, or of their program.
+    fn expects(&self, start: &Start) -> (bool, bool) {
+        let Start { peer, new_key, .. } = start;
+        let named = self.place.engaged.peer() == Some(peer);
+        match (&self.place.engaged, *new_key) {
+            (Engaged::Meeting(_), _) => (false, false),
+            (Engaged::Free, true) => (self.place.is_together(peer), self.rekey_asked.as_ref() == Some(peer)),
+            (_, true) => (false, false),
+            // While conversations are open an invitation waits until it is answered by another.
+            (_, false) => (named || !self.place.any_together(), named),
         }
     }
 
     pub(super) fn on_started(&mut self, start: Start) -> Result<(), ClientError> {
         let (peer, run) = (start.peer.clone(), start.run);
         let refuse = Request::Refuse { peer: peer.clone(), run };
-        let in_place = match &self.place {
-            Place::Talking(talking, None) => start.new_key && *talking == peer,
-            Place::Lobby | Place::Inviting(_) | Place::Waiting(_) => !start.new_key,
-            Place::Meeting(_) | Place::Talking(..) => false,
-        };
-        let mine = match &self.place {
-            Place::Inviting(named) | Place::Waiting(named) => *named == peer,
-            Place::Talking(..) => self.rekey_asked,
-            Place::Lobby | Place::Meeting(_) => false,
-        };
+        let (in_place, mine) = self.expects(&start);
         // One act of this person is one offer: the server cannot begin one in their name.
         if !in_place || (start.role == Role::Initiator && !mine) {
             self.desk.warn(&words::forged_start(&peer));
@@ -81,7 +63,7 @@ impl App<'_> {
             self.connection.send(&Request::Agree { peer: peer.clone(), run, step })?;
             return self.connection.send(&refuse);
         }
-        self.rekey_asked = false;
+        self.rekey_asked = None;
         if start.new_key && !mine {
             self.desk.notice(&words::rekey_wanted(&peer));
         }
@@ -94,43 +76,29 @@ impl App<'_> {
                 return self.connection.send(&refuse);
             }
         };
-        let meeting = Box::new(meeting);
-        self.place = match std::mem::replace(&mut self.place, Place::Lobby) {
-            Place::Talking(peer, _) => Place::Talking(peer, Some(meeting)),
-            _ => Place::Meeting(meeting),
-        };
+        self.place.engaged = Engaged::Meeting(Box::new(meeting));
         self.progress(progress)
     }
 
     pub(super) fn on_step(&mut self, peer: &Username, run: u64, step: Agreement) -> Result<(), ClientError> {
         let pins = self.pins.peer(peer);
-        let Some(mut place) = self.take_run(peer, run) else { return Ok(()) };
-        let progress = place.step(step, &self.known(&pins, peer));
-        self.put_run(place);
+        let Some(mut meeting) = self.take_run(peer, run) else { return Ok(()) };
+        let progress = meeting.step(step, &self.known(&pins, peer));
+        self.put_run(meeting);
         self.progress(progress)
     }
 
     fn take_run(&mut self, peer: &Username, run: u64) -> Option<Box<Meeting>> {
-        self.current_run().filter(|current| current.peer == *peer && current.run == run)?;
-        match std::mem::replace(&mut self.place, Place::Lobby) {
-            Place::Meeting(current) => Some(current),
-            Place::Talking(talking, current) => {
-                self.place = Place::Talking(talking, None);
-                current
-            }
-            _ => None,
-        }
+        self.place.run().filter(|current| current.peer == *peer && current.run == run)?;
+        self.place.take_run()
     }
 
     fn put_run(&mut self, run: Box<Meeting>) {
-        self.place = match std::mem::replace(&mut self.place, Place::Lobby) {
-            Place::Talking(talking, _) => Place::Talking(talking, Some(run)),
-            _ => Place::Meeting(run),
-        };
+        self.place.engaged = Engaged::Meeting(run);
     }
 
     fn progress(&mut self, progress: Progress) -> Result<(), ClientError> {
-        let Some(current) = self.current_run() else { return Ok(()) };
+        let Some(current) = self.place.run() else { return Ok(()) };
         let (peer, run) = (current.peer.clone(), current.run);
         let (block, notices) = (current.key_block(), current.notices().to_vec());
         let send = |app: &Self, step: Option<Agreement>| match step {
@@ -145,6 +113,7 @@ impl App<'_> {
                     return self.accept(&peer, run, false);
                 }
                 self.say_who_left();
+                self.doubt_a_changed_identity();
                 if let Some(block) = block {
                     self.desk.show_as(super::terminal::Emphasis::Notice, &block);
                 }
@@ -177,9 +146,19 @@ impl App<'_> {
         }
     }
 
+    /// The peer shows another identity than before: nothing more is sent until that is resolved.
+    fn doubt_a_changed_identity(&mut self) {
+        let Some((peer, shown)) =
+            self.place.run().and_then(|run| Some((run.peer.clone(), run.changed_identity()?)))
+        else {
+            return;
+        };
+        self.remember(&peer, |pins| pins.in_doubt = Some(shown));
+    }
+
     /// A line typed at the key question.
     pub(super) fn on_answer(&mut self, typed: &str) -> Result<(), ClientError> {
-        let Some(current) = self.current_run() else { return Ok(()) };
+        let Some(current) = self.place.run_mut() else { return Ok(()) };
         let (peer, run) = (current.peer.clone(), current.run);
         match current.answer(typed) {
             Answer::Again(text) => {
@@ -224,10 +203,8 @@ impl App<'_> {
         run: u64,
         outcome: Outcome,
     ) -> Result<(), ClientError> {
-        if self.current_run().is_none_or(|current| current.peer != *peer || current.run != run) {
-            return Ok(());
-        }
-        let Some(meeting) = self.drop_run() else { return Ok(()) };
+        let Some(meeting) = self.take_run(peer, run) else { return Ok(()) };
+        self.say_waiting_at = None;
         let acceptance = match outcome {
             Outcome::Agreed { acceptance } => acceptance,
             other => {
@@ -241,9 +218,10 @@ impl App<'_> {
             self.desk.warn(&words::acceptance_invalid(peer));
             self.count_if(unanswered, peer);
             self.retire(peer);
-            self.place = Place::Lobby;
+            self.place.close(peer);
             return self.connection.send(&Request::Leave { peer: peer.clone() });
         };
+        self.contacts.met(peer, concluded.key.epoch());
         self.save_pins()?;
         self.kept_key_declined.remove(peer);
         self.epoch_floors.remove(peer);
@@ -286,8 +264,7 @@ impl App<'_> {
 
     /// The client ends in the middle of a run: to the other side, and to who counts, it died.
     pub(super) fn count_the_run_left_behind(&mut self) {
-        if let Some(peer) = self.current_run().filter(|run| run.died_unanswered()).map(|run| run.peer.clone())
-        {
+        if let Some(peer) = self.place.run().filter(|run| run.died_unanswered()).map(|run| run.peer.clone()) {
             self.remember(&peer, |pins| {
                 pins.count_broken_run(Utc::now());
             });
@@ -303,22 +280,18 @@ impl App<'_> {
 
     /// `/rekey`
     pub(super) fn ask_rekey(&mut self) -> Result<(), ClientError> {
-        match &self.place {
-            Place::Talking(peer, None) => {
-                let peer = peer.clone();
-                self.rekey_asked = true;
+        let focus = self.place.focus().filter(|peer| self.place.is_together(peer)).cloned();
+        match (&self.place.engaged, focus) {
+            (Engaged::Meeting(_), _) => self.desk.show(words::NOT_DURING_A_KEY),
+            (Engaged::Inviting(_) | Engaged::Waiting(_), _) => self.desk.show(words::OPEN_CONVERSATION_ONLY),
+            (Engaged::Free, None) => self.desk.show(words::OPEN_CONVERSATION_ONLY),
+            (Engaged::Free, Some(peer)) => {
+                self.rekey_asked = Some(peer.clone());
                 self.desk.show(&words::rekey_asked(&peer));
                 self.forget_broken_runs(&peer);
-                self.connection.send(&Request::Invite { peer, new_key: true })
-            }
-            Place::Meeting(_) | Place::Talking(_, Some(_)) => {
-                self.desk.show(words::NOT_DURING_A_KEY);
-                Ok(())
-            }
-            _ => {
-                self.desk.show(words::OPEN_CONVERSATION_ONLY);
-                Ok(())
+                return self.connection.send(&Request::Invite { peer, new_key: true });
             }
         }
+        Ok(())
     }
 }

@@ -1,17 +1,19 @@
 //! What a conversation brings: opening it from the log, messages both ways, its end, its history.
 
 use super::{
-    app::{App, Place},
+    app::App,
     chain::Side,
     conversation::{Conversation, Shown},
     error::ClientError,
     meeting::Concluded,
+    overview::Mark,
+    place::Kind,
     words,
 };
 use crate::{
     crypto::{hash::body_hash, session::SessionError},
     printable::Printable,
-    wire::{Body, Bytes, Entry, ErrorCode, Request, Seen, StreamId, Username, limits},
+    wire::{Body, Bytes, Entry, ErrorCode, Header, Request, Seen, StreamId, Username, limits},
 };
 
 impl App<'_> {
@@ -21,14 +23,30 @@ impl App<'_> {
         peer: &Username,
         concluded: Concluded,
     ) -> Result<(), ClientError> {
-        (self.reopening, self.leaving) = (None, false);
+        self.reopenings.forget(peer);
         let peer_saw = concluded.peer_saw;
+        self.begin_talk(peer, concluded, Kind::Together)?;
+        self.compare_with_what_the_peer_saw(peer, peer_saw);
+        self.remember_chains(peer);
+        self.desk.notice(&words::conversation_open(peer));
+        Ok(())
+    }
+
+    /// A conversation under this key: reads and checks the log, and shows the last messages.
+    pub(super) fn begin_talk(
+        &mut self,
+        peer: &Username,
+        concluded: Concluded,
+        kind: Kind,
+    ) -> Result<(), ClientError> {
         let pins = self.pins.peer(peer);
-        let conversation = Conversation::new(self.me.clone(), peer.clone(), concluded, &pins)
+        let mut conversation = Conversation::new(self.me.clone(), peer.clone(), concluded, &pins)
             .map_err(|_| ClientError::Protocol("no stream could be begun"))?;
+        conversation.one_sided = kind == Kind::OneSided;
         self.retire(peer);
         self.talks.insert(peer.clone(), conversation);
-        self.place = Place::Talking(peer.clone(), None);
+        self.scripts.is_quiet_no_more(peer);
+        self.place.open(peer, kind, true);
         let shown = match self.log_end(peer)? {
             Some(last) => self.read_log(peer, &pins, last)?,
             None => Vec::new(),
@@ -39,10 +57,10 @@ impl App<'_> {
         for shown in shown {
             self.show(&shown);
         }
-        self.compare_with_what_the_peer_saw(peer, peer_saw);
+        self.contacts.is_read(peer);
         self.remember_chains(peer);
-        self.desk.notice(&words::conversation_open(peer));
-        Ok(())
+        self.owes_a_receipt(peer);
+        self.look_at_kept_receipt(peer)
     }
 
     /// Forgets a conversation, but for what it still waits for: its confirmations name their stream.
@@ -61,23 +79,35 @@ impl App<'_> {
             // The connection was lost before its person saw any of it.
             return self.open_conversation(peer, concluded);
         }
-        (self.reopening, self.left_unsaid) = (None, None);
-        self.place = Place::Talking(peer.clone(), None);
-        if let Some(last) = self.log_end(peer)? {
-            let (seen, complete_to) = self
-                .talks
-                .get(peer)
-                .map_or((0, 0), |talk| (talk.chains.highest_number(), talk.chains.complete_to()));
-            if seen > last {
-                self.desk.warn(&words::log_shortened(peer, last, seen));
-            }
-            for entry in self.read_range(peer, complete_to + 1, last)? {
-                self.take_missed(peer, &entry)?;
-            }
+        // Where nothing else has the lines, or they were meant for it all the time.
+        let focus = self.is_typed_for(peer) || self.place.focus().is_none();
+        self.reopenings.forget(peer);
+        if self.left_unsaid.as_ref() == Some(peer) {
+            self.left_unsaid = None;
         }
+        self.place.open(peer, Kind::Together, focus);
+        self.catch_up(peer)?;
         self.compare_with_what_the_peer_saw(peer, concluded.peer_saw);
         self.remember_chains(peer);
         self.desk.notice(&words::conversation_open_again(peer));
+        Ok(())
+    }
+
+    /// Shows what came while there was no connection.
+    pub(super) fn catch_up(&mut self, peer: &Username) -> Result<(), ClientError> {
+        let Some(last) = self.log_end(peer)? else { return Ok(()) };
+        let (seen, complete_to) = self
+            .talks
+            .get(peer)
+            .map_or((0, 0), |talk| (talk.chains.highest_number(), talk.chains.complete_to()));
+        if seen > last {
+            self.desk.warn(&words::log_shortened(peer, last, seen));
+        }
+        for entry in self.read_range(peer, complete_to + 1, last)? {
+            self.take_missed(peer, &entry)?;
+        }
+        self.remember_chains(peer);
+        self.owes_a_receipt(peer);
         Ok(())
     }
 
@@ -91,7 +121,8 @@ impl App<'_> {
         }
         let own = entry.sender == self.me;
         let shown = self.take(peer, entry)?;
-        self.show(&Shown { message: shown.message.filter(|_| !own), ..shown });
+        self.tell_listeners(peer, &shown);
+        self.show_or_keep(peer, Shown { message: shown.message.filter(|_| !own), ..shown });
         Ok(())
     }
 
@@ -119,7 +150,7 @@ impl App<'_> {
     }
 
     /// What the chains now know is remembered.
-    fn remember_chains(&mut self, peer: &Username) {
+    pub(super) fn remember_chains(&mut self, peer: &Username) {
         let Some(talk) = self.talks.get(peer) else { return };
         let chains = &talk.chains;
         let (own, theirs) = (chains.last(Side::Own), chains.last(Side::Theirs));
@@ -134,8 +165,8 @@ impl App<'_> {
 
     /// A message from the peer, as it was just stored.
     pub(super) fn on_message(&mut self, peer: &Username, entry: &Entry) -> Result<(), ClientError> {
-        if !matches!(&self.place, Place::Talking(talking, _) if talking == peer) {
-            return Ok(());
+        if !self.place.is_open(peer) {
+            return self.on_message_elsewhere(peer, entry);
         }
         let hash = body_hash(&entry.body);
         if self
@@ -147,13 +178,20 @@ impl App<'_> {
             return Ok(());
         }
         let shown = self.take(peer, entry)?;
-        self.show(&shown);
+        self.tell_listeners(peer, &shown);
+        self.show_or_keep(peer, shown);
         self.remember_chains(peer);
+        self.owes_a_receipt(peer);
         Ok(())
     }
 
     /// A typed line in the conversation: sealed and sent.
     pub(super) fn send_text(&mut self, peer: &Username, text: &str) -> Result<(), ClientError> {
+        if self.pins.peer(peer).in_doubt.is_some() {
+            let text = Printable::line(text).to_string();
+            self.desk.warn(&words::not_sent(&text, words::identity_in_doubt(peer).text()).about(peer));
+            return Ok(());
+        }
         match self.seal_text(peer, text) {
             Some(body) => self.connection.send(&Request::Send { peer: peer.clone(), body }),
             None => Ok(()),
@@ -166,7 +204,11 @@ impl App<'_> {
             return None;
         }
         match self.talks.get_mut(peer)?.seal(text) {
-            Ok(body) => return Some(body),
+            Ok(body) => {
+                let Header { stream, counter, .. } = *body.header();
+                self.mark(&Mark::Sent { peer: peer.clone(), stream, counter, text: text.to_owned() });
+                return Some(body);
+            }
             Err(SessionError::TooLong) => {
                 self.desk.warn(&words::too_long(text.len(), limits::TEXT_BYTES_MAX).about(peer));
             }
@@ -185,12 +227,31 @@ impl App<'_> {
         talks.into_iter().find(|talk| talk.awaits(at.0, at.1))
     }
 
-    pub(super) fn on_stored(&mut self, peer: &Username, at: (StreamId, u64), number: u64, hash: Bytes<32>) {
-        let Some(talk) = self.awaiting(peer, at) else { return };
+    pub(super) fn on_stored(
+        &mut self,
+        peer: &Username,
+        at: (StreamId, u64),
+        number: u64,
+        hash: Bytes<32>,
+    ) -> Result<(), ClientError> {
+        let Some(talk) = self.awaiting(peer, at) else { return Ok(()) };
+        let one_sided = talk.one_sided;
         if let Some(warning) = talk.stored(at.0, at.1, number, hash) {
             self.desk.warn(&warning);
+        } else {
+            let (stream, counter) = at;
+            self.mark(&Mark::Stored { peer: peer.clone(), stream, counter, number });
+            if one_sided {
+                self.remember(peer, |pins| pins.left_to = pins.left_to.max(number));
+            }
         }
-        self.remember_chains(peer);
+        if self.scripts.is_quiet(peer) {
+            self.remember_own(peer);
+        } else {
+            self.remember_chains(peer);
+        }
+        // The peer may have said that they have it before the server said that it is stored.
+        self.look_at_kept_receipt(peer)
     }
 
     pub(super) fn on_not_stored(
@@ -203,30 +264,39 @@ impl App<'_> {
         let refused = talk.not_stored(at.0, at.1);
         let refused = refused.map_err(|_| ClientError::Protocol("no stream could be begun"))?;
         if let Some(text) = refused {
-            self.desk.warn(&words::not_sent(&text, words::refusal(code, Some(peer)).text()).about(peer));
+            let why = words::refusal(code, Some(peer));
+            self.mark(&Mark::NotStored { peer: peer.clone(), stream: at.0, counter: at.1 });
+            self.scripts.refused(at, &why);
+            self.desk.warn(&words::not_sent(&text, why.text()).about(peer));
         }
         Ok(())
     }
 
     /// The conversation is over, for both.
     pub(super) fn on_closed(&mut self, peer: &Username, by: &Username, lost: bool) {
-        if !matches!(&self.place, Place::Talking(talking, _) if talking == peer) {
+        if !self.place.is_together(peer) {
             return;
         }
-        (self.say_waiting_at, self.rekey_asked) = (None, false);
-        let before = std::mem::replace(&mut self.place, Place::Lobby);
+        let left = self.place.is_leaving(peer);
+        let had_lines = self.place.close(peer);
+        let run =
+            if self.place.run().is_some_and(|run| run.peer == *peer) { self.place.take_run() } else { None };
+        if run.is_some() {
+            self.say_waiting_at = None;
+        }
+        self.rekey_asked = self.rekey_asked.take().filter(|asked| asked != peer);
         if *by == self.me {
-            self.desk.notice(&words::YOU_LEFT.about(peer));
+            self.say_left(peer, had_lines);
         } else if lost {
-            self.may_reopen(peer);
+            self.may_reopen(peer, left, had_lines);
             self.on_peer_lost(peer);
         } else {
             self.desk.notice(&words::left_by(peer, false));
         }
-        self.leaving = false;
-        if let Place::Talking(_, Some(run)) = before {
-            self.count_if(run.died_unanswered(), peer);
+        if *by != self.me && had_lines {
+            self.say_what_is_still_open();
         }
+        self.count_if(run.is_some_and(|run| run.died_unanswered()), peer);
     }
 
     /// `/rekey`, accepted by both.

@@ -1,9 +1,11 @@
 //! What a typed line means, wherever the person is.
 
 use super::{
-    app::{App, Flow, Place},
+    app::{App, Flow},
     command::Line,
     error::ClientError,
+    meeting::Meeting,
+    place::Engaged,
     words,
 };
 use crate::{
@@ -17,12 +19,17 @@ impl App<'_> {
             Line::Text(text) => return self.on_text(&text),
             Line::Quit => return Ok(Flow::End),
             Line::Help => self.desk.show(words::HELP),
-            Line::Who => self.connection.send(&Request::Who {})?,
+            Line::Who => {
+                self.scripts.person_asks_who();
+                self.connection.send(&Request::Who {})?;
+            }
             Line::History(count) => self.show_history(count)?,
             Line::Verify(what) => self.verify(&what)?,
             Line::Rekey => self.ask_rekey()?,
-            Line::Passwd => match self.place {
-                Place::Lobby => return self.change_password(),
+            Line::With(name) => self.turn_to_or_invite(&name)?,
+            Line::Leave(name) => self.leave(name)?,
+            Line::Passwd => match self.place.engaged {
+                Engaged::Free if self.place.focus().is_none() => return self.change_password(),
                 _ => self.desk.show(words::LOBBY_ONLY),
             },
             Line::Unknown(line) => {
@@ -33,48 +40,44 @@ impl App<'_> {
         Ok(Flow::Continue)
     }
 
-    fn on_text(&mut self, text: &str) -> Result<Flow, ClientError> {
+    pub(super) fn on_text(&mut self, text: &str) -> Result<Flow, ClientError> {
         // Begun before the question that it seems to answer: a message is no name, and no consent.
         let stale = self.desk.take_stale_draft();
         if let Some(peer) = self.talking_while_away() {
             self.on_text_while_away(&peer, text)?;
             return Ok(Flow::Continue);
         }
-        match &self.place {
-            Place::Lobby if stale && !words::is_exit(text) => {
+        let focus = self.place.focus().cloned();
+        if self.place.run().is_some_and(Meeting::is_asking) {
+            match focus {
+                _ if !stale => self.on_answer(text)?,
+                None => self.desk.show(words::DRAFT_NOT_TAKEN),
+                Some(peer) => self.say_to(&peer, text)?,
+            }
+            return Ok(Flow::Continue);
+        }
+        if let Some(peer) = focus.filter(|_| self.lines_go_to_conversation()) {
+            match self.place.run() {
+                Some(run) if run.has_accepted() && words::is_no(text) => {
+                    self.connection.send(&Request::Withdraw { peer: run.peer.clone() })?;
+                }
+                _ => self.say_to(&peer, text)?,
+            }
+            return Ok(Flow::Continue);
+        }
+        match self.place.engaged.peer().cloned() {
+            None if stale && !words::is_exit(text) => {
                 self.desk.show(&words::draft_not_sent(Printable::line(text).as_str()));
             }
-            Place::Lobby => return self.on_name(text),
-            Place::Talking(_, Some(run)) if run.is_asking() && !stale => self.on_answer(text)?,
-            Place::Meeting(run) if run.is_asking() => {
-                if stale {
-                    self.desk.show(words::DRAFT_NOT_TAKEN);
-                } else {
-                    self.on_answer(text)?;
-                }
-            }
-            Place::Meeting(run) => {
-                let peer = run.peer.clone();
-                self.on_waiting_text(&peer, text)?;
-            }
-            Place::Waiting(peer) | Place::Inviting(peer) => {
-                let peer = peer.clone();
-                self.on_waiting_text(&peer, text)?;
-            }
-            Place::Talking(peer, Some(run)) if run.has_accepted() && words::is_no(text) => {
-                self.connection.send(&Request::Withdraw { peer: peer.clone() })?;
-            }
-            Place::Talking(peer, _) => {
-                let peer = peer.clone();
-                if words::is_exit(text) {
-                    self.leaving = true;
-                    self.connection.send(&Request::Leave { peer })?;
-                } else {
-                    self.send_text(&peer, text)?;
-                }
-            }
+            None => return self.on_name(text),
+            Some(peer) => self.on_waiting_text(&peer, text)?,
         }
         Ok(Flow::Continue)
+    }
+
+    /// A line in a conversation.
+    fn say_to(&mut self, peer: &Username, text: &str) -> Result<(), ClientError> {
+        if words::is_exit(text) { self.leave_conversation(peer) } else { self.send_text(peer, text) }
     }
 
     /// A line in the lobby: a name, or `exit`.
@@ -88,15 +91,22 @@ impl App<'_> {
         match Username::from_typed(text) {
             Err(error) => self.desk.show(&words::not_valid(&error)),
             Ok(name) if name == self.me => self.desk.show(words::YOURSELF),
+            Ok(name) if self.place.is_open(&name) => self.turn_to(&name),
             Ok(name) => {
-                self.forget_broken_runs(&name);
-                self.asked_by_person();
-                // Before it is sent: a connection that is lost at this moment is said to have ended it.
-                self.place = Place::Inviting(name.clone());
-                self.connection.send(&Request::Invite { peer: name, new_key: false })?;
+                self.would_write = false;
+                self.invite(&name)?;
             }
         }
         Ok(Flow::Continue)
+    }
+
+    /// Asks to meet somebody, on an act of the person's.
+    pub(super) fn invite(&mut self, name: &Username) -> Result<(), ClientError> {
+        self.forget_broken_runs(name);
+        self.asked_by_person(name);
+        // Before it is sent: a connection that is lost at this moment is said to have ended it.
+        self.place.engaged = Engaged::Inviting(name.clone());
+        self.connection.send(&Request::Invite { peer: name.clone(), new_key: false })
     }
 
     /// A line while the other side has the word: it can be taken back; a script's line is kept.

@@ -1,21 +1,12 @@
 //! `/verify`: what is known of a peer's identity, and marking it as verified by the code they read out.
 
-use super::{
-    app::{App, Place},
-    command::Verify,
-    conversation::Conversation,
-    error::ClientError,
-    words,
-};
+use super::{app::App, command::Verify, conversation::Conversation, error::ClientError, words};
 use crate::wire::Username;
 
 impl App<'_> {
     pub(super) fn verify(&mut self, what: &Verify) -> Result<(), ClientError> {
-        let talking = match &self.place {
-            Place::Talking(peer, _) => Some(peer.clone()),
-            Place::Meeting(run) => Some(run.peer.clone()),
-            _ => None,
-        };
+        let asking = self.place.run().filter(|run| run.is_asking() || self.place.focus().is_none());
+        let talking = asking.map(|run| &run.peer).or_else(|| self.place.focus()).cloned();
         let peer = match what {
             Verify::Peer(name) => name.clone(),
             Verify::Current | Verify::Code(_) => match talking {

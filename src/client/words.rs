@@ -20,6 +20,8 @@ pub(super) mod french;
 mod key;
 mod language;
 mod log;
+mod scripts;
+mod several;
 
 pub use language::Language;
 
@@ -27,6 +29,8 @@ pub(super) use answer::*;
 pub(super) use failure::*;
 pub(super) use key::*;
 pub(super) use log::*;
+pub(super) use scripts::*;
+pub(super) use several::*;
 
 use super::{
     address::ServerAddress,
@@ -252,6 +256,9 @@ pub(super) fn refusal(code: ErrorCode, peer: Option<&Username>) -> Phrase {
         (ErrorCode::AddressFull, _) => say!("address_full"),
         (ErrorCode::TooSlow, _) => say!("too_slow"),
         (ErrorCode::TooManyInvitations, _) => say!("too_many_invitations"),
+        (ErrorCode::TooManyOpen, _) => say!("too_many_open"),
+        (ErrorCode::PeerBusy, Some(peer)) => say!("peer_busy", peer),
+        (ErrorCode::PeerBusy, None) => say!("they_are_busy"),
         (ErrorCode::TooManyWaiting, Some(peer)) => say!("too_many_waiting", peer),
         (ErrorCode::TooManyWaiting, None) => say!("too_many_waiting_for_them"),
     }

@@ -57,11 +57,15 @@ pub enum Label {
     Fingerprint,
     /// Hashes an invitation code, for the server to keep.
     Invitation,
+    /// Derives the key of the receipts.
+    ReceiptKey,
+    /// What a receipt authenticates.
+    Receipt,
 }
 
 impl Label {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Register,
         Self::Login,
         Self::ChangePassword,
@@ -85,6 +89,8 @@ impl Label {
         Self::Body,
         Self::Fingerprint,
         Self::Invitation,
+        Self::ReceiptKey,
+        Self::Receipt,
     ];
 
     /// The label as it is encoded: it begins with the protocol's name and version, so that nothing
@@ -115,6 +121,8 @@ impl Label {
             Self::Body => "securechat/1 body",
             Self::Fingerprint => "securechat/1 fingerprint",
             Self::Invitation => "securechat/1 invitation code",
+            Self::ReceiptKey => "securechat/1 receipt key",
+            Self::Receipt => "securechat/1 receipt",
         }
     }
 }

@@ -37,6 +37,7 @@ pub mod resume;
 // What the key does.
 pub mod hash;
 mod plain;
+pub mod receipt;
 mod seen;
 pub mod session;
 

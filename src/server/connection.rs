@@ -90,8 +90,11 @@ pub(super) struct Guest {
 impl Drop for Guest {
     fn drop(&mut self) {
         let mut effects = Effects::default();
-        self.hall.registry.disconnect(&self.caller, &mut effects);
+        let left = self.hall.registry.disconnect(&self.caller, &mut effects);
         self.hall.finish(effects).flush();
+        if left {
+            self.hall.tell_presence(&self.caller.name);
+        }
     }
 }
 
@@ -298,6 +301,7 @@ impl Visit {
         let caller = Caller { name, connection: self.outgoing.connection };
         let guest = Guest { hall, caller, gate };
         self.link.flush();
+        self.hall.tell_presence(&guest.caller.name);
         Ok(Ok(guest))
     }
 

@@ -355,7 +355,7 @@ fn place(pair: &Pair, sender: &Username) -> Option<Sender> {
 
 /// The name of a pair's log. It ends in `.txt`, and what is set aside in `.torn`: a user called
 /// `bob.txt` has `alice+bob.txt.txt`, so none is another's.
-fn file_name(pair: &Pair) -> String {
+pub(super) fn file_name(pair: &Pair) -> String {
     format!("{pair}.txt")
 }
 

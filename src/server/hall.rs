@@ -11,6 +11,7 @@ use super::{
     ServerConfig,
     accounts::Accounts,
     commit::Committer,
+    contacts::Contacts,
     conversation_log::LogError,
     doorkeeper::Doorkeeper,
     error::Chain,
@@ -18,10 +19,11 @@ use super::{
     keyring::{Kept, Keyring, NewKey},
     logs::Logs,
     outgoing::Touched,
+    receipts::Receipts,
     registry::{Effects, Facts, Registry, Verdict},
     rendezvous::{Acceptance, Decision, Members, Rendezvous, Settled},
 };
-use crate::wire::{Outcome, Pair};
+use crate::wire::{Outcome, Pair, Username};
 
 /// What the connections share. Each part has its own lock, held for memory only.
 pub(super) struct Hall {
@@ -30,7 +32,9 @@ pub(super) struct Hall {
     pub(super) accounts: Accounts,
     pub(super) invites: Invites,
     pub(super) keyring: Keyring,
+    pub(super) contacts: Contacts,
     pub(super) logs: Logs,
+    pub(super) receipts: Receipts,
     pub(super) registry: Registry,
     pub(super) rendezvous: Arc<Rendezvous>,
     pub(super) committer: Committer,
@@ -50,6 +54,13 @@ impl Hall {
             }
         }
         effects.touched
+    }
+
+    /// Tells the contacts of somebody who came or went.
+    pub(super) fn tell_presence(&self, name: &Username) {
+        let mut effects = Effects::default();
+        self.registry.tell_presence(name, &self.contacts.all(name), &mut effects);
+        effects.touched.flush();
     }
 
     /// What the members of a beginning run are told.
@@ -80,6 +91,9 @@ impl Hall {
         let stored = if keys.is_empty() { Ok(Vec::new()) } else { self.keyring.store(&keys) };
         if let Err(reason) = &stored {
             error!(reason = %Chain(reason), "new keys could not be stored");
+        }
+        for (key, _) in keys.iter().zip(stored.iter().flatten()).filter(|(_, kept)| **kept == Kept::Stored) {
+            self.contacts.add(&key.pair);
         }
         let mut stored = stored.map(Vec::into_iter);
         let mut effects = Effects::default();

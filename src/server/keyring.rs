@@ -152,6 +152,16 @@ impl Keyring {
         self.stored.read().len()
     }
 
+    /// Every pair that has a key, in order.
+    pub(super) fn pairs<R>(&self, take: impl FnOnce(&mut dyn Iterator<Item = &Pair>) -> R) -> R {
+        take(&mut self.stored.read().keys())
+    }
+
+    /// The epoch of the pair's newest key.
+    pub(super) fn newest_epoch(&self, pair: &Pair) -> Option<u32> {
+        self.stored.read().get(pair).map(|keys| keys.epoch)
+    }
+
     /// A member's copy of the pair's newest key.
     pub(super) fn newest(&self, pair: &Pair, member: &Username) -> Option<KeptKey> {
         let stored = self.stored.read();

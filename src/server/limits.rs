@@ -17,6 +17,8 @@ pub struct Limits {
     pub bytes_per_second: Option<u64>,
     /// Invitations that may wait for one person.
     pub waiting_invitations: usize,
+    /// Conversations that one client may have open at once.
+    pub open_conversations: usize,
     /// Invitations of one person a minute that did not become conversations.
     pub invitations_per_minute: Option<u32>,
     /// Accounts made from one address an hour.
@@ -38,6 +40,7 @@ impl Limits {
             requests_per_second: Some(REQUESTS_PER_SECOND),
             bytes_per_second: Some(BYTES_PER_SECOND),
             waiting_invitations: WAITING_INVITATIONS_MAX,
+            open_conversations: OPEN_CONVERSATIONS_MAX,
             invitations_per_minute: Some(INVITATIONS_PER_MINUTE),
             registrations_per_hour: Some(REGISTRATIONS_PER_HOUR),
             login_penalty: LOGIN_PENALTY,
@@ -96,6 +99,12 @@ pub const BYTES_PER_SECOND: u64 = 64 * 1024 * 1024;
 
 /// Invitations that may wait for one person.
 pub const WAITING_INVITATIONS_MAX: usize = 32;
+
+/// Conversations that one client may have open at once.
+pub const OPEN_CONVERSATIONS_MAX: usize = 64;
+
+/// People told of someone's coming or going before the registry is free for others.
+pub(super) const PRESENCE_CHUNK: usize = 256;
 
 /// Invitations of one person a minute that did not become conversations.
 pub const INVITATIONS_PER_MINUTE: u32 = 120;

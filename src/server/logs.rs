@@ -11,9 +11,9 @@ use parking_lot::Mutex;
 use tracing::warn;
 
 use super::{
-    conversation_log::{Log, pair_of},
+    conversation_log::{Log, LogError, file_name, pair_of},
     fail_stop::FailStop,
-    log_file::mend,
+    log_file::{last_number, mend},
 };
 use crate::{
     store::{self, StoreError},
@@ -80,6 +80,22 @@ impl Logs {
             Ok(files) => Ok(!files.is_empty()),
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
+        }
+    }
+
+    /// The number of the last entry of a pair's log. A log that is not open stays so: who looks at all
+    /// their contacts does not put everybody else's logs out of memory.
+    pub(super) fn last(&self, pair: &Pair) -> Result<u64, LogError> {
+        let open = self.table.lock().logs.get(pair).map(|(log, _)| Arc::clone(log));
+        if let Some(log) = open {
+            return log.last();
+        }
+        let path = self.folder.join(file_name(pair));
+        let Some(file) = store::open(&path)? else { return Ok(0) };
+        match last_number(&file, &path)? {
+            Some(number) => Ok(number),
+            // Empty, or with a last line that is not whole: that is for the log itself to judge.
+            None => self.get(pair).last(),
         }
     }
 

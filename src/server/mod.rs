@@ -5,6 +5,7 @@
 //! - `fail_stop`: what happens when the disk can no longer be believed;
 //! - `accounts`, `keyring` (over `json_file`): the two dictionaries;
 //! - `log_line`, `log_file`, `conversation_log`, `logs`, `commit`: the conversations, and when they are stored;
+//! - `contacts`, `receipts`: who has a key with whom, and what they say to have of each other's messages;
 //! - `registry`, `rendezvous`, `hall`: who is where, two answers and one outcome, and what joins them;
 //! - `doorkeeper` (over `ledger`), `rates`, `invites`: who is let in, and how fast they may ask;
 //! - `outgoing`, `requests`, `connection`, `arrival`, `listener`: one client, and all of them;
@@ -40,6 +41,7 @@ mod capacity;
 pub mod check;
 mod commit;
 mod connection;
+mod contacts;
 mod conversation_log;
 #[cfg(test)]
 mod disk_tests;
@@ -63,9 +65,12 @@ mod log_line;
 mod logs;
 mod outgoing;
 mod rates;
+mod receipts;
 mod registry;
 mod rendezvous;
 mod requests;
+#[cfg(test)]
+mod several_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -78,6 +83,7 @@ pub use invites::invite;
 
 use accounts::{ACCOUNTS_FILE, Accounts};
 use commit::Committer;
+use contacts::Contacts;
 use conversation_log::LogError;
 use doorkeeper::Doorkeeper;
 use fail_stop::FailStop;
@@ -87,6 +93,7 @@ use keyring::{KEYS_FILE, Keyring};
 use limits::Limits;
 use listener::Door;
 use logs::{LOGS_FOLDER, Logs};
+use receipts::Receipts;
 use registry::{Effects, Registry};
 use rendezvous::Rendezvous;
 
@@ -252,6 +259,8 @@ fn open_hall(config: ServerConfig, fail_stop: &FailStop) -> Result<Hall, ServerE
     check_companions(&data)?;
     let accounts = Accounts::load(&data, fail_stop.clone())?;
     let keyring = Keyring::load(&data, fail_stop.clone())?;
+    let contacts = keyring.pairs(|pairs| Contacts::of_pairs(pairs));
+    let receipts = Receipts::open(&data)?;
     let (logs, found) = Logs::open(&data, limits::OPEN_LOGS_MAX, fail_stop.clone())?;
     if found.torn > 0 {
         warn!(logs = found.torn, "logs ended in a torn line: a crash, or a full disk");
@@ -268,7 +277,19 @@ fn open_hall(config: ServerConfig, fail_stop: &FailStop) -> Result<Hall, ServerE
     let registry = Registry::new(Arc::clone(&rendezvous), config.answer_timeout, &config.limits);
     let invites = Invites::load(&config.data, &accounts, fail_stop.clone())?;
     let doorkeeper = Arc::new(Doorkeeper::new(config.max_clients, config.limits.clone()));
-    Ok(Hall { config, doorkeeper, accounts, invites, keyring, logs, registry, rendezvous, committer })
+    Ok(Hall {
+        config,
+        doorkeeper,
+        accounts,
+        invites,
+        keyring,
+        contacts,
+        logs,
+        receipts,
+        registry,
+        rendezvous,
+        committer,
+    })
 }
 
 /// A file that is gone while another is there that only comes after it: never taken for a first start.

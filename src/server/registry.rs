@@ -1,4 +1,4 @@
-//! Who is connected, and where each of them is: in the lobby, waiting, in a run, or talking.
+//! Who is connected, and where each of them is: talking with whom, waiting, in a run, or in the lobby.
 //!
 //! A handle over one private lock. Under it only memory is touched: places are changed, events are
 //! queued (so that every client gets its events in the order of the changes), and the rendezvous
@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 use super::{
     ledger::Ledger,
-    limits::{DEBTORS_MAX, Limits},
+    limits::{DEBTORS_MAX, Limits, PRESENCE_CHUNK},
     outgoing::{Outgoing, Touched},
     rendezvous::{Acceptance, Decision, Members, Rendezvous},
 };
@@ -96,6 +96,7 @@ impl Registry {
             invitations: Ledger::new(DEBTORS_MAX),
             invitation_cost: limits.invitations_per_minute.map(|per_minute| MINUTE / per_minute.max(1)),
             waiting_max: limits.waiting_invitations,
+            talking_max: limits.open_conversations,
             last_run: 0,
             stopping: false,
         };
@@ -130,7 +131,8 @@ impl Registry {
                         let session = Session {
                             outgoing: outgoing.clone(),
                             gate: Arc::clone(&gate),
-                            place: Place::Lobby,
+                            place: Place::default(),
+                            watches: false,
                         };
                         state.sessions.insert(name.clone(), session);
                         return Entered::In(gate);
@@ -150,12 +152,10 @@ impl Registry {
         }
     }
 
-    /// The connection is gone. Does nothing if another has taken its place.
-    pub(super) fn disconnect(&self, caller: &Caller, effects: &mut Effects) {
+    /// The connection is gone. Does nothing, and gives false, if another has taken its place.
+    pub(super) fn disconnect(&self, caller: &Caller, effects: &mut Effects) -> bool {
         let mut state = self.state.lock();
-        if state.current(caller).is_ok() {
-            state.remove(&caller.name, effects);
-        }
+        state.current(caller).is_ok() && state.remove(&caller.name, effects).is_some()
     }
 
     /// Whether somebody is connected under that name, or is just leaving to a newer login.
@@ -182,26 +182,18 @@ impl Registry {
         let mut state = self.state.lock();
         let mine = &state.current(caller)?.place;
         if new_key {
-            return match mine {
-                Place::Talking { peer: with, rekey: None } if with == peer => {
-                    state.count_invitation(&caller.name)?;
-                    state.begin(&caller.name, peer, true, effects);
-                    Ok(())
-                }
-                // Both asked at the same moment: the peer's came first, and this is it.
-                Place::Talking { peer: with, rekey: Some(part) } if with == peer && part.is_responder() => {
-                    Ok(())
-                }
-                Place::Talking { peer: with, .. } if with == peer => because(ErrorCode::Busy),
-                _ => because(ErrorCode::NotOpen),
-            };
+            return state.ask_rekey(&caller.name, peer, effects);
         }
-        match mine {
-            Place::Lobby => state.invite(&caller.name, peer, effects),
-            // The two named each other at the same moment: the peer's invitation came first, and this is it.
-            Place::Meeting { part, .. } if part.peer == *peer && part.is_responder() => Ok(()),
-            _ => because(ErrorCode::Busy),
+        if mine.crosses(peer, false) {
+            return Ok(());
         }
+        if !mine.is_free() || mine.talking.contains(peer) {
+            return because(ErrorCode::Busy);
+        }
+        if mine.talking.len() >= state.talking_max {
+            return because(ErrorCode::TooManyOpen);
+        }
+        state.invite(&caller.name, peer, effects)
     }
 
     /// Takes back an invitation that waits, or leaves a run.
@@ -213,12 +205,10 @@ impl Registry {
     ) -> Result<(), Refusal> {
         let mut state = self.state.lock();
         let session = state.current(caller)?;
-        if let Place::Waiting { on } = &session.place
-            && on == peer
-        {
+        if session.place.waits_for(peer) {
             state.stop_waiting(&caller.name, peer, effects);
             state.say(&caller.name, &Event::InvitationEnded { peer: peer.clone() }, effects);
-            state.back_to_lobby(&caller.name, effects);
+            state.is_free_again(&caller.name, effects);
             return Ok(());
         }
         let part = session.place.part().filter(|part| part.peer == *peer);
@@ -274,16 +264,40 @@ impl Registry {
         Ok(())
     }
 
-    /// Hands an event to the peer if the two are talking. The caller holds the log that orders it.
-    pub(super) fn deliver(&self, caller: &Caller, peer: &Username, frame: &[u8], effects: &mut Effects) {
+    /// Hands an event to someone, if they are connected. The caller holds the log that orders it.
+    pub(super) fn deliver(&self, to: &Username, frame: &[u8], effects: &mut Effects) {
         let state = self.state.lock();
-        let together = |name, with| {
-            let session: Option<&Session> = state.sessions.get(name);
-            session.filter(|session| matches!(&session.place, Place::Talking { peer, .. } if peer == with))
-        };
-        if let (Some(_), Some(other)) = (together(&caller.name, peer), together(peer, &caller.name)) {
-            other.outgoing.queue(frame);
-            effects.touched.add(&other.outgoing);
+        if let Some(session) = state.sessions.get(to) {
+            session.outgoing.queue(frame);
+            effects.touched.add(&session.outgoing);
+        }
+    }
+
+    /// Whether each of these is connected. From now on the caller is told when a contact comes or goes.
+    pub(super) fn watch(&self, caller: &Caller, contacts: &[Username]) -> Result<Vec<bool>, Refusal> {
+        let mut state = self.state.lock();
+        state.current(caller)?;
+        if let Some(session) = state.sessions.get_mut(&caller.name) {
+            session.watches = true;
+        }
+        Ok(contacts.iter().map(|name| state.sessions.contains_key(name)).collect())
+    }
+
+    /// Tells those of `contacts` who watch whether `name` is connected: as it is at this moment, so that
+    /// whatever is told last is so.
+    pub(super) fn tell_presence(&self, name: &Username, contacts: &[Username], effects: &mut Effects) {
+        for some in contacts.chunks(PRESENCE_CHUNK) {
+            let state = self.state.lock();
+            if state.stopping {
+                return;
+            }
+            let connected = state.sessions.contains_key(name);
+            let presence = Event::Presence { peer: name.clone(), connected };
+            for contact in some {
+                if state.sessions.get(contact).is_some_and(|session| session.watches) {
+                    state.say(contact, &presence, effects);
+                }
+            }
         }
     }
 
@@ -295,13 +309,12 @@ impl Registry {
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
         let mut state = self.state.lock();
-        match &state.current(caller)?.place {
-            Place::Talking { peer: with, .. } if with == peer => {}
-            _ => return because(ErrorCode::NotOpen),
+        if !state.current(caller)?.place.talking.contains(peer) {
+            return because(ErrorCode::NotOpen);
         }
         state.close_for(peer, &caller.name, &caller.name, false, effects);
         state.close_for(&caller.name, peer, &caller.name, false, effects);
-        state.end_part(&caller.name, Decision::Withdrawn { by: caller.name.clone() });
+        state.end_rekey(&caller.name, peer, Decision::Withdrawn { by: caller.name.clone() });
         state.draw(&caller.name, effects);
         state.draw(peer, effects);
         Ok(())

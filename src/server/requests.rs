@@ -17,8 +17,8 @@ use super::{
 use crate::{
     crypto::{hash::body_hash, login, login::Exporter},
     wire::{
-        Body, Bytes, Entry, ErrorCode, Event, OwnCopy, Pair, Request, Username,
-        limits::{FRAME_BYTES_MAX, READ_ENTRIES_MAX, SEALED_KEY_BYTES_MAX},
+        Body, Bytes, Contact, Entry, ErrorCode, Event, OwnCopy, Pair, Received, Request, Username,
+        limits::{CONTACTS_MAX, FRAME_BYTES_MAX, READ_ENTRIES_MAX, SEALED_KEY_BYTES_MAX},
     },
 };
 
@@ -94,6 +94,10 @@ impl Desk {
                 let kept = pair.and_then(|pair| hall.keyring.copy(&pair, &caller.name, epoch));
                 self.answer(&Event::Key { peer, epoch, kept })
             }
+            Request::Contacts { after } => self.contacts(after.as_ref()),
+            Request::Receipt { peer, number, proof } => {
+                self.receipt(peer, Received { number, proof }, effects)
+            }
             Request::Leave { peer } => {
                 let done = registry.leave(caller, &peer, effects);
                 self.done(peer, done)
@@ -162,7 +166,7 @@ impl Desk {
         let deliver = |entry: Entry| {
             let event = Event::Message { peer: self.caller.name.clone(), entry };
             if let Some(frame) = outgoing::frame(&event) {
-                hall.registry.deliver(&self.caller, &peer, &frame, effects);
+                hall.registry.deliver(&peer, &frame, effects);
             }
         };
         // Held only for the append: an acknowledgement may wait for the disk, a newer login must not.
@@ -194,6 +198,70 @@ impl Desk {
             Some(false) => Err(ErrorCode::UnknownEpoch),
             None => Err(ErrorCode::NoKey),
         }
+    }
+
+    /// A page of those with whom the caller has a key; who of them comes or goes is told from now on.
+    fn contacts(&mut self, after: Option<&Username>) -> Flow {
+        let hall = Arc::clone(&self.hall);
+        let (names, more) = hall.contacts.page(&self.caller.name, after, CONTACTS_MAX);
+        let connected = match hall.registry.watch(&self.caller, &names) {
+            Ok(connected) => connected,
+            Err(Refusal::Gone) => return Flow::End,
+            Err(Refusal::Because(code)) => return self.refuse(None, code),
+        };
+        let contacts = names.into_iter().zip(connected);
+        let contacts = contacts.filter_map(|(peer, connected)| self.contact(peer, connected)).collect();
+        self.answer(&Event::Contacts { contacts, more })
+    }
+
+    fn contact(&self, peer: Username, connected: bool) -> Option<Contact> {
+        let pair = Pair::new(&self.caller.name, &peer).ok()?;
+        let epoch = self.hall.keyring.newest_epoch(&pair)?;
+        // What cannot be read is told when it is asked for by itself.
+        let last = self.hall.logs.last(&pair).unwrap_or_else(|reason| {
+            code_of(&reason, &pair);
+            0
+        });
+        let received = self.hall.receipts.newest(&pair, &peer).unwrap_or_else(|reason| {
+            warn!(%pair, reason = %Chain(&reason), "a receipt cannot be read");
+            None
+        });
+        Some(Contact { peer, connected, epoch, last, received })
+    }
+
+    /// Keeps a receipt that is newer than the last, and hands it on. Whether it is true is for the peer to
+    /// see: it is not for this server, which could not make one.
+    fn receipt(&mut self, peer: Username, received: Received, effects: &mut Effects) -> Flow {
+        let hall = Arc::clone(&self.hall);
+        let pair = Pair::new(&self.caller.name, &peer).ok();
+        let Some(pair) = pair.filter(|pair| hall.keyring.newest_epoch(pair).is_some()) else {
+            return self.refuse(Some(peer), ErrorCode::NoKey);
+        };
+        let last = match hall.logs.last(&pair) {
+            Ok(last) => last,
+            Err(reason) => return self.refuse(Some(peer), code_of(&reason, &pair)),
+        };
+        // Of a message that is not there: a log that was set back. Nobody is helped by an answer.
+        if !(1..=last).contains(&received.number) {
+            return Flow::Next;
+        }
+        let kept = match self.gate.enter() {
+            Some(_passing) => hall.receipts.keep(&pair, &self.caller.name, received),
+            None => return Flow::End,
+        };
+        match kept {
+            Ok(true) => {
+                let Received { number, proof } = received;
+                let event = Event::Receipt { peer: self.caller.name.clone(), number, proof };
+                if let Some(frame) = outgoing::frame(&event) {
+                    hall.registry.deliver(&peer, &frame, effects);
+                }
+            }
+            Ok(false) => {}
+            // Only a mark is lost, and the next one is written again.
+            Err(reason) => warn!(%pair, reason = %Chain(&reason), "a receipt was not kept"),
+        }
+        Flow::Next
     }
 
     fn read(&mut self, peer: Username, from: u64, count: u32) -> Flow {

@@ -102,10 +102,11 @@ fn only_a_pair_that_agreed_stores_and_only_under_its_epochs() {
     bob.sees();
     sends(&mut alice, "bob", &body(0));
     assert_eq!(sees_stored(&alice), 1, "to someone who just left: it is in the log");
-    bob.sees_nothing_more();
+    assert!(matches!(bob.sees(), Event::Message { entry, .. } if entry.number == 1));
     meet(&mut bob, &mut carol, Some(1));
     sends(&mut alice, "bob", &body(1));
     assert_eq!(sees_stored(&alice), 2);
+    assert!(matches!(bob.sees(), Event::Message { peer, .. } if peer == name("alice")));
     bob.sees_nothing_more();
 }
 

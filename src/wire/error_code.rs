@@ -28,13 +28,17 @@ pub enum ErrorCode {
     TooManyInvitations,
     /// As many invitations as may wait for one person wait for the peer already.
     TooManyWaiting,
+    /// As many conversations as one client may have open are open already.
+    TooManyOpen,
+    /// The peer is in another run, so that none for a new key can begin now.
+    PeerBusy,
     /// The peer has no account.
     UnknownUser,
     /// The peer has an account and is not connected.
     NotConnected,
     /// The peer is the asker.
     Yourself,
-    /// The asker is in a run or a conversation already.
+    /// The asker is in a run already, waits for somebody, or is in conversation with that peer.
     Busy,
     /// No run, invitation or conversation with that peer (any more).
     NotOpen,

@@ -50,3 +50,6 @@ pub const WHO_NAMES_MAX: usize = 1000;
 
 /// How far above its own highest used epoch a client accepts a proposed one.
 pub const EPOCH_STEP_MAX: u32 = 1000;
+
+/// Contacts in one answer to `contacts`.
+pub const CONTACTS_MAX: usize = 100;

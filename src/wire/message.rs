@@ -12,6 +12,7 @@ use super::{
     error_code::ErrorCode,
     name::Username,
     registration::{InvitationCode, Registration},
+    steps::Agreement,
 };
 
 /// What a client asks. Before login only `register` and `login`; after it, everything else.
@@ -86,7 +87,7 @@ pub enum Request {
         /// The run it belongs to.
         run: u64,
     },
-    /// Stores a message, and hands it to the peer if the two are in conversation. Answer: `stored` or `not_stored`.
+    /// Stores a message, and hands it to the peer if they are connected. Answer: `stored` or `not_stored`.
     Send {
         /// To whom.
         peer: Username,
@@ -108,6 +109,22 @@ pub enum Request {
         peer: Username,
         /// Which epoch.
         epoch: u32,
+    },
+    /// Asks for those with whom this user has a key, and to be told from now on when they come and go.
+    /// Answer: `contacts`.
+    Contacts {
+        /// Those after this name; from the first without one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<Username>,
+    },
+    /// Says that this client has the peer's messages up to a number. No answer.
+    Receipt {
+        /// The other member.
+        peer: Username,
+        /// The number, of a message of theirs.
+        number: u64,
+        /// Proof for them, under the key that sealed that message.
+        proof: Bytes<32>,
     },
     /// Ends the open conversation, for both. Answer: `closed`.
     Leave {
@@ -208,7 +225,7 @@ pub enum Event {
         /// Why.
         code: ErrorCode,
     },
-    /// The peer's message, as it was just written to the log.
+    /// The peer's message, as it was just written to the log, whether a conversation is open or not.
     Message {
         /// The other member.
         peer: Username,
@@ -232,6 +249,29 @@ pub enum Event {
         epoch: u32,
         /// The copy.
         kept: Option<KeptKey>,
+    },
+    /// Those with whom this user has a key, in byte order.
+    Contacts {
+        /// At most [`super::limits::CONTACTS_MAX`].
+        contacts: Vec<Contact>,
+        /// There are more after the last of them.
+        more: bool,
+    },
+    /// Somebody with whom this user has a key has come, or has gone.
+    Presence {
+        /// Who.
+        peer: Username,
+        /// Whether they are connected now.
+        connected: bool,
+    },
+    /// The peer's client has this user's messages up to a number, as it says itself.
+    Receipt {
+        /// The other member.
+        peer: Username,
+        /// The number, of a message of this user's.
+        number: u64,
+        /// Proof by the peer: believed only with it.
+        proof: Bytes<32>,
     },
     /// The conversation is over, for both.
     Closed {
@@ -297,123 +337,6 @@ pub enum Outcome {
     NotStored {},
 }
 
-/// A step of the agreement, relayed by the server as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Agreement {
-    /// New key, step 1, by the initiator.
-    Offer(Offer),
-    /// New key, step 2, by the responder.
-    Reply(Reply),
-    /// New key, step 3, by the initiator.
-    Confirm(Confirm),
-    /// Kept key, step 1, by the initiator.
-    Resume(Resume),
-    /// Kept key, step 2, by the responder.
-    ResumeReply(ResumeReply),
-    /// This side will not go on, and why.
-    Decline(Decline),
-}
-
-/// New key, step 1: see `crypto::agreement`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Offer {
-    /// The initiator's identity key (Ed25519).
-    pub identity: Bytes<32>,
-    /// The proposed epoch, from 1.
-    pub epoch: u32,
-    /// A fresh X25519 public key.
-    pub x25519: Bytes<32>,
-    /// A fresh ML-KEM-768 encapsulation key, 1,184 bytes.
-    pub kem_key: Blob,
-    /// The hash of the nonce that step 3 opens.
-    pub commitment: Bytes<32>,
-}
-
-/// New key, step 2.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reply {
-    /// The responder's identity key (Ed25519).
-    pub identity: Bytes<32>,
-    /// A fresh X25519 public key.
-    pub x25519: Bytes<32>,
-    /// The ML-KEM-768 ciphertext, 1,088 bytes.
-    pub kem_ciphertext: Blob,
-    /// A fresh nonce.
-    pub nonce: Bytes<32>,
-    /// By the responder's identity, over everything so far.
-    pub signature: Bytes<64>,
-}
-
-/// New key, step 3.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Confirm {
-    /// The nonce that step 1 committed to.
-    pub nonce: Bytes<32>,
-    /// By the initiator's identity, over the whole transcript.
-    pub signature: Bytes<64>,
-}
-
-/// Kept key, step 1.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Resume {
-    /// The kept key's epoch.
-    pub epoch: u32,
-    /// The kept key's id.
-    pub key_id: Bytes<16>,
-    /// A fresh nonce.
-    pub nonce: Bytes<32>,
-    /// What the initiator last saw of the responder's messages.
-    pub seen: Option<Seen>,
-    /// The initiator's program opens again what a lost connection had closed, and does not ask its person.
-    pub reopens: bool,
-}
-
-/// Kept key, step 2.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ResumeReply {
-    /// A fresh nonce.
-    pub nonce: Bytes<32>,
-    /// What the responder last saw of the initiator's messages.
-    pub seen: Option<Seen>,
-    /// The same of the responder's program.
-    pub reopens: bool,
-}
-
-/// A place in a sender's messages: which one, and its body's hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Seen {
-    /// The stream.
-    pub stream: StreamId,
-    /// The counter in it.
-    pub counter: u64,
-    /// The hash of the body.
-    pub hash: Bytes<32>,
-}
-
-/// Why a side will not go on with a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Decline {
-    /// The epoch is used already, or too far ahead: this is the responder's own highest.
-    Epoch {
-        /// The highest that the responder has used.
-        highest_used: u32,
-    },
-    /// Too many runs broke off after this side's reply; its person must name the peer first.
-    Paused {},
-    /// The kept key that the server shows is not the one this side knows.
-    KeptKey {},
-    /// A step that does not verify, or not at this point.
-    Invalid {},
-}
-
 /// A member's own sealed copy of a new key, handed in with the acceptance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -436,6 +359,32 @@ pub struct KeptKey {
     pub key_id: Bytes<16>,
     /// This member's sealed copy.
     pub sealed: Blob,
+}
+
+/// Somebody with whom a user has a key, as the server knows them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contact {
+    /// Who.
+    pub peer: Username,
+    /// Whether they are connected.
+    pub connected: bool,
+    /// The epoch of the pair's newest key.
+    pub epoch: u32,
+    /// The number of the last entry of the pair's log; 0 when empty.
+    pub last: u64,
+    /// Their newest receipt.
+    pub received: Option<Received>,
+}
+
+/// A receipt: its number, and its proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Received {
+    /// The number of the newest message that the reader has.
+    pub number: u64,
+    /// The reader's proof.
+    pub proof: Bytes<32>,
 }
 
 /// One line of a pair's log.

@@ -11,17 +11,16 @@ pub mod limits;
 mod message;
 mod name;
 mod registration;
+mod steps;
 
 pub use body::{Body, BodyError, Header, StreamId};
 pub use bytes::{Blob, Bytes, BytesError};
 pub use error_code::ErrorCode;
 pub use frame::{FrameError, Frames, encode, read_frame, write_frame};
-pub use message::{
-    Agreement, Confirm, Decline, Entry, Event, KeptKey, Offer, Outcome, OwnCopy, Reply, Request, Resume,
-    ResumeReply, Role, Seen,
-};
+pub use message::{Contact, Entry, Event, KeptKey, Outcome, OwnCopy, Received, Request, Role};
 pub use name::{NameError, Pair, Username};
 pub use registration::{InvitationCode, InvitationCodeError, Registration};
+pub use steps::{Agreement, Confirm, Decline, Offer, Reply, Resume, ResumeReply, Seen};
 
 /// The port a server listens on unless told otherwise.
 pub const DEFAULT_PORT: u16 = 4117;

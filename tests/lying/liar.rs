@@ -19,8 +19,8 @@ use securechat::{
     crypto::login,
     transport::{Acceptor, Link, ServerIdentity, Stragglers, listen},
     wire::{
-        Agreement, Body, Bytes, Entry, Event, Frames, KeptKey, Outcome, OwnCopy, PROTOCOL_VERSION,
-        Registration, Request, Role, encode, limits::FRAME_BYTES_MAX,
+        Agreement, Body, Bytes, Contact, Entry, Event, Frames, KeptKey, Outcome, OwnCopy, PROTOCOL_VERSION,
+        Received, Registration, Request, Role, encode, limits::FRAME_BYTES_MAX,
     },
 };
 
@@ -166,6 +166,10 @@ pub struct Archive {
     /// What is said to be the log's last number, if not what it is.
     pub said_last: Option<u64>,
     pub keys: Vec<KeptKey>,
+    /// What is said of the person's contacts.
+    pub contacts: Vec<Contact>,
+    /// What the client said to have received.
+    pub receipts: Vec<Received>,
 }
 
 impl Archive {
@@ -280,6 +284,10 @@ fn read_all(link: &Link, archive: &Mutex<Archive>, heard: &Sender<Request>) {
     let mut frames = Frames::new(FRAME_BYTES_MAX);
     loop {
         while let Some(request) = frames.take::<Request>().unwrap() {
+            if let Request::Receipt { number, proof, .. } = request {
+                archive.lock().receipts.push(Received { number, proof });
+                continue;
+            }
             match from_archive(&archive.lock(), &request) {
                 Some(answer) => say(link, &answer),
                 None if heard.send(request).is_err() => return,
@@ -303,6 +311,7 @@ fn from_archive(archive: &Archive, request: &Request) -> Option<Event> {
             let kept = archive.keys.iter().find(|kept| kept.epoch == *epoch).cloned();
             Some(Event::Key { peer: peer.clone(), epoch: *epoch, kept })
         }
+        Request::Contacts { .. } => Some(Event::Contacts { contacts: archive.contacts.clone(), more: false }),
         _ => None,
     }
 }

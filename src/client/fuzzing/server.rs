@@ -8,12 +8,13 @@ use crate::{
         conversation_key::ConversationKey,
         hash::body_hash,
         key_file::Unlocked,
+        receipt,
         resume::{self, Resuming},
         session::{Plain, Stream},
     },
     wire::{
-        Agreement, Body, Bytes, Entry, ErrorCode, Event, KeptKey, Outcome, OwnCopy, Pair, Request, Role,
-        Username,
+        Agreement, Body, Bytes, Contact, Entry, ErrorCode, Event, KeptKey, Outcome, OwnCopy, Pair, Received,
+        Request, Role, Username,
     },
 };
 
@@ -159,6 +160,16 @@ impl Server {
                 Some(Event::Key { peer: peer.clone(), epoch: *epoch, kept: self.alices_kept() })
             }
             Request::ChangePassword { .. } => Some(Event::PasswordChanged {}),
+            Request::Contacts { .. } => {
+                let bob = self.kept.as_ref().map(|(kept, _)| Contact {
+                    peer: name("bob"),
+                    connected: self.talking,
+                    epoch: kept.epoch,
+                    last: self.log.len() as u64,
+                    received: self.bob_received(),
+                });
+                Some(Event::Contacts { contacts: bob.into_iter().collect(), more: false })
+            }
             _ => None,
         }
     }
@@ -177,11 +188,31 @@ impl Server {
         Some(KeptKey { epoch, key_id, sealed })
     }
 
+    /// Bob's receipt for Alice's newest message.
+    fn bob_received(&self) -> Option<Received> {
+        let entry = self.log.iter().rev().find(|entry| entry.sender == name("alice"))?;
+        let key = self.key().filter(|key| key.epoch() == entry.body.header().epoch)?;
+        let (number, hash) = (entry.number, body_hash(&entry.body));
+        Some(Received { number, proof: receipt::prove(&key, &name("bob"), number, &hash) })
+    }
+
+    /// The epoch of the key that Bob's program holds at the end of a run.
+    pub(super) fn agreed_epoch(&self) -> Option<u32> {
+        match &self.stage {
+            Stage::Agreed(agreed) => Some(agreed.key().epoch()),
+            _ => None,
+        }
+    }
+
     /// What happens next, where all is well; `choice` where there is one.
     pub(super) fn does(&mut self, choice: u8) -> Event {
         let peer = name("bob");
         if let Some(step) = self.step.take() {
             return Event::Agree { peer, run: self.run, step };
+        }
+        if self.invited && choice == 63 {
+            self.invited = false;
+            return Event::Error { code: ErrorCode::NotConnected, peer: Some(peer) };
         }
         if self.invited {
             return self.starts(choice);
@@ -201,6 +232,11 @@ impl Server {
             _ if self.talking => self.bob_says(choice),
             2 => Event::Invited { peer },
             3 => self.starts(choice | 1),
+            4 if self.stream.is_some() => self.bob_says(choice),
+            5 => Event::Presence { peer, connected: choice & 8 > 0 },
+            6 if let Some(Received { number, proof }) = self.bob_received() => {
+                Event::Receipt { peer, number, proof }
+            }
             _ => Event::Who { connected: vec![name("alice"), peer], total: 2 },
         }
     }

@@ -127,7 +127,8 @@ mod tests {
         let saying = Arc::clone(&said);
         let caller = Caller::new(1, move |told| saying.lock().push(told.line()));
         let long = format!("{{\"type\":\"who\",\"id\":\"{}\"}}", "x".repeat(LINE_BYTES_MAX));
-        let input = format!("{{\"type\":\"who\"}}\n\n{{\"type\":\"what\"}}\n{long}\n\u{fe}\n{{\"type\":\"quit\"}}");
+        let input =
+            format!("{{\"type\":\"who\"}}\n\n{{\"type\":\"what\"}}\n{long}\n\u{fe}\n{{\"type\":\"quit\"}}");
         let mut taken = Vec::new();
         read_calls(input.as_bytes(), &caller, |asked| {
             taken.push(asked);

@@ -55,6 +55,29 @@ pub(in crate::client) enum Asked {
     Quit {},
 }
 
+impl Asked {
+    /// The answer that it is: to which question, and what.
+    pub(in crate::client) fn answers(&self) -> Option<(u64, String)> {
+        match self {
+            Self::Answer { question, text } => Some((*question, text.clone())),
+            _ => None,
+        }
+    }
+
+    /// Whether it ends the client.
+    pub(in crate::client) fn quits(&self) -> bool {
+        *self == Self::Quit {}
+    }
+
+    /// What its answer is to be known by.
+    pub(in crate::client) fn id(&self) -> Option<String> {
+        match self {
+            Self::Send { id, .. } | Self::Who { id } | Self::History { id, .. } => id.clone(),
+            _ => None,
+        }
+    }
+}
+
 fn twenty() -> u32 {
     20
 }
@@ -74,13 +97,7 @@ pub(in crate::client) enum Told {
     /// A message.
     Message(Message),
     /// What there is to see at a glance.
-    Overview {
-        me: String,
-        server: String,
-        connected: bool,
-        focus: Option<String>,
-        contacts: Vec<Contact>,
-    },
+    Overview { me: String, server: String, connected: bool, focus: Option<String>, contacts: Vec<Contact> },
     /// What was sent is on the server's disk.
     Stored { id: Option<String>, peer: String, number: u64 },
     /// The peer's client proved to have it.

@@ -11,12 +11,18 @@ mod quietly;
 mod socket;
 mod task;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Instant,
+};
+
+use crossbeam_channel::{RecvTimeoutError, at, never, select};
 
 pub(super) use caller::{Call, Caller};
+pub(super) use password::PASSWORD_BYTES_MAX;
+pub use password::{PasswordError, PasswordSource};
 pub(super) use program::Program;
 pub(super) use socket::Socket;
-pub use password::{PasswordError, PasswordSource};
 pub use task::{Listen, Send, listen, send};
 
 use json::{Asked, HISTORY_MAX, Message, Told, Warning};
@@ -27,6 +33,7 @@ use super::{
     error::ClientError,
     overview::Mark,
     phrase::Phrase,
+    terminal::Input,
     words,
 };
 use crate::{
@@ -36,6 +43,9 @@ use crate::{
 
 /// What scripts sent is remembered for their answers; of very much the first is forgotten.
 const SENT_REMEMBERED_MAX: usize = 10_000;
+
+/// Calls that wait for a connection; with more, the programs wait too.
+const CALLS_WAITING_MAX: usize = 1000;
 
 /// What programs wait for.
 #[derive(Default)]
@@ -149,6 +159,26 @@ impl App<'_> {
         }
     }
 
+    /// What is typed next while there is no connection. What programs ask for waits for one, but for the end.
+    pub(super) fn typed_or_called(&mut self, until: Instant) -> Result<Input, RecvTimeoutError> {
+        let none = never();
+        loop {
+            let takes = self.scripts.waiting.len() < CALLS_WAITING_MAX;
+            let called = if takes { self.desk.called() } else { &none };
+            select! {
+                recv(self.desk.typed()) -> input => return input.map_err(|_| RecvTimeoutError::Disconnected),
+                recv(called) -> call => match call {
+                    Ok(Call::Asked(caller, asked)) if asked.quits() && caller.owns_the_client() => {
+                        return Ok(Input::Line("/quit".into()));
+                    }
+                    Ok(Call::End) | Err(_) => return Ok(Input::End),
+                    Ok(call) => self.scripts.waiting.push_back(call),
+                },
+                recv(at(until)) -> _ => return Err(RecvTimeoutError::Timeout),
+            }
+        }
+    }
+
     fn on_asked(&mut self, caller: Caller, asked: Asked) -> Result<Flow, ClientError> {
         match asked {
             Asked::Send { id, peer, text } => self.sends(caller, id, &peer, &text)?,
@@ -178,7 +208,13 @@ impl App<'_> {
     }
 
     /// A program's message, sealed and sent; the conversation need not be open to anybody.
-    fn sends(&mut self, caller: Caller, id: Option<String>, peer: &Username, text: &str) -> Result<(), ClientError> {
+    fn sends(
+        &mut self,
+        caller: Caller,
+        id: Option<String>,
+        peer: &Username,
+        text: &str,
+    ) -> Result<(), ClientError> {
         let why = if *peer == self.me {
             Some(words::YOURSELF.into())
         } else if text.is_empty() {

@@ -14,12 +14,7 @@ use super::{
     caller::{Call, Caller, read_calls},
     json::Told,
 };
-use crate::client::{
-    error::ClientError,
-    overview::Overview,
-    phrase::Phrase,
-    terminal::Emphasis,
-};
+use crate::client::{error::ClientError, overview::Overview, phrase::Phrase, terminal::Emphasis};
 
 /// See the module.
 pub(in crate::client) struct Program {

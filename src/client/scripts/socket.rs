@@ -85,7 +85,9 @@ mod unix {
         match UnixStream::connect(&way.path) {
             Ok(stream) if is_of_this_user(&stream)? => Ok(Some(stream)),
             Ok(_) => Err(io::ErrorKind::PermissionDenied.into()),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) =>
+            {
                 Ok(None)
             }
             Err(error) => Err(error),

@@ -43,11 +43,17 @@ pub struct Listen {
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Answer {
     Stored {},
-    NotSent { text: String },
+    NotSent {
+        text: String,
+    },
     NotConfirmed {},
-    Error { text: String },
+    Error {
+        text: String,
+    },
     Message(Message),
-    Notice { text: String },
+    Notice {
+        text: String,
+    },
     #[serde(other)]
     Other,
 }
@@ -71,7 +77,7 @@ pub fn send(task: &Send) -> Result<(), ClientError> {
 fn read_message(input: impl Read) -> Result<String, ClientError> {
     let mut bytes = Vec::new();
     input.take(limits::TEXT_BYTES_MAX as u64 + 3).read_to_end(&mut bytes)?;
-    let text = String::from_utf8(bytes).map_err(|_| ClientError::Message(words::message_not_text()))?;
+    let text = String::from_utf8(bytes).map_err(|_| ClientError::Message(words::MESSAGE_NOT_TEXT.into()))?;
     let text = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
     if text.is_empty() {
         return Err(ClientError::Message(words::NOTHING_TO_SEND.into()));

@@ -122,6 +122,10 @@ impl Terminal {
     /// What there is to see at a glance has changed. Neither the line editor nor plain lines show it.
     pub fn overview(&mut self, _overview: &super::Overview) {}
 
+    /// A message of this person's has come so far. What was typed is on the screen already, and what goes wrong
+    /// is said: neither the line editor nor plain lines mark it.
+    pub fn mark(&mut self, _mark: &super::Mark) {}
+
     /// Shows one or more whole lines. Never tears a line being typed.
     pub fn show(&mut self, what: &Phrase) {
         self.show_as(Emphasis::Plain, what);

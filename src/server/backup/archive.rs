@@ -9,7 +9,7 @@ use std::{
 
 use tar::{Archive, Builder, EntryType, Header};
 
-use super::{BackupError, INVITES_FOLDER, LOGS_FOLDER, failed};
+use super::{BackupError, INVITES_FOLDER, LOGS_FOLDER, RECEIPTS_FOLDER, failed};
 use crate::store::{self, Action};
 
 /// The mode of every file in it.
@@ -24,7 +24,7 @@ pub(super) fn is_one(path: &Path) -> bool {
 pub(super) fn pack(folder: &Path, to: &Path) -> Result<(), BackupError> {
     let unfinished = store::unfinished_file(store::parent(to))?;
     let mut archive = Builder::new(BufWriter::new(unfinished.as_file()));
-    for inside in ["", LOGS_FOLDER, INVITES_FOLDER] {
+    for inside in ["", LOGS_FOLDER, INVITES_FOLDER, RECEIPTS_FOLDER] {
         if !folder.join(inside).is_dir() {
             continue;
         }
@@ -60,7 +60,9 @@ pub(super) fn unpack(from: &Path, folder: &Path) -> Result<(), BackupError> {
             .collect();
         let is_right = match parts.as_deref() {
             Some([_]) => true,
-            Some([inside, _]) => *inside == LOGS_FOLDER || *inside == INVITES_FOLDER,
+            Some([inside, _]) => {
+                [LOGS_FOLDER, INVITES_FOLDER, RECEIPTS_FOLDER].iter().any(|folder| inside == folder)
+            }
             _ => false,
         };
         if !is_right || entry.header().entry_type() != EntryType::Regular {

@@ -23,6 +23,7 @@ use super::{
     invites::{INVITES_FOLDER, is_claimed},
     keyring::KEYS_FILE,
     logs::LOGS_FOLDER,
+    receipts::RECEIPTS_FOLDER,
 };
 use crate::{
     status,
@@ -158,6 +159,13 @@ fn put(copy: TempDir, to: &Path) -> Result<(), StoreError> {
 
 /// Copies what a server keeps, in the order that makes a whole of it.
 fn copy_all(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let receipts = from.join(RECEIPTS_FOLDER);
+    if receipts.is_dir() {
+        store::create_folder(&to.join(RECEIPTS_FOLDER))?;
+        for path in store::list(&receipts)? {
+            copy(&path, &to.join(RECEIPTS_FOLDER), false)?;
+        }
+    }
     let logs = from.join(LOGS_FOLDER);
     store::create_folder(&to.join(LOGS_FOLDER))?;
     if logs.is_dir() {

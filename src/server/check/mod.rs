@@ -31,6 +31,7 @@ use super::{
     invites::{self, INVITES_FOLDER},
     keyring::{KEYS_FILE, PairKeys},
     logs::LOGS_FOLDER,
+    receipts::{self, RECEIPTS_FOLDER},
 };
 use crate::{
     store::{self, Inspected, StoreError},
@@ -133,6 +134,7 @@ fn look(data: &Path) -> Result<Look, StoreError> {
     look.report.accounts = look.accounts.as_ref().map_or(0, |found| found.entries.len());
     look.report.pairs = look.keys.as_ref().map_or(0, |found| found.entries.len());
     look.logs(&data.join(LOGS_FOLDER))?;
+    look.receipts(&data.join(RECEIPTS_FOLDER))?;
     if look.keys.is_none() && !look.logs.is_empty() {
         look.damage(&keys, "missing, although there are conversations: put a backup in its place");
     }
@@ -164,7 +166,7 @@ impl Look {
         }
         let mut paths = store::list(data)?;
         paths.sort();
-        for folder in [data.join(LOGS_FOLDER), data.join(INVITES_FOLDER)] {
+        for folder in [LOGS_FOLDER, INVITES_FOLDER, RECEIPTS_FOLDER].map(|folder| data.join(folder)) {
             if folder.is_dir() {
                 let mut inner = store::list(&folder)?;
                 inner.sort();
@@ -215,6 +217,30 @@ impl Look {
                 self.note(&path, "ends of lines that earlier starts set aside");
             } else if !store::is_unfinished(&path) {
                 self.damage(&path, "a file among the conversations that is none of them");
+                self.strays.push(path);
+            }
+        }
+        Ok(())
+    }
+
+    /// Receipts cost nobody anything: what is wrong with them is set aside, and is no damage.
+    fn receipts(&mut self, folder: &Path) -> Result<(), StoreError> {
+        if !folder.is_dir() {
+            return Ok(());
+        }
+        let mut paths = store::list(folder)?;
+        paths.sort();
+        for path in paths {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let fault = if receipts::pair_of(name).is_none() {
+                "a file among the receipts that is none of them"
+            } else if !store::read(&path)?.is_some_and(|text| receipts::is_whole(&text)) {
+                "receipts that cannot be read: the marks at some messages are lost, and nothing else"
+            } else {
+                continue;
+            };
+            if !store::is_unfinished(&path) {
+                self.note(&path, fault);
                 self.strays.push(path);
             }
         }

@@ -2,7 +2,7 @@
 
 use super::{
     Effects, Registry, Start,
-    place::{Closing, Place},
+    place::{Closing, Engaged, Within},
     state::State,
 };
 use crate::{
@@ -123,23 +123,21 @@ impl State {
         effects: &mut Effects,
     ) {
         let Some(session) = self.sessions.get_mut(name) else { return };
-        let opens = verdict.agreed() && together;
+        let place = &mut session.place;
+        let Engaged::Meeting { part, within: began } = std::mem::take(&mut place.engaged) else { return };
         let mut closing = None;
-        let (part, next, within) = match std::mem::replace(&mut session.place, Place::Lobby) {
-            Place::Meeting { part, closed: None } if opens => {
-                (part, Place::Talking { peer: peer.clone(), rekey: None }, false)
+        let within = match began {
+            Within::Nothing if verdict.agreed() && together => {
+                place.talking.insert(peer.clone());
+                false
             }
-            Place::Meeting { part, closed } => {
-                closing = closed;
-                (part, Place::Lobby, closing.is_some())
-            }
-            Place::Talking { peer, rekey: Some(part) } => (part, Place::Talking { peer, rekey: None }, true),
-            other @ (Place::Lobby | Place::Waiting { .. } | Place::Talking { rekey: None, .. }) => {
-                session.place = other;
-                return;
+            Within::Nothing => false,
+            Within::Conversation => true,
+            Within::Closed(closed) => {
+                closing = Some(closed);
+                true
             }
         };
-        session.place = next;
         if let Some(Closing { by, lost }) = closing {
             self.say(name, &Event::Closed { peer: peer.clone(), by, lost }, effects);
         }

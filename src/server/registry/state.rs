@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Caller, Effects, Gate, MINUTE, Refusal, Start,
-    place::{Closing, Part, Place},
+    place::{Closing, Engaged, Part, Place, Within},
 };
 use crate::{
     server::{
@@ -27,7 +27,7 @@ pub(super) struct State {
     /// comes before any login of that account.
     pub(super) departing: HashMap<Username, Arc<Gate>>,
     /// Who waits for whom: the invited name's inviters, first come first. Invariant: exactly those
-    /// whose place is [`Place::Waiting`] on that name; no queue is empty.
+    /// who are [`Engaged::Waiting`] on that name; no queue is empty.
     pub(super) waiting: HashMap<Username, VecDeque<Username>>,
     pub(super) rendezvous: Arc<Rendezvous>,
     pub(super) answer_timeout: Duration,
@@ -37,6 +37,8 @@ pub(super) struct State {
     pub(super) invitation_cost: Option<Duration>,
     /// How many may wait for one person.
     pub(super) waiting_max: usize,
+    /// How many conversations one client may have open.
+    pub(super) talking_max: usize,
     pub(super) last_run: u64,
     pub(super) stopping: bool,
 }
@@ -46,6 +48,8 @@ pub(super) struct Session {
     pub(super) outgoing: Outgoing,
     pub(super) gate: Arc<Gate>,
     pub(super) place: Place,
+    /// Has asked for its contacts, and is told when they come and go.
+    pub(super) watches: bool,
 }
 
 /// A connection that a newer login takes out.
@@ -81,7 +85,7 @@ impl State {
         }
     }
 
-    /// The invitation of someone in the lobby.
+    /// The invitation of someone who is free.
     pub(super) fn invite(
         &mut self,
         name: &Username,
@@ -89,27 +93,50 @@ impl State {
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
         let Some(other) = self.sessions.get(peer) else { return because(ErrorCode::NotConnected) };
-        match &other.place {
-            Place::Waiting { on } if on == name => {
-                self.stop_waiting_quietly(peer, name);
-                self.begin(peer, name, false, effects);
+        if other.place.waits_for(name) {
+            self.stop_waiting_quietly(peer, name);
+            self.begin(peer, name, false, effects);
+        } else if other.place.is_lobby() {
+            self.count_invitation(name)?;
+            self.say(peer, &Event::Invited { peer: name.clone() }, effects);
+            self.begin(name, peer, false, effects);
+        } else {
+            if self.waiting.get(peer).is_some_and(|queue| queue.len() >= self.waiting_max) {
+                return because(ErrorCode::TooManyWaiting);
             }
-            Place::Lobby => {
-                self.count_invitation(name)?;
-                self.say(peer, &Event::Invited { peer: name.clone() }, effects);
-                self.begin(name, peer, false, effects);
-            }
-            Place::Waiting { .. } | Place::Meeting { .. } | Place::Talking { .. } => {
-                if self.waiting.get(peer).is_some_and(|queue| queue.len() >= self.waiting_max) {
-                    return because(ErrorCode::TooManyWaiting);
-                }
-                self.count_invitation(name)?;
-                self.set_place(name, Place::Waiting { on: peer.clone() });
-                self.waiting.entry(peer.clone()).or_default().push_back(name.clone());
-                self.say(name, &Event::Waiting { peer: peer.clone() }, effects);
-                self.say(peer, &Event::Invited { peer: name.clone() }, effects);
-            }
+            self.count_invitation(name)?;
+            self.engage(name, Engaged::Waiting { on: peer.clone() });
+            self.waiting.entry(peer.clone()).or_default().push_back(name.clone());
+            self.say(name, &Event::Waiting { peer: peer.clone() }, effects);
+            self.say(peer, &Event::Invited { peer: name.clone() }, effects);
         }
+        Ok(())
+    }
+
+    /// Begins a run for a new key within the open conversation of the two.
+    pub(super) fn ask_rekey(
+        &mut self,
+        name: &Username,
+        peer: &Username,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let (Some(mine), Some(other)) = (self.sessions.get(name), self.sessions.get(peer)) else {
+            return because(ErrorCode::NotOpen);
+        };
+        if !mine.place.talking.contains(peer) {
+            return because(ErrorCode::NotOpen);
+        }
+        if mine.place.crosses(peer, true) {
+            return Ok(());
+        }
+        if !mine.place.is_free() {
+            return because(ErrorCode::Busy);
+        }
+        if !other.place.is_free() {
+            return because(ErrorCode::PeerBusy);
+        }
+        self.count_invitation(name)?;
+        self.begin(name, peer, true, effects);
         Ok(())
     }
 
@@ -148,22 +175,21 @@ impl State {
     /// outcome follows from the settler.
     pub(super) fn remove(&mut self, name: &Username, effects: &mut Effects) -> Option<Session> {
         let session = self.sessions.remove(name)?;
-        match &session.place {
-            Place::Lobby => {}
-            Place::Waiting { on } => self.stop_waiting(name, on, effects),
-            Place::Meeting { part, .. } => self.lose(part.run, name),
-            Place::Talking { peer, rekey } => {
-                self.close_for(peer, name, name, true, effects);
-                if let Some(part) = rekey {
-                    self.lose(part.run, name);
-                }
-                self.draw(peer, effects);
-            }
+        for peer in &session.place.talking {
+            self.close_for(peer, name, name, true, effects);
+        }
+        match &session.place.engaged {
+            Engaged::Free => {}
+            Engaged::Waiting { on } => self.stop_waiting(name, on, effects),
+            Engaged::Meeting { part, .. } => self.lose(part.run, name),
+        }
+        for peer in &session.place.talking {
+            self.draw(peer, effects);
         }
         for inviter in self.waiting.remove(name).unwrap_or_default() {
             let code = ErrorCode::NotConnected;
             self.say(&inviter, &Event::Error { code, peer: Some(name.clone()) }, effects);
-            self.back_to_lobby(&inviter, effects);
+            self.is_free_again(&inviter, effects);
         }
         Some(session)
     }
@@ -188,8 +214,8 @@ impl State {
         }
     }
 
-    /// The conversation of `name` with `peer` is over: `name` is told, and is in the lobby; or is still in
-    /// the run that was going on within the conversation, and is told when that is settled.
+    /// The conversation of `name` with `peer` is over: `name` is told; or, while the run is still going on
+    /// that began within the conversation, is told when that is settled.
     pub(super) fn close_for(
         &mut self,
         name: &Username,
@@ -199,36 +225,41 @@ impl State {
         effects: &mut Effects,
     ) {
         let Some(session) = self.sessions.get_mut(name) else { return };
-        if let Place::Talking { rekey: Some(part), .. } = std::mem::replace(&mut session.place, Place::Lobby)
-        {
-            session.place = Place::Meeting { part, closed: Some(Closing { by: by.clone(), lost }) };
-        } else {
-            let closed = Event::Closed { peer: peer.clone(), by: by.clone(), lost };
-            self.say(name, &closed, effects);
+        session.place.talking.remove(peer);
+        match &mut session.place.engaged {
+            Engaged::Meeting { part, within: within @ Within::Conversation } if part.peer == *peer => {
+                *within = Within::Closed(Closing { by: by.clone(), lost });
+            }
+            _ => {
+                let closed = Event::Closed { peer: peer.clone(), by: by.clone(), lost };
+                self.say(name, &closed, effects);
+            }
         }
     }
 
-    pub(super) fn end_part(&self, name: &Username, decision: Decision) {
-        if let Some(part) = self.sessions.get(name).and_then(|session| session.place.part()) {
+    /// Ends the run that was going on within the conversation with `peer`.
+    pub(super) fn end_rekey(&self, name: &Username, peer: &Username, decision: Decision) {
+        let part = self.sessions.get(name).and_then(|session| session.place.part());
+        if let Some(part) = part.filter(|part| part.peer == *peer) {
             let _ = self.rendezvous.end(part.run, decision);
         }
     }
 
-    fn set_place(&mut self, name: &Username, place: Place) {
+    fn engage(&mut self, name: &Username, engaged: Engaged) {
         if let Some(session) = self.sessions.get_mut(name) {
-            session.place = place;
+            session.place.engaged = engaged;
         }
     }
 
-    /// Back in the lobby, where the first invitation that waits begins.
-    pub(super) fn back_to_lobby(&mut self, name: &Username, effects: &mut Effects) {
-        self.set_place(name, Place::Lobby);
+    /// Free again; in the lobby, the first invitation that waits begins.
+    pub(super) fn is_free_again(&mut self, name: &Username, effects: &mut Effects) {
+        self.engage(name, Engaged::Free);
         self.draw(name, effects);
     }
 
     /// Begins the first invitation that waits for someone who is in the lobby.
     pub(super) fn draw(&mut self, name: &Username, effects: &mut Effects) {
-        if !self.sessions.get(name).is_some_and(|session| matches!(session.place, Place::Lobby)) {
+        if !self.sessions.get(name).is_some_and(|session| session.place.is_lobby()) {
             return;
         }
         if let Some(inviter) = self.waiting.get(name).and_then(|queue| queue.front()).cloned() {
@@ -253,12 +284,8 @@ impl State {
             (initiator, Part::initiator(run, responder.clone())),
             (responder, Part::responder(run, initiator.clone())),
         ] {
-            if let Some(session) = self.sessions.get_mut(name) {
-                session.place = match std::mem::replace(&mut session.place, Place::Lobby) {
-                    Place::Talking { peer, .. } if new_key => Place::Talking { peer, rekey: Some(part) },
-                    _ => Place::Meeting { part, closed: None },
-                };
-            }
+            let within = if new_key { Within::Conversation } else { Within::Nothing };
+            self.engage(name, Engaged::Meeting { part, within });
         }
         effects.starts.push(Start { run, members, new_key });
     }
