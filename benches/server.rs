@@ -42,8 +42,6 @@ fn append(bencher: Bencher) {
 fn find_the_receiver(bencher: Bencher, crowd: usize) {
     let names: Vec<Username> = (0..crowd).map(name).collect();
     let people = People::new(&names);
-    let (sender, receiver) = (crowd / 3, name(crowd / 2));
-    let connection = sender as u64;
-    let sender = name(sender);
-    bencher.bench(|| people.deliver(black_box(&sender), connection, black_box(&receiver), &FRAME));
+    let receiver = name(crowd / 2);
+    bencher.bench(|| people.deliver(black_box(&receiver), &FRAME));
 }

@@ -376,8 +376,7 @@ impl Meeting {
 
     /// The identity that the person is asked about, if it is another than before.
     pub(super) fn changed_identity(&self) -> Option<Bytes<32>> {
-        let proposal = self.proposal()?;
-        (!proposal.standing.plain_yes_is_enough()).then_some(proposal.peer_identity)
+        self.proposal().filter(|shown| !shown.standing.plain_yes_is_enough()).map(|shown| shown.peer_identity)
     }
 
     /// Whether the person is being asked.

@@ -7,7 +7,7 @@ use super::{
     fail_stop::FailStop,
     limits::{ANSWER_TIMEOUT, Limits},
     outgoing::{Outgoing, Outlet},
-    registry::{Caller, Effects, Registry},
+    registry::{Effects, Registry},
     rendezvous::Rendezvous,
 };
 use crate::wire::{Body, Pair, Username};
@@ -58,9 +58,8 @@ impl People {
         Self(registry)
     }
 
-    /// Looks both up, as a message's way through the registry does; delivers where they are talking.
-    pub fn deliver(&self, sender: &Username, connection: u64, receiver: &Username, frame: &[u8]) {
-        let caller = Caller { name: sender.clone(), connection };
-        self.0.deliver(&caller, receiver, frame, &mut Effects::default());
+    /// Looks the receiver up, as a message's way through the registry does, and delivers.
+    pub fn deliver(&self, receiver: &Username, frame: &[u8]) {
+        self.0.deliver(receiver, frame, &mut Effects::default());
     }
 }

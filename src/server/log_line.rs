@@ -2,12 +2,14 @@
 //!
 //! Written in one way and read in exactly that way: any other bytes are damage.
 
+use std::fmt::Write as _;
+
 use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
-use data_encoding::BASE64;
 
 use crate::wire::{
     Body, Entry, Username,
     limits::{BODY_BYTES_MAX, USERNAME_BYTES_MAX},
+    push_seconds,
 };
 
 /// The length of a time as written, in bytes.
@@ -27,10 +29,17 @@ pub(super) fn now() -> DateTime<Utc> {
 
 /// An entry as its line, newline included.
 pub(super) fn write(entry: &Entry) -> Vec<u8> {
-    let time = entry.time.format("%Y-%m-%dT%H:%M:%S%.3fZ");
-    let head = format!("{time} {} {} ", entry.sender, entry.number);
-    let mut line = head;
-    BASE64.encode_append(entry.body.as_bytes(), &mut line);
+    let mut line =
+        String::with_capacity(LINE_BYTES_MAX - BODY_BYTES_MAX.div_ceil(3) * 4 + entry.body.as_text().len());
+    // A time of ours has a year of four digits; `format` reads its own little language anew each time.
+    match push_seconds(&mut line, &entry.time) {
+        Some(()) => {
+            let _ = write!(line, ".{:03}Z", entry.time.timestamp_subsec_millis());
+        }
+        None => line = entry.time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+    }
+    let _ = write!(line, " {} {} ", entry.sender, entry.number);
+    line.push_str(entry.body.as_text());
     line.push('\n');
     line.into_bytes()
 }

@@ -1,10 +1,10 @@
 //! Where a connection's events go: queued in memory under any lock, written once the lock is free.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use tracing::error;
 
-use crate::wire::{Event, encode, limits::FRAME_BYTES_MAX};
+use crate::wire::{Event, encode_event, limits::FRAME_BYTES_MAX};
 
 /// The writing half of a connection, as the registry and the committer see it.
 pub(super) trait Outlet: Send + Sync {
@@ -65,7 +65,7 @@ impl fmt::Debug for Outgoing {
 /// An event as its frame. No event of ours is over the limit; one that were would be a fault of ours,
 /// and is logged and left out rather than sent in part.
 pub(super) fn frame(event: &Event) -> Option<Vec<u8>> {
-    match encode(event, FRAME_BYTES_MAX) {
+    match encode_event(event, FRAME_BYTES_MAX) {
         Ok(frame) => Some(frame),
         Err(fault) => {
             error!(reason = %fault, "an event that fits no frame was not sent");
@@ -75,18 +75,26 @@ pub(super) fn frame(event: &Event) -> Option<Vec<u8>> {
 }
 
 /// The connections that got something queued: each is written to once, at the end.
+///
+/// Mostly that is one or two, however many events it was: so they are a short list, and no table.
 #[derive(Debug, Default)]
-pub(super) struct Touched(HashMap<u64, Outgoing>);
+pub(super) struct Touched(Vec<Outgoing>);
 
 impl Touched {
     /// Remembers one.
     pub(super) fn add(&mut self, outgoing: &Outgoing) {
-        self.0.entry(outgoing.connection).or_insert_with(|| outgoing.clone());
+        if self.0.last().is_none_or(|last| last.connection != outgoing.connection) {
+            self.0.push(outgoing.clone());
+        }
     }
 
     /// Writes to all, waiting for none.
     pub(super) fn flush(&mut self) {
-        for (_, outgoing) in self.0.drain() {
+        if self.0.len() > 1 {
+            self.0.sort_unstable_by_key(|outgoing| outgoing.connection);
+            self.0.dedup_by_key(|outgoing| outgoing.connection);
+        }
+        for outgoing in self.0.drain(..) {
             outgoing.flush();
         }
     }

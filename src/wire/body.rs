@@ -2,10 +2,10 @@
 //!
 //! Nothing here opens anything; the header is what the server needs to know a repeat by.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use data_encoding::BASE64;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
 use super::{
@@ -86,11 +86,19 @@ fn take<const N: usize>(bytes: &[u8]) -> Result<([u8; N], &[u8]), BodyError> {
 }
 
 /// A message as it is sent, stored and read back: header and ciphertext, written as base64.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "&str", into = "String")]
-pub struct Body {
+///
+/// The bytes and their text are kept side by side and never change: what is read once is written as often
+/// as it has to be without being encoded again, and clones share them.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "&str")]
+pub struct Body(Arc<Parts>);
+
+#[derive(PartialEq, Eq)]
+struct Parts {
     header: Header,
     bytes: Vec<u8>,
+    /// Canonical base64 of `bytes`.
+    text: String,
 }
 
 impl Body {
@@ -107,6 +115,13 @@ impl Body {
     /// # Errors
     /// As the variants of [`BodyError`] say.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, BodyError> {
+        let header = Self::check(&bytes)?;
+        let text = BASE64.encode(&bytes);
+        Ok(Self(Arc::new(Parts { header, bytes, text })))
+    }
+
+    /// The header of bytes that are a body.
+    fn check(bytes: &[u8]) -> Result<Header, BodyError> {
         if !(BODY_BYTES_MIN..=BODY_BYTES_MAX).contains(&bytes.len()) {
             return Err(BodyError::Length);
         }
@@ -114,26 +129,31 @@ impl Body {
         if padded != PADDED_BYTES_MIN && !padded.is_multiple_of(PADDED_BYTES_STEP) {
             return Err(BodyError::Length);
         }
-        let header = Header::from_bytes(&bytes)?;
-        Ok(Self { header, bytes })
+        Header::from_bytes(bytes)
     }
 
     /// The header.
     #[must_use]
     pub fn header(&self) -> &Header {
-        &self.header
+        &self.0.header
     }
 
     /// The sealed part, with its tag.
     #[must_use]
     pub fn ciphertext(&self) -> &[u8] {
-        self.bytes.get(HEADER_BYTES..).unwrap_or_default()
+        self.0.bytes.get(HEADER_BYTES..).unwrap_or_default()
     }
 
     /// Header and ciphertext.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.0.bytes
+    }
+
+    /// Header and ciphertext as base64.
+    #[must_use]
+    pub fn as_text(&self) -> &str {
+        &self.0.text
     }
 }
 
@@ -144,25 +164,27 @@ impl TryFrom<&str> for Body {
         if text.len() > BASE64.encode_len(BODY_BYTES_MAX) {
             return Err(BodyError::Length);
         }
-        Self::from_bytes(from_base64(text).ok_or(BodyError::NotBase64)?)
+        let bytes = from_base64(text).ok_or(BodyError::NotBase64)?;
+        let header = Self::check(&bytes)?;
+        Ok(Self(Arc::new(Parts { header, bytes, text: text.to_owned() })))
     }
 }
 
-impl From<Body> for String {
-    fn from(body: Body) -> Self {
-        body.to_string()
+impl Serialize for Body {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_text())
     }
 }
 
 impl fmt::Display for Body {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&BASE64.encode(&self.bytes))
+        out.write_str(self.as_text())
     }
 }
 
 impl fmt::Debug for Body {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "Body({:?}, {} bytes)", self.header, self.bytes.len())
+        write!(out, "Body({:?}, {} bytes)", self.0.header, self.0.bytes.len())
     }
 }
 
@@ -179,6 +201,7 @@ mod tests {
         let body = Body::new(&header(), &[1; PADDED_BYTES_MIN + TAG_BYTES]).unwrap();
         let again = Body::try_from(body.to_string().as_str()).unwrap();
         assert_eq!(again, body);
+        assert_eq!(again.as_text(), BASE64.encode(body.as_bytes()));
         assert_eq!(*again.header(), header());
         assert_eq!(again.ciphertext(), [1; PADDED_BYTES_MIN + TAG_BYTES]);
     }

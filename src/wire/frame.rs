@@ -37,7 +37,12 @@ pub enum FrameError {
 pub fn encode<T: Serialize>(message: &T, limit: usize) -> Result<Vec<u8>, FrameError> {
     let mut frame = vec![0; LENGTH_BYTES];
     serde_json::to_writer(&mut frame, message).map_err(FrameError::NotAMessage)?;
-    let length = frame.len() - LENGTH_BYTES;
+    seal_length(frame, limit)
+}
+
+/// Fills in the length of a frame whose first bytes are kept for it.
+pub(super) fn seal_length(mut frame: Vec<u8>, limit: usize) -> Result<Vec<u8>, FrameError> {
+    let length = frame.len().saturating_sub(LENGTH_BYTES);
     let announced = u32::try_from(length).ok().filter(|_| length <= limit);
     let announced = announced.ok_or(FrameError::TooLarge { length, limit })?;
     if let Some(head) = frame.first_chunk_mut() {

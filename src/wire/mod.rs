@@ -4,6 +4,7 @@
 //! knows neither sockets nor cryptography: a signature or a ciphertext is so many bytes.
 
 mod body;
+mod by_hand;
 mod bytes;
 mod error_code;
 mod frame;
@@ -14,6 +15,7 @@ mod registration;
 mod steps;
 
 pub use body::{Body, BodyError, Header, StreamId};
+pub use by_hand::{encode_event, push_seconds};
 pub use bytes::{Blob, Bytes, BytesError};
 pub use error_code::ErrorCode;
 pub use frame::{FrameError, Frames, encode, read_frame, write_frame};

@@ -2,7 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
+use arrayvec::ArrayString;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
 use super::limits::USERNAME_BYTES_MAX;
@@ -46,10 +47,10 @@ const RESERVED_WORDS: [&str; 6] = ["exit", "no", "non", "oui", "quitter", "yes"]
 /// A username: `[a-z0-9][a-z0-9_.-]{0,31}`, no final dot, no Windows device name,
 /// none of the words that answer a question (`yes`, `no`, `exit`; `oui`, `non`, `quitter`).
 ///
-/// Safe as a file name on every platform, and free of `+`, which joins the names of a pair.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Username(String);
+/// Safe as a file name on every platform, and free of `+`, which joins the names of a pair. It is short
+/// enough to be kept in place: a clone costs no memory of its own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Username(ArrayString<USERNAME_BYTES_MAX>);
 
 impl Username {
     /// The name as text.
@@ -92,7 +93,7 @@ impl FromStr for Username {
         if RESERVED_WORDS.contains(&text) {
             return Err(NameError::Word);
         }
-        Ok(Self(text.to_owned()))
+        ArrayString::from(text).map(Self).map_err(|_| NameError::TooLong)
     }
 }
 
@@ -106,17 +107,27 @@ fn is_windows_device(name: &str) -> bool {
     numbered.is_some_and(|rest| rest.len() == 1 && rest.as_bytes().iter().all(u8::is_ascii_digit))
 }
 
-impl TryFrom<String> for Username {
-    type Error = NameError;
-
-    fn try_from(text: String) -> Result<Self, NameError> {
-        text.parse()
+impl Serialize for Username {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
-impl From<Username> for String {
-    fn from(name: Username) -> Self {
-        name.0
+impl<'de> Deserialize<'de> for Username {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Name;
+        impl de::Visitor<'_> for Name {
+            type Value = Username;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a username")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Username, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Name)
     }
 }
 

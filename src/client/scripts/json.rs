@@ -152,11 +152,10 @@ pub(in crate::client) struct Args(Vec<(&'static str, Arg)>);
 
 impl Serialize for Args {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let exact = |name: &&str| **name != *"exact";
         let args: BTreeMap<&str, Value> = self
             .0
             .iter()
-            .filter(|(name, _)| exact(&name))
+            .filter(|(name, _)| *name != "exact")
             .map(|(name, arg)| {
                 let value = match arg {
                     Arg::Text(text) | Arg::Exact(text) => Value::from(text.as_str()),

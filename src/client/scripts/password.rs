@@ -89,7 +89,8 @@ fn private(_: &File, _: &std::path::Path) -> Result<(), PasswordError> {
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt};
 

@@ -131,9 +131,8 @@ mod unix {
 
     fn accept_all(listener: &UnixListener, me: &Username, calls: &Sender<Call>) {
         let served = Arc::new(AtomicUsize::new(0));
-        let mut number = 0;
-        for stream in listener.incoming().flatten() {
-            number += 1;
+        // 0 is the program whose client this is.
+        for (number, stream) in (1..).zip(listener.incoming().flatten()) {
             if !is_of_this_user(&stream).unwrap_or(false) {
                 continue;
             }
