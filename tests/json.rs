@@ -225,8 +225,10 @@ fn several_conversations_at_once_and_messages_for_who_is_away() {
     bob.ends();
     alice.sends("later", "bob", "for when you are back");
     assert_eq!(alice.hears_such(|told| told["id"] == "later")["type"], "stored");
-    let mut bob = Bot::logs_in(&server, "bob");
-    assert_eq!(bob.hears("message")["text"], "for when you are back");
+    let bob = Bot::logs_in(&server, "bob");
+    // It was unread, and is told before the lobby's question.
+    let told = bob.heard.iter().find(|told| told["type"] == "message").unwrap();
+    assert_eq!(told["text"], "for when you are back");
     assert_eq!(alice.hears_such(|told| told["id"] == "later")["type"], "delivered");
 }
 
@@ -290,4 +292,50 @@ fn a_question_that_is_gone_takes_no_answer() {
     assert_eq!(bob.hears("error")["reason"], "not_asked");
     bob.answers("no");
     assert_eq!(alice.is_told("refused_by")["args"]["peer"], "bob");
+}
+
+/// A whole bot: it accepts, echoes and reminds.
+#[test]
+fn the_example_bot_answers() {
+    if Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no python3 here (Debian: apt-get install python3)");
+        return;
+    }
+    let server = TestServer::starts();
+    server.registers("robot").logs_out();
+    let password = server.home_of("robot").join("password");
+    std::fs::write(&password, password_of("robot")).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let client = server.client_command("robot");
+    let mut command = Command::new("python3");
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/bot-example"));
+    // After `client`, which the bot says itself.
+    command.args(client.get_args().skip(1)).args(["--user", "robot"]).arg("--password-file").arg(&password);
+    command.env("SECURECHAT", client.get_program()).env("LANG", "C");
+    let mut robot = common::TestClient::starts("robot", command);
+    robot.sees("ready");
+
+    let mut alice = server.registers("alice");
+    alice.types("robot");
+    alice.is_asked_about_the_key();
+    alice.types("yes");
+    alice.talks_with("robot");
+    alice.types("hello, you");
+    alice.sees("] robot: hello, you\n");
+    alice.types("remind 0 tea is ready");
+    alice.sees("] robot: tea is ready\n");
+    // And while somebody else talks with it.
+    let mut bob = server.registers("bob");
+    bob.types("robot");
+    bob.is_asked_about_the_key();
+    bob.types("yes");
+    bob.talks_with("robot");
+    bob.types("me too");
+    bob.sees("] robot: me too\n");
+    alice.types("still there?");
+    alice.sees("] robot: still there?\n");
 }

@@ -160,6 +160,7 @@ impl<'a> App<'a> {
 
     /// Runs until the person leaves or the connection ends.
     pub(super) fn run(mut self) -> Result<(), ClientError> {
+        self.take_early_calls();
         let mut leaving = false;
         let ended = loop {
             let turned = if leaving { self.log_out() } else { self.turn() };

@@ -79,6 +79,11 @@ impl Scripts {
         Self { reads_everything, ..Self::default() }
     }
 
+    /// Whether a program reads whatever arrives, in place of a person.
+    pub(super) fn reads_everything(&self) -> bool {
+        self.reads_everything
+    }
+
     /// On a new connection: what was asked on the one before is not answered on this one.
     pub(super) fn begin_anew(&mut self) {
         self.quiet.clear();
@@ -143,6 +148,21 @@ impl Scripts {
 }
 
 impl App<'_> {
+    /// At the start: who listens already is told of what is unread; the rest waits until that is looked at.
+    pub(super) fn take_early_calls(&mut self) {
+        while let Ok(call) = self.desk.called().try_recv() {
+            match call {
+                Call::Asked(caller, Asked::Listen {}) => self.listens(caller),
+                call => self.scripts.waiting.push_back(call),
+            }
+        }
+    }
+
+    fn listens(&mut self, caller: Caller) {
+        caller.tell(&Told::Listening {});
+        self.scripts.listeners.push(caller);
+    }
+
     /// A program asks for something.
     pub(super) fn on_call(&mut self, call: Call) -> Result<Flow, ClientError> {
         match call {
@@ -187,10 +207,7 @@ impl App<'_> {
                 self.scripts.who.push_back(Some((caller, id)));
             }
             Asked::History { id, peer, count } => self.history_for(&caller, id, &peer, count)?,
-            Asked::Listen {} => {
-                caller.tell(&Told::Listening {});
-                self.scripts.listeners.push(caller);
-            }
+            Asked::Listen {} => self.listens(caller),
             _ if !caller.owns_the_client() => caller.refuse(None, words::NOT_FOR_SCRIPTS),
             Asked::Answer { question, text } => {
                 if self.desk.is_answered(question) {
