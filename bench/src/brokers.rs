@@ -1,10 +1,10 @@
 //! Other servers as they are started for a comparison: on a free port of the loopback, over TLS 1.3, with the
 //! settings that serve them best in it.
 
-use std::{fs, net::TcpListener, process::Command};
+use std::{fs, net::TcpListener, process::Command, sync::Arc};
 
 use anyhow::{Context, Result};
-use securechat::transport::ServerIdentity;
+use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 
 use crate::{rivals::Kind, target::Running};
@@ -28,11 +28,13 @@ fn program(kind: Kind) -> Option<std::path::PathBuf> {
 }
 
 /// Starts one, with its files in this folder.
-pub fn start(kind: Kind, folder: TempDir) -> Result<Running> {
-    let pem = ServerIdentity::generate()?;
+pub fn start(kind: Kind, folder: Arc<TempDir>) -> Result<Running> {
+    // ECDSA on P-256: not every OpenSSL reads an Ed25519 key as it is written here.
+    let pair = KeyPair::generate()?;
+    let pem = CertificateParams::new(Vec::new())?.self_signed(&pair)?.pem();
     let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
-    fs::write(&certificate, &pem.certificate)?;
-    fs::write(&key, pem.key.as_bytes())?;
+    fs::write(&certificate, pem)?;
+    fs::write(&key, pair.serialize_pem())?;
     // Free a moment ago; nobody else takes ports here in between.
     let address = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
     let (port, data) = (address.port(), folder.path().join("data"));

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result};
 use chrono::{DateTime, SecondsFormat, Utc};
 use data_encoding::BASE64;
-use securechat::wire::{Bytes, Header, StreamId};
+use securechat::wire::{Bytes, Header, StreamId, Username};
 
 use crate::{
     crowd::name,
@@ -26,6 +26,15 @@ pub struct Contents {
     pub others: usize,
     /// Lines in the log of the first pair, from its first person.
     pub lines: u64,
+    /// As many pairs again, of the same people: `a000000+b000001`, and so on. Each pair has a log then.
+    pub crossed: bool,
+}
+
+impl Contents {
+    /// Pairs that have not talked yet, and other accounts.
+    pub fn new(pairs: usize, others: usize) -> Self {
+        Self { pairs, others, lines: 0, crossed: false }
+    }
 }
 
 /// Makes `folder` a data folder whose accounts all log in with `login_key`.
@@ -39,8 +48,10 @@ pub fn prepare(folder: &Path, login_key: &Bytes<32>, contents: Contents) -> Resu
         .map(|name| Ok(format!("\"{}\":{{\"login_key\":\"{key}\",\"created\":\"{created}\"}}", name?)));
     dictionary(&folder.join("dico.json"), accounts)?;
     let (key_id, copy) = (BASE64.encode(&KEY_ID.0), BASE64.encode(&sealed_copy().0));
-    let pairs = (0..contents.pairs).map(|number| {
-        let (a, b) = (name('a', number)?, name('b', number)?);
+    let step = if contents.crossed { 2 } else { 1 };
+    // Both pairs of a person follow each other: the order of the file is that of the names.
+    let pairs = (0..contents.pairs * step).map(|at| {
+        let (a, b) = pair(at / step, at % step, contents.pairs)?;
         Ok(format!(
             "\"{a}+{b}\":{{\"epoch\":{EPOCH},\"key_id\":\"{key_id}\",\"created\":\"{created}\",\
              \"sealed\":{{\"{a}\":\"{copy}\",\"{b}\":\"{copy}\"}},\"older\":[]}}"
@@ -48,9 +59,19 @@ pub fn prepare(folder: &Path, login_key: &Bytes<32>, contents: Contents) -> Resu
     });
     dictionary(&folder.join("keys_dico.json"), pairs)?;
     if contents.lines > 0 {
-        log(folder, contents.lines)?;
+        log(folder, &pair(0, 0, contents.pairs)?, contents.lines)?;
+    }
+    if contents.crossed {
+        for at in 0..contents.pairs * step {
+            log(folder, &pair(at / step, at % step, contents.pairs)?, 1)?;
+        }
     }
     Ok(())
+}
+
+/// A pair's two names: of the same number, or of this one and the next.
+fn pair(number: usize, next: usize, pairs: usize) -> Result<(Username, Username)> {
+    Ok((name('a', number)?, name('b', (number + next) % pairs.max(1))?))
 }
 
 fn dictionary(path: &Path, entries: impl Iterator<Item = Result<String>>) -> Result<()> {
@@ -63,9 +84,8 @@ fn dictionary(path: &Path, entries: impl Iterator<Item = Result<String>>) -> Res
     Ok(out.flush()?)
 }
 
-/// The log of pair 0, all from `a000000` in one stream.
-fn log(folder: &Path, lines: u64) -> Result<()> {
-    let (a, b) = (name('a', 0)?, name('b', 0)?);
+/// The log of a pair, all from the lower name in one stream.
+fn log(folder: &Path, (a, b): &(Username, Username), lines: u64) -> Result<()> {
     let logs = folder.join("conversations");
     fs::create_dir_all(&logs)?;
     let mut out = BufWriter::new(fs::File::create(logs.join(format!("{a}+{b}.txt")))?);
@@ -82,5 +102,10 @@ fn log(folder: &Path, lines: u64) -> Result<()> {
         let time = time.format("%Y-%m-%dT%H:%M:%S%.3fZ");
         writeln!(out, "{time} {a} {} {}", counter + 1, BASE64.encode(&body))?;
     }
-    Ok(out.flush()?)
+    out.flush()?;
+    if lines > 1 {
+        // Or the system would write it while something is measured.
+        out.get_ref().sync_all()?;
+    }
+    Ok(())
 }

@@ -16,7 +16,7 @@ use crate::{
 const SETTLING: Duration = Duration::from_millis(500);
 
 /// So long nobody says anything.
-const IDLE: Duration = Duration::from_secs(2);
+const IDLE: Duration = Duration::from_secs(1);
 
 /// What came of it.
 #[derive(Debug, Clone)]

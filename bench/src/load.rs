@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use parking_lot::Mutex;
 use securechat::transport::ALPN;
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     line::tls_config,
     logins,
     meter::{Usage, processors},
-    ours,
+    ours, pages,
     person::{Entrance, Keys},
     rivals,
     talk::{self, Pace, Plan, Talked},
@@ -82,6 +83,12 @@ pub enum What {
         #[arg(long)]
         accounts: usize,
     },
+    /// One pair with a log that is there: opening it, its pages, and then a message at a time
+    Pages {
+        /// Lines in that log
+        #[arg(long)]
+        lines: u64,
+    },
     /// Registrations
     Register {
         /// The first account's number
@@ -117,6 +124,7 @@ impl What {
             }
             Self::Idle { connections } => format!("idle --connections {connections}"),
             Self::Logins { accounts } => format!("logins --accounts {accounts}"),
+            Self::Pages { lines } => format!("pages --lines {lines}"),
             Self::Register { first, count } => format!("register --first {first} --count {count}"),
             Self::Rival { kind, pairs, window } => {
                 format!("rival {} --pairs {pairs} --window {window}", kind.word())
@@ -164,6 +172,17 @@ pub fn run(args: &LoadArgs) -> Result<Figures> {
             let in_ = logins::run(&way, args.server, all, Entrance::Login, args.threads, measured)?;
             of_logins(&mut figures, &in_);
         }
+        What::Pages { lines } => {
+            let (opened, ready) = pages::run(&way, lines)?;
+            put(&mut figures, "first_ms", opened.first.as_secs_f64() * 1e3);
+            put(&mut figures, "last_us", opened.last.as_secs_f64() * 1e6);
+            put(&mut figures, "page_us", opened.page.as_secs_f64() * 1e6);
+            put(&mut figures, "send_ms", opened.send.as_secs_f64() * 1e3);
+            let ready = Mutex::new(Some(ready));
+            let talked =
+                talk::run(&plan(1, Pace::Window(1)), |_| Ok(ready.lock().take().into_iter().collect()))?;
+            of_talk(&mut figures, &talked);
+        }
         What::Register { first, count } => {
             let new = first..first + count;
             let in_ = logins::run(&way, args.server, new, Entrance::Register, args.threads, measured)?;
@@ -180,7 +199,10 @@ pub fn run(args: &LoadArgs) -> Result<Figures> {
 }
 
 fn put(figures: &mut Figures, name: &str, value: f64) {
-    figures.insert(name.to_owned(), value);
+    // What was never measured is no figure.
+    if value.is_finite() {
+        figures.insert(name.to_owned(), value);
+    }
 }
 
 #[allow(clippy::cast_precision_loss)]

@@ -5,8 +5,8 @@
 //! the load generator (`load`), a process of its own; the relays (`relay`).
 //!
 //! In reading order: `line` and `person`, the protocol's client side; `noise`, messages made beforehand;
-//! `crowd`, `talk`, `idle`, `logins`, the workloads; `relay` (`frames`, `journal`); `rivals`; `meter`; `data`,
-//! `target`, `workloads`, `report`, the conductor's.
+//! `crowd`, `talk` (`ours`), `idle`, `logins`, `pages`, the workloads; `relay` (`frames`, `journal`); `rivals`; `meter`; `data`,
+//! `target` (`brokers`), `workloads` (`growth`, `client` with its `peer`), `report`, the conductor's.
 
 use std::{
     io::{self, Write},
@@ -18,9 +18,11 @@ use clap::{Parser, Subcommand};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 mod brokers;
+mod client;
 mod crowd;
 mod data;
 mod frames;
+mod growth;
 mod idle;
 mod journal;
 mod line;
@@ -29,6 +31,8 @@ mod logins;
 mod meter;
 mod noise;
 mod ours;
+mod pages;
+mod peer;
 mod person;
 mod poll;
 mod relay;

@@ -42,6 +42,8 @@ pub enum Kind {
     Append,
     /// Appends a line to one journal, and acknowledges when it is on the disk
     Durable,
+    /// Nothing, and each frame is a write of its own: what the others save
+    OneByOne,
 }
 
 /// The stack of a connection's thread, in bytes.
@@ -149,7 +151,7 @@ impl Relay {
         inbound: &mut Inbound,
         mut templates: Templates,
     ) -> Result<()> {
-        let (mut peer, mut file) = (None, None);
+        let (mut peer, mut file) = (None::<Arc<Connection>>, None);
         let (mut messages, mut acknowledgements, mut lines) = (Vec::new(), Vec::new(), Vec::new());
         loop {
             let (mut used, mut count) = (0, 0);
@@ -160,6 +162,12 @@ impl Relay {
                 used += length;
                 count += 1;
                 templates.answer(frame, &mut messages, &mut acknowledgements, &mut lines);
+                if let (Kind::OneByOne, Some(peer)) = (self.kind, &peer) {
+                    peer.send(&messages)?;
+                    connection.send(&acknowledgements)?;
+                    messages.clear();
+                    acknowledgements.clear();
+                }
             }
             inbound.opened.drain(..used);
             if count > 0 {
@@ -238,6 +246,9 @@ impl Connection {
     pub(crate) fn send(&self, plain: &[u8]) -> Result<()> {
         let mut tls = self.tls.lock();
         let Tls { session, sealed } = &mut *tls;
+        if plain.is_empty() {
+            return Ok(());
+        }
         session.writer().write_all(plain)?;
         sealed.clear();
         while session.wants_write() {

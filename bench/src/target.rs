@@ -7,6 +7,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -49,6 +50,7 @@ impl fmt::Display for Target {
             Self::Relay(Kind::Bare) => "bare relay",
             Self::Relay(Kind::Append) => "bare relay, appending",
             Self::Relay(Kind::Durable) => "bare relay, durable",
+            Self::Relay(Kind::OneByOne) => "bare relay, a write for each frame",
             Self::Rival(rivals::Kind::Mqtt) => "mosquitto, QoS 1",
             Self::Rival(rivals::Kind::Jetstream) => "nats-server, JetStream",
         })
@@ -78,20 +80,21 @@ pub struct Running {
     pub address: SocketAddr,
     /// From its start until it said so.
     pub started_in: Duration,
-    /// Its folder, which goes when it does.
-    _folder: TempDir,
+    /// Its folder, which goes with the last server that had it.
+    folder: Arc<TempDir>,
 }
 
 impl Stage {
     /// Starts a server with a fresh folder.
     pub fn start(&self, target: Target, contents: Contents) -> Result<Running> {
-        let folder = TempDir::new_in(&self.folder)?;
+        let folder = Arc::new(TempDir::new_in(&self.folder)?);
         let command = match target {
             Target::Relay(kind) => {
                 let kind = match kind {
                     Kind::Bare => "bare",
                     Kind::Append => "append",
                     Kind::Durable => "durable",
+                    Kind::OneByOne => "one-by-one",
                 };
                 let mut command = Command::new(&self.own);
                 command.args(["relay", kind]).arg(folder.path());
@@ -106,8 +109,15 @@ impl Stage {
         Running::of(command, folder)
     }
 
+    /// Ends a product and starts it again on the same folder.
+    pub fn again(&self, running: Running, target: Target) -> Result<Running> {
+        let folder = Arc::clone(&running.folder);
+        drop(running);
+        Running::of(self.product_on(&folder.path().join("data"), target), folder)
+    }
+
     /// The command of a product on a data folder that is there.
-    pub fn product_on(&self, data: &Path, target: Target) -> Command {
+    fn product_on(&self, data: &Path, target: Target) -> Command {
         let mut command = Command::new(&self.product);
         command.args(["server", "--listen", "127.0.0.1:0", "--log", "error", "--max-clients", "20000"]);
         // What is measured is what the server can do, not what it allows one client.
@@ -123,7 +133,7 @@ impl Stage {
 
 impl Running {
     /// Starts a command and waits until it says where it listens.
-    pub fn of(mut command: Command, folder: TempDir) -> Result<Self> {
+    pub fn of(mut command: Command, folder: Arc<TempDir>) -> Result<Self> {
         let begun = Instant::now();
         let errors = folder.path().join("stderr");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&errors)?);
@@ -145,17 +155,17 @@ impl Running {
             let _ = child.wait();
             anyhow::bail!("{command:?} ended: {}", std::fs::read_to_string(&errors)?);
         };
-        Ok(Self { child, address, started_in, _folder: folder })
+        Ok(Self { child, address, started_in, folder })
     }
 
     /// Starts a command that says nothing, and waits until something listens on the address.
-    pub fn on(mut command: Command, folder: TempDir, address: SocketAddr) -> Result<Self> {
+    pub fn on(mut command: Command, folder: Arc<TempDir>, address: SocketAddr) -> Result<Self> {
         let begun = Instant::now();
         let errors = folder.path().join("stderr");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&errors)?);
         let child = command.spawn().with_context(|| format!("{command:?} does not start"))?;
         // From here on it is ended whatever happens.
-        let mut running = Self { child, address, started_in: Duration::ZERO, _folder: folder };
+        let mut running = Self { child, address, started_in: Duration::ZERO, folder };
         while TcpStream::connect(address).is_err() {
             let ended = running.child.try_wait()?.is_some();
             let said = || std::fs::read_to_string(&errors).unwrap_or_default();

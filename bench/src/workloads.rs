@@ -13,15 +13,16 @@ use clap::Args;
 use tempfile::TempDir;
 
 use crate::{
-    brokers,
+    brokers, client,
     data::Contents,
+    growth,
     load::{Figures, TEXT_BYTES, What},
     meter,
     person::Keys,
     relay::Kind,
     report::{self, Bound, Column, Row},
     rivals,
-    target::{Stage, Target},
+    target::{Running, Stage, Target},
 };
 
 /// What is asked for.
@@ -64,16 +65,16 @@ const ALL: [Target; 5] = [PRODUCT, OS, BARE, APPEND, DURABLE];
 const PACED: (f64, usize) = (2000.0, 100);
 
 /// The workloads, in the order of `full`.
-const NAMES: [&str; 6] = ["latency", "one", "sixteen", "paced", "idle", "logins"];
+const NAMES: [&str; 8] = ["latency", "one", "sixteen", "paced", "idle", "logins", "growth", "client"];
 
 /// How one conductor measures.
-struct Conductor {
-    stage: Stage,
-    rounds: usize,
+pub(crate) struct Conductor {
+    pub(crate) stage: Stage,
+    pub(crate) rounds: usize,
     measured_ms: u64,
     text_bytes: usize,
     threads: Option<usize>,
-    quick: bool,
+    pub(crate) quick: bool,
 }
 
 /// Runs what is asked for.
@@ -116,7 +117,7 @@ fn has_durability(product: &PathBuf) -> Result<bool> {
 }
 
 impl Conductor {
-    fn say(&self, text: &str) -> Result<()> {
+    pub(crate) fn say(&self, text: &str) -> Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
         Ok(out.flush()?)
@@ -145,8 +146,11 @@ impl Conductor {
             "paced" => self.paced(),
             "idle" => self.idle(),
             "logins" => self.logins(),
+            "growth" => growth::run(self),
+            "client" => client::run(self),
+            "choices" => self.choices(),
             "rivals" => self.rivals(),
-            other => bail!("{other} is no workload: quick, full, rivals, {}", NAMES.join(", ")),
+            other => bail!("{other} is no workload: quick, full, choices, rivals, {}", NAMES.join(", ")),
         }
     }
 
@@ -170,7 +174,17 @@ impl Conductor {
     }
 
     fn measure(&self, target: Target, contents: Contents, what: &What, threads: usize) -> Result<Figures> {
-        let server = self.stage.start(target, contents)?;
+        self.load(&self.stage.start(target, contents)?, target, what, threads)
+    }
+
+    /// Puts a server that runs under load.
+    pub(crate) fn load(
+        &self,
+        server: &Running,
+        target: Target,
+        what: &What,
+        threads: usize,
+    ) -> Result<Figures> {
         let mut command = Command::new(&self.stage.own);
         command.arg("load").args(["--to", &server.address.to_string()]);
         command.args(["--server", &server.process().to_string()]);
@@ -206,7 +220,7 @@ impl Conductor {
 
     fn talk(&self, title: &str, pairs: usize, window: u64, targets: &[Target], threads: usize) -> Result<()> {
         let what = What::Talk { pairs, window, rate: None, text_bytes: self.text_bytes };
-        let rows = self.rows(targets, Contents { pairs, others: 0, lines: 0 }, &what, threads)?;
+        let rows = self.rows(targets, Contents::new(pairs, 0), &what, threads)?;
         let (cpu, rate) = (("server_us", "CPU"), ("rate", "rate"));
         let os_cpu = if window == 1 { 1.3 } else { 1.5 };
         let mut bounds = vec![
@@ -224,7 +238,7 @@ impl Conductor {
     fn paced(&self) -> Result<()> {
         let (rate, pairs) = PACED;
         let what = What::Talk { pairs, window: 1, rate: Some(rate), text_bytes: self.text_bytes };
-        let rows = self.rows(&STORING, Contents { pairs, others: 0, lines: 0 }, &what, 1)?;
+        let rows = self.rows(&STORING, Contents::new(pairs, 0), &what, 1)?;
         let p99 = ("delivery_p99", "delivery p99");
         let bounds = [(p99, OS, APPEND, Bound::AtMost(1.3)), (p99, PRODUCT, DURABLE, Bound::AtMost(1.3))];
         let mut columns = report::TALK.to_vec();
@@ -236,7 +250,7 @@ impl Conductor {
         let sizes: &[usize] = if self.quick { &[1000] } else { &[1000, 5000, 10_000] };
         for connections in sizes {
             let what = What::Idle { connections: *connections };
-            let contents = Contents { pairs: 1, others: *connections, lines: 0 };
+            let contents = Contents::new(1, *connections);
             let rows = self.rows(&[PRODUCT, BARE], contents, &what, 2)?;
             let arrival = ("arrival_s", "time to connect and log in");
             let kib = ("kib_each", "memory");
@@ -248,10 +262,21 @@ impl Conductor {
     }
 
     fn logins(&self) -> Result<()> {
-        let contents = Contents { pairs: 0, others: 1000, lines: 0 };
+        let contents = Contents::new(0, 1000);
         let rows = self.rows(&[PRODUCT, BARE], contents, &What::Logins { accounts: 1000 }, 2)?;
         let each = ("per_cpu_second", "logins a CPU second");
         self.show("logins", &report::LOGINS, &rows, &[(each, PRODUCT, BARE, Bound::AtLeast(0.75))])
+    }
+
+    /// What a relay gains by writing once for all that one read brought.
+    fn choices(&self) -> Result<()> {
+        let (once, each) = (BARE, Target::Relay(Kind::OneByOne));
+        for window in [1, 16] {
+            let what = What::Talk { pairs: 100, window, rate: None, text_bytes: self.text_bytes };
+            let rows = self.rows(&[once, each], Contents::new(100, 0), &what, 2)?;
+            self.show(&format!("100 pairs, {window} in flight"), &report::TALK, &rows, &[])?;
+        }
+        Ok(())
     }
 
     /// Other servers, those that are installed.
@@ -261,7 +286,7 @@ impl Conductor {
         let targets: Vec<Target> = [PRODUCT, OS].into_iter().chain(installed.map(Target::Rival)).collect();
         for (pairs, window) in [(1, 1), (100, 1), (100, 16), (1000, 16)] {
             let what = What::Talk { pairs, window, rate: None, text_bytes: self.text_bytes };
-            let contents = Contents { pairs, others: 0, lines: 0 };
+            let contents = Contents::new(pairs, 0);
             let rows = self.rows(&targets, contents, &what, if pairs == 1 { 1 } else { 2 })?;
             let rate = ("rate", "rate");
             let bounds = kinds.map(|kind| (rate, PRODUCT, Target::Rival(kind), Bound::AtLeast(2.0)));

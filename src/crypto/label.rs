@@ -127,6 +127,9 @@ impl Label {
     }
 }
 
+/// The bytes of a length.
+const LENGTH_BYTES: usize = 4;
+
 /// A label and its fields, encoded: the only thing that signing, hashing, deriving and sealing take.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Encoded(Vec<u8>);
@@ -158,7 +161,8 @@ impl fmt::Debug for Encoded {
 /// The label has its length too, so that no label's encoding is the beginning of another's.
 #[must_use]
 pub fn encode(label: Label, fields: &[&[u8]]) -> Encoded {
-    let mut bytes = Vec::new();
+    let sizes = fields.iter().map(|field| LENGTH_BYTES + field.len());
+    let mut bytes = Vec::with_capacity(LENGTH_BYTES + label.text().len() + sizes.sum::<usize>());
     push(&mut bytes, label.text().as_bytes());
     for field in fields {
         push(&mut bytes, field);

@@ -2,14 +2,12 @@
 //!
 //! Written in one way and read in exactly that way: any other bytes are damage.
 
-use std::fmt::Write as _;
-
 use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 
 use crate::wire::{
     Body, Entry, Username,
     limits::{BODY_BYTES_MAX, USERNAME_BYTES_MAX},
-    push_seconds,
+    push_milliseconds, push_number, push_seconds,
 };
 
 /// The length of a time as written, in bytes.
@@ -18,9 +16,11 @@ const TIME_BYTES: usize = "2026-11-22T23:29:01.123Z".len();
 /// The longest number, in digits.
 const NUMBER_BYTES_MAX: usize = 20;
 
+/// What comes before a body, at most, in bytes.
+const HEAD_BYTES_MAX: usize = TIME_BYTES + 1 + USERNAME_BYTES_MAX + 1 + NUMBER_BYTES_MAX + 1;
+
 /// The longest line, in bytes, with its newline.
-pub(super) const LINE_BYTES_MAX: usize =
-    TIME_BYTES + 1 + USERNAME_BYTES_MAX + 1 + NUMBER_BYTES_MAX + 1 + BODY_BYTES_MAX.div_ceil(3) * 4 + 1;
+pub(super) const LINE_BYTES_MAX: usize = HEAD_BYTES_MAX + BODY_BYTES_MAX.div_ceil(3) * 4 + 1;
 
 /// The time as a log keeps it: to the millisecond.
 pub(super) fn now() -> DateTime<Utc> {
@@ -29,16 +29,20 @@ pub(super) fn now() -> DateTime<Utc> {
 
 /// An entry as its line, newline included.
 pub(super) fn write(entry: &Entry) -> Vec<u8> {
-    let mut line =
-        String::with_capacity(LINE_BYTES_MAX - BODY_BYTES_MAX.div_ceil(3) * 4 + entry.body.as_text().len());
+    let mut line = String::with_capacity(HEAD_BYTES_MAX + entry.body.as_text().len() + 1);
     // A time of ours has a year of four digits; `format` reads its own little language anew each time.
     match push_seconds(&mut line, &entry.time) {
         Some(()) => {
-            let _ = write!(line, ".{:03}Z", entry.time.timestamp_subsec_millis());
+            push_milliseconds(&mut line, entry.time.timestamp_subsec_millis());
+            line.push('Z');
         }
         None => line = entry.time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
     }
-    let _ = write!(line, " {} {} ", entry.sender, entry.number);
+    line.push(' ');
+    line.push_str(entry.sender.as_str());
+    line.push(' ');
+    push_number(&mut line, entry.number);
+    line.push(' ');
     line.push_str(entry.body.as_text());
     line.push('\n');
     line.into_bytes()

@@ -3,8 +3,6 @@
 //!
 //! No name, number, time or base64 has a character that JSON escapes.
 
-use std::fmt::Write as _;
-
 use chrono::{DateTime, Datelike, Timelike, Utc};
 use data_encoding::BASE64;
 
@@ -36,11 +34,13 @@ fn by_hand(event: &Event) -> Option<String> {
             out.reserve(BESIDE_BODY_BYTES + body.as_text().len());
             out.push_str(r#"{"message":{"peer":""#);
             out.push_str(peer.as_str());
-            write!(out, r#"","entry":{{"number":{number},"time":""#).ok()?;
+            out.push_str(r#"","entry":{"number":"#);
+            push_number(&mut out, *number);
+            out.push_str(r#","time":""#);
             push_seconds(&mut out, time)?;
             match time.nanosecond() {
                 0 => {}
-                nanos if nanos % 1_000_000 == 0 => write!(out, ".{:03}", nanos / 1_000_000).ok()?,
+                nanos if nanos % 1_000_000 == 0 => push_milliseconds(&mut out, nanos / 1_000_000),
                 _ => return None,
             }
             out.push_str(r#"Z","sender":""#);
@@ -55,7 +55,11 @@ fn by_hand(event: &Event) -> Option<String> {
             out.push_str(peer.as_str());
             out.push_str(r#"","stream":""#);
             BASE64.encode_append(stream.as_bytes(), &mut out);
-            write!(out, r#"","counter":{counter},"number":{number},"hash":""#).ok()?;
+            out.push_str(r#"","counter":"#);
+            push_number(&mut out, *counter);
+            out.push_str(r#","number":"#);
+            push_number(&mut out, *number);
+            out.push_str(r#","hash":""#);
             BASE64.encode_append(hash.as_bytes(), &mut out);
             out.push_str(r#""}}"#);
         }
@@ -82,11 +86,27 @@ pub fn push_seconds(out: &mut String, time: &DateTime<Utc>) -> Option<()> {
     Some(())
 }
 
+/// A point and three decimal digits.
+pub fn push_milliseconds(out: &mut String, milliseconds: u32) {
+    out.push('.');
+    push_digit(out, milliseconds / 100);
+    push_two(out, milliseconds % 100);
+}
+
+/// A number in decimal.
+pub fn push_number(out: &mut String, number: u64) {
+    out.push_str(itoa::Buffer::new().format(number));
+}
+
 /// Two decimal digits.
 fn push_two(out: &mut String, number: u32) {
-    for digit in [number / 10 % 10, number % 10] {
-        out.push(char::from_digit(digit, 10).unwrap_or('0'));
-    }
+    push_digit(out, number / 10);
+    push_digit(out, number);
+}
+
+/// The last decimal digit.
+fn push_digit(out: &mut String, number: u32) {
+    out.push(char::from_digit(number % 10, 10).unwrap_or('0'));
 }
 
 #[cfg(test)]
