@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use securechat::{
-    crypto::key_file::KeyFile,
+    crypto::key_file::{KeyFile, recovery::RecoveryForm},
     printable::Printable,
     wire::{self, Body, Event, Frames, Pair, Request, Username, limits::FRAME_BYTES_MAX},
 };
@@ -53,6 +53,26 @@ pub(crate) fn key_file(input: &[u8]) {
         Ok(file) => {
             let again: KeyFile = file.to_string().parse().unwrap();
             assert_eq!(again, file);
+        }
+        // The error is shown to a person.
+        Err(error) => assert!(!error.to_string().chars().any(char::is_control), "{error:?}"),
+    }
+}
+
+/// A recovery form: what is read is printed, and read as the same; and a mistake in it is not read.
+pub(crate) fn recovery_form(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    match RecoveryForm::read(&text) {
+        Ok(form) => {
+            let printed = form.to_string();
+            assert_eq!(RecoveryForm::read(&printed), Ok(form.clone()));
+            let key_file: KeyFile = form.key_file().to_string().parse().unwrap();
+            assert_eq!(RecoveryForm::new(form.server(), &key_file), Ok(form));
+            for (from, to) in [(": 0", ": 1"), (": 1", ": 2"), (": 9", ": 8"), (": A", ": B"), (": Z", ": Y")]
+            {
+                let wrong = printed.replacen(from, to, 1);
+                assert!(wrong == printed || RecoveryForm::read(&wrong).is_err(), "{wrong}");
+            }
         }
         // The error is shown to a person.
         Err(error) => assert!(!error.to_string().chars().any(char::is_control), "{error:?}"),

@@ -10,29 +10,32 @@ use std::{
     time::Duration,
 };
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
 use serde::Deserialize;
-use thiserror::Error;
 
 mod client_command;
-mod connect;
+mod error;
 mod limits;
+mod scripts;
+mod shell_setup;
 mod span;
 mod upkeep;
 
+pub use client_command::KeyTask;
+pub use error::CliError;
+pub use shell_setup::{ShellSetup, ShellSetupError, completions, write_man_pages};
 pub use upkeep::Upkeep;
 
 use client_command::ClientCommand;
-use connect::{ConnectArgs, LoginArgs};
 use limits::LimitSettings;
+use scripts::LoginArgs;
 use span::Span;
 
 use crate::{
     client::{ClientConfig, Language, Listen, PasswordSource, Send, ServerAddress},
     crypto::key_file::KdfCost,
     server::{self, ServerConfig},
-    status,
     transport::Fingerprint,
     wire::{DEFAULT_PORT, Username},
 };
@@ -63,6 +66,8 @@ enum Command {
     /// Talks: logs in to a server and opens conversations
     #[command(args_conflicts_with_subcommands = true)]
     Client(Box<ClientArgs>),
+    /// Installs the completions of shells and the manual pages, for this user or under a prefix
+    SetupShell(ShellSetup),
     /// Prints the completions of a shell
     Completions {
         /// Which shell
@@ -261,70 +266,14 @@ pub enum Task {
     Send(Box<Send>),
     /// Print what arrives.
     Listen(Box<Listen>),
+    /// Print or read a key file.
+    Key(KeyTask),
+    /// Install completions and manual pages.
+    SetupShell(ShellSetup),
     /// Print completions.
     Completions(clap_complete::Shell),
     /// Write manual pages.
     Man(PathBuf),
-}
-
-/// What is wrong with a setting.
-#[derive(Debug, Error)]
-pub enum CliError {
-    /// Clap's own words, or its help.
-    #[error(transparent)]
-    Usage(#[from] clap::Error),
-    /// No host was named.
-    #[error("the server's host is missing")]
-    NoHost,
-    /// A setting has a value that it cannot have.
-    #[error("{setting}: {what}")]
-    Setting {
-        /// Which setting.
-        setting: &'static str,
-        /// What is wrong.
-        what: String,
-    },
-    /// The configuration file cannot be read.
-    #[error("the configuration file {}: {source}", path.display())]
-    ConfigRead {
-        /// Which file.
-        path: PathBuf,
-        /// What happened.
-        source: std::io::Error,
-    },
-    /// The configuration file is not right.
-    #[error("the configuration file {}: {source}", path.display())]
-    Config {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong, and where.
-        source: Box<toml::de::Error>,
-    },
-    /// There is no folder to keep things in.
-    #[error("the platform's data folder is not known")]
-    NoHome,
-}
-
-impl CliError {
-    /// The next step.
-    #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::NoHost => Some("type: securechat client --host HOST, or HOST:PORT if the port is not 4117"),
-            Self::Config { .. } => Some("its names are those of the flags, without the dashes in front"),
-            Self::NoHome => Some("name a folder with --home"),
-            Self::Usage(_) | Self::Setting { .. } | Self::ConfigRead { .. } => None,
-        }
-    }
-
-    /// The exit status: 64 for wrong usage, 78 for a wrong configuration file.
-    #[must_use]
-    pub fn exit_status(&self) -> u8 {
-        match self {
-            Self::Config { .. } | Self::ConfigRead { .. } => status::CONFIG,
-            _ => status::USAGE,
-        }
-    }
 }
 
 /// Reads the command line, the environment and the configuration file.
@@ -342,6 +291,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Task, CliE
             Some(command) => command.task()?,
             None => Task::Client(Box::new(client(*args)?)),
         },
+        Command::SetupShell(setup) => Task::SetupShell(setup),
         Command::Completions { shell } => Task::Completions(shell),
         Command::Man { folder } => Task::Man(folder),
     })
@@ -394,7 +344,14 @@ fn invite(args: InviteArgs) -> Result<Task, CliError> {
 
 fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
     let file: ClientFile = read_config(args.config.as_deref())?;
-    let host = args.host.or(file.host).ok_or(CliError::NoHost)?;
+    let (home, home_is_default) = match args.home.or(file.home) {
+        Some(home) => (home, false),
+        None => (default_home()?, true),
+    };
+    let host = args.host.or(file.host).ok_or_else(|| CliError::NoHost {
+        // What cannot be looked at is not worth an error of its own here.
+        known: crate::client::known_servers(&home).unwrap_or_default(),
+    })?;
     let address: ServerAddress =
         host.parse().map_err(|error: crate::client::AddressError| setting("--host", &error.to_string()))?;
     let from_file = match file.server_key {
@@ -412,13 +369,10 @@ fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
         cost.passes = passes;
     }
     cost.check().map_err(|error| setting("--key-file-memory-mib, --key-file-passes", &error.to_string()))?;
-    let home = match args.home.or(file.home) {
-        Some(home) => home,
-        None => default_home()?,
-    };
     Ok(ClientConfig {
         address,
         home,
+        home_is_default,
         server_key: args.server_key.or(from_file),
         authorities: args.ca || file.ca.unwrap_or(false),
         key_file_cost: cost,
@@ -463,22 +417,6 @@ pub fn announcement(local: SocketAddr, key: &Fingerprint) -> String {
         (false, port) => format!("{host}:{port}"),
     };
     format!("listening on {local}\nserver key {key}\nsecurechat client --host {host} --server-key {key}\n")
-}
-
-/// The completions of a shell, as text.
-#[must_use]
-pub fn completions(shell: clap_complete::Shell) -> Vec<u8> {
-    let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "securechat", &mut text);
-    text
-}
-
-/// Writes one manual page a command into a folder.
-///
-/// # Errors
-/// When a page cannot be written.
-pub fn write_man_pages(folder: &Path) -> std::io::Result<()> {
-    clap_mangen::generate_to(Cli::command(), folder)
 }
 
 #[cfg(test)]

@@ -1,14 +1,15 @@
 //! The last words, `error: ...` and `hint: ...`, and the exit status.
 
 use std::{
-    io::{self, Write},
+    fs::File,
+    io::{self, Read, Write},
     path::Path,
     process::ExitCode,
 };
 
 use securechat::{
-    cli::{self, CliError, LogFormat, LogLevel, Task, Upkeep},
-    client::{self, ClientError},
+    cli::{self, CliError, KeyTask, LogFormat, LogLevel, Task, Upkeep},
+    client::{self, ClientError, KeyCopyError, phrase::Phrase},
     printable::Printable,
     server::{
         self, ServerConfig,
@@ -36,24 +37,27 @@ fn main() -> ExitCode {
         Ok(Task::Client(config)) => client_ended(client::run(&config)),
         Ok(Task::Send(task)) => client_ended(client::send(&task)),
         Ok(Task::Listen(task)) => client_ended(client::listen(&task)),
+        Ok(Task::Key(task)) => keep_key(task),
+        Ok(Task::SetupShell(setup)) => match setup.run() {
+            Ok(said) => said_lines(&said),
+            Err(error) => last_words(&error, error.hint(), error.exit_status()),
+        },
         Ok(Task::Completions(shell)) => written(io::stdout().write_all(&cli::completions(shell))),
         Ok(Task::Man(folder)) => written(cli::write_man_pages(&folder)),
         Err(CliError::Usage(usage)) => {
             let _ = usage.print();
             if usage.use_stderr() { ExitCode::from(status::USAGE) } else { ExitCode::SUCCESS }
         }
-        Err(error) => last_words(&error, error.hint(), error.exit_status()),
+        Err(error) => last_words(&error, error.hint().as_deref(), error.exit_status()),
     }
 }
 
 /// Says why a client ended, in its person's language.
 fn client_ended(ended: Result<(), ClientError>) -> ExitCode {
-    let Err(error) = ended else { return ExitCode::SUCCESS };
-    let mut out = anstream::stderr().lock();
-    for line in error.last_words() {
-        let _ = writeln!(out, "{}", line.text());
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => ends_with(&error.last_words(), error.exit_status()),
     }
-    ExitCode::from(error.exit_status())
 }
 
 fn run_server(config: ServerConfig, level: LogLevel, format: LogFormat) -> ExitCode {
@@ -131,11 +135,55 @@ fn copied(result: Result<Report, BackupError>, place: &Path) -> ExitCode {
     }
 }
 
+/// Prints a key file for paper, or reads one back.
+fn keep_key(task: KeyTask) -> ExitCode {
+    client::Language::of_environment(|name| std::env::var(name).ok()).speak();
+    let done = match task {
+        KeyTask::Export(export) => client::export_key(&export),
+        KeyTask::Import(import, from) => {
+            read_all(from.as_deref()).and_then(|text| client::import_key(&import, &text))
+        }
+    };
+    match done {
+        Ok(phrase) => said_lines(&[phrase.text().to_owned()]),
+        Err(error) => ends_with(&error.last_words(), error.exit_status()),
+    }
+}
+
+/// All of a file, or of standard input; what is not text is no form, which its reader says.
+fn read_all(from: Option<&Path>) -> Result<String, KeyCopyError> {
+    let limit = client::KEY_COPY_BYTES_MAX;
+    let read = |from: &mut dyn Read| {
+        let mut bytes = Vec::new();
+        from.take(limit).read_to_end(&mut bytes).map(|_| String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let text = match from {
+        Some(path) => File::open(path).and_then(|mut file| read(&mut file)),
+        None => read(&mut io::stdin().lock()),
+    };
+    let path = from.unwrap_or(Path::new("standard input"));
+    text.map_err(|source| KeyCopyError::Read { path: path.to_owned(), source })
+}
+
+fn said_lines(lines: &[String]) -> ExitCode {
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    written(io::stdout().write_all(text.as_bytes()))
+}
+
 fn written(result: io::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => last_words(&error, None, status::IO),
     }
+}
+
+/// Says why a client ends, in its person's language.
+fn ends_with(last_words: &[Phrase], status: u8) -> ExitCode {
+    let mut out = anstream::stderr().lock();
+    for line in last_words {
+        let _ = writeln!(out, "{}", line.text());
+    }
+    ExitCode::from(status)
 }
 
 /// Says why it ends. `eprintln!` would panic where standard error cannot be written.

@@ -223,16 +223,19 @@ fn help_who_and_unknown_commands_work_everywhere() {
 fn a_command_says_where_it_makes_sense() {
     let server = TestServer::starts();
     let (mut alice, mut bob) = server.registers_two("alice", "bob");
-    for command in ["/history", "/history 3", "/rekey", "/verify", "/verify 123456"] {
+    for command in ["/history", "/history 3", "/rekey"] {
         alice.types(command);
         alice.sees(CONVERSATION_ONLY);
     }
+    alice.types("/verify 123456");
+    alice.sees("whose identity? Type /verify and a name, or open a conversation first\n");
+    alice.types("/verify bob 123456");
+    alice.sees("there is no key with a code to compare here\n");
     reach_the_key(&mut alice, &mut bob);
     for (command, told) in [
         ("/passwd", LOBBY_ONLY),
         ("/history", CONVERSATION_ONLY),
         ("/rekey", "that has to wait until the key is answered\n"),
-        ("/verify 123456", "there is no key with a code to compare here\n"),
     ] {
         alice.types(command);
         alice.sees(told);

@@ -452,3 +452,26 @@ fn an_output_that_takes_nothing_is_named_and_ends_the_client() {
     assert_eq!(said.matches("error: cannot write to standard output: ").count(), 1, "{said}");
     assert!(!said.contains("panicked"), "{said}");
 }
+
+#[test]
+fn a_known_server_is_named_where_no_host_is() {
+    let (server, other) = (TestServer::starts(), TestServer::starts());
+    server.registers("alice").logs_out();
+    let without_host = || {
+        let mut command = securechat();
+        command.arg("client").arg("--home").arg(server.home_of("alice"));
+        command
+    };
+    let missing = "the server's host is missing\n";
+    let line = format!("type: securechat client --host 127.0.0.1:{}\n", server.port());
+    fails(without_host(), 64, missing, &line);
+    // A second one in the same home.
+    let mut command = client_of(&other.host(), &server.home_of("alice"));
+    command.args(["--server-key", other.key()]).stdout(Stdio::null());
+    assert!(command.status().unwrap().success());
+    let output = without_host().output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    for server in [&server, &other] {
+        assert!(said.contains(&format!("securechat client --host 127.0.0.1:{}", server.port())), "{said}");
+    }
+}

@@ -42,7 +42,8 @@ fn registers(server: &TestServer, name: &str) -> TestClient {
 }
 
 fn speaks_french_only(person: &TestClient) {
-    let said = person.transcript();
+    // What is typed into a shell is the same in every language.
+    let said = person.transcript().replace("securechat client key export", "");
     for words in ENGLISH {
         assert!(!said.contains(words), "{words:?} in\n{said}");
     }

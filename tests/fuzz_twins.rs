@@ -12,12 +12,13 @@ mod checks;
 /// A target: what it does with an input.
 type Check = fn(&[u8]);
 
-const SEEDS: [(&str, Check); 5] = [
+const SEEDS: [(&str, Check); 6] = [
     ("frame", checks::frame),
     ("key_file", checks::key_file),
     ("message_body", checks::message_body),
     ("names", checks::names),
     ("printable", checks::printable),
+    ("recovery_form", checks::recovery_form),
 ];
 
 /// Bytes that are near one of a target's seeds, or any.
@@ -57,6 +58,11 @@ proptest! {
     #[test]
     fn any_bytes_as_a_key_file(bytes in near_a_seed("key_file")) {
         checks::key_file(&bytes);
+    }
+
+    #[test]
+    fn any_bytes_as_a_recovery_form(bytes in near_a_seed("recovery_form")) {
+        checks::recovery_form(&bytes);
     }
 
     #[test]

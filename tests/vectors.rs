@@ -17,8 +17,9 @@ use securechat::{
         conversation_key::ConversationKey,
         hash::body_hash,
         identity::identity_fingerprint,
-        key_file::{KeyFile, Password, Unlocked},
+        key_file::{KeyFile, Password, Unlocked, recovery::RecoveryForm},
         login,
+        safety_number::SafetyNumber,
         session::{self, SessionError},
     },
     wire::{Blob, Body, Bytes, KeptKey, Pair, Seen, Username},
@@ -69,7 +70,14 @@ fn cases(file: &str) -> Vec<Case> {
 /// tests beside the code.
 #[test]
 fn every_vector_file_is_read_by_a_test() {
-    let here = ["key-file.json", "kept-key.json", "message.json", "log-line.json"];
+    let here = [
+        "key-file.json",
+        "kept-key.json",
+        "message.json",
+        "log-line.json",
+        "safety-number.json",
+        "recovery-form.json",
+    ];
     let beside_the_code = include_str!("../src/crypto/vectors.rs");
     for entry in fs::read_dir(folder()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
@@ -167,5 +175,30 @@ fn a_line_of_the_log_is_time_sender_number_and_body() {
         assert_eq!((time, sender, number), (case.text("time"), case.text("sender"), case.text("number")));
         assert!(sender.parse::<Username>().is_ok() && number.parse::<u64>().is_ok());
         assert_eq!(Body::try_from(body).unwrap(), case.body());
+    }
+}
+
+#[test]
+fn a_safety_number_is_the_same_from_both_sides() {
+    for case in cases("safety-number.json") {
+        let (one, other): (Username, Username) = (case.parsed("one"), case.parsed("other"));
+        let (of_one, of_other) = (case.bytes("one_identity"), case.bytes("other_identity"));
+        for number in [
+            SafetyNumber::of((&one, &of_one), (&other, &of_other)),
+            SafetyNumber::of((&other, &of_other), (&one, &of_one)),
+        ] {
+            assert_eq!(number.to_string(), case.text("number"), "{}", case.text("name"));
+        }
+    }
+}
+
+#[test]
+fn a_key_file_is_printed_and_read_as_a_recovery_form() {
+    for case in cases("recovery-form.json") {
+        let key_file: KeyFile = case.parsed("key_file");
+        let form = RecoveryForm::new(case.text("server"), &key_file).unwrap();
+        assert_eq!(form.to_string(), case.text("form"));
+        let read = RecoveryForm::read(&case.text("form").to_lowercase()).unwrap();
+        assert_eq!((read.server(), read.key_file()), (case.text("server"), &key_file));
     }
 }

@@ -29,6 +29,8 @@ pub struct Idled {
     pub kib_each: f64,
     /// The server's processor time in a second of idleness, in microseconds.
     pub idle_us_per_s: f64,
+    /// Two who talk before anybody else is there.
+    pub alone: Talked,
     /// Two who talk among them.
     pub talked: Talked,
 }
@@ -36,6 +38,8 @@ pub struct Idled {
 /// So many connect, are idle, and then a pair talks as `plan` says.
 pub fn run(way: &Way, plan: &Plan, connections: usize, text_bytes: usize) -> Result<Idled> {
     let threads = plan.threads;
+    let talk = || talk::run(plan, |pairs| ours::prepare(way, pairs, text_bytes));
+    let alone = talk()?;
     let before = pss_kib(plan.server)?;
     let reading = Reading::take(plan.server, true)?;
     let started = Instant::now();
@@ -61,7 +65,7 @@ pub fn run(way: &Way, plan: &Plan, connections: usize, text_bytes: usize) -> Res
     let reading = Reading::take(plan.server, true)?;
     thread::sleep(IDLE);
     let idle = reading.until(&Reading::take(plan.server, true)?);
-    let talked = talk::run(plan, |pairs| ours::prepare(way, pairs, text_bytes))?;
+    let talked = talk()?;
     drop(crowds);
     Ok(Idled {
         arrival,
@@ -69,6 +73,7 @@ pub fn run(way: &Way, plan: &Plan, connections: usize, text_bytes: usize) -> Res
         #[allow(clippy::cast_precision_loss)]
         kib_each: memory as f64 / connections.max(1) as f64,
         idle_us_per_s: idle.server.as_secs_f64() * 1e6 / idle.wall.as_secs_f64(),
+        alone,
         talked,
     })
 }

@@ -161,6 +161,10 @@ pub fn run(args: &LoadArgs) -> Result<Figures> {
         What::Idle { connections } => {
             let idled = idle::run(&way, &plan(1, Pace::Window(1)), connections, TEXT_BYTES)?;
             of_talk(&mut figures, &idled.talked);
+            let [alone, _, _] = Talked::latencies(&idled.alone.delivery);
+            let [among, _, _] = Talked::latencies(&idled.talked.delivery);
+            put(&mut figures, "alone_p50", alone);
+            put(&mut figures, "among_alone", among / alone);
             put(&mut figures, "arrival_s", idled.arrival.as_secs_f64());
             let each = idled.arrival_server.as_secs_f64() * 1e6 / count(connections as u64);
             put(&mut figures, "arrival_us_each", each);

@@ -141,7 +141,11 @@ impl Relay {
         self.connections.lock().insert(templates.name.clone(), Arc::clone(&connection));
         connection.send(&Templates::logged_in())?;
         let outcome = self.relay(&connection, &mut inbound, templates.clone());
-        self.connections.lock().remove(&templates.name);
+        let mut connections = self.connections.lock();
+        // A newer connection of that name stays.
+        if connections.get(&templates.name).is_some_and(|current| Arc::ptr_eq(current, &connection)) {
+            connections.remove(&templates.name);
+        }
         outcome
     }
 

@@ -24,13 +24,14 @@ pub const TALK: [Column; 6] = [
 ];
 
 /// What is shown of idling.
-pub const IDLE: [Column; 6] = [
+pub const IDLE: [Column; 7] = [
     ("KiB a connection", "kib_each", 1),
     ("CPU µs a second while idle", "idle_us_per_s", 0),
     ("connected and logged in, s", "arrival_s", 2),
     ("server CPU µs each", "arrival_us_each", 0),
-    ("a pair among them: delivery p50 µs", "delivery_p50", 0),
-    ("messages/s", "rate", 0),
+    ("a pair alone: delivery p50 µs", "alone_p50", 0),
+    ("among them", "delivery_p50", 0),
+    ("among them / alone", "among_alone", 2),
 ];
 
 /// What is shown of logins.

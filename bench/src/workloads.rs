@@ -116,6 +116,11 @@ fn has_durability(product: &PathBuf) -> Result<bool> {
     Ok(String::from_utf8_lossy(&help.stdout).contains("--durability"))
 }
 
+/// What a table is about.
+fn shape(pairs: usize, window: u64) -> String {
+    format!("{pairs} {}, {window} in flight", if pairs == 1 { "pair" } else { "pairs" })
+}
+
 impl Conductor {
     pub(crate) fn say(&self, text: &str) -> Result<()> {
         let mut out = io::stdout().lock();
@@ -140,7 +145,7 @@ impl Conductor {
 
     fn workload(&self, name: &str) -> Result<()> {
         match name {
-            "latency" => self.talk("1 pair, 1 in flight", 1, 1, &ALL, 1),
+            "latency" => self.talk(1, 1, &ALL, 1),
             "one" => self.shapes(1),
             "sixteen" => self.shapes(16),
             "paced" => self.paced(),
@@ -210,15 +215,15 @@ impl Conductor {
         let shapes: &[usize] = if self.quick { &[100] } else { &[10, 100, 1000] };
         let targets: &[Target] = if self.quick { &STORING } else { &ALL };
         for pairs in shapes {
-            self.talk(&format!("{pairs} pairs, {window} in flight"), *pairs, window, targets, 2)?;
+            self.talk(*pairs, window, targets, 2)?;
         }
         if window == 16 && !self.quick {
-            self.talk("1 pair, 16 in flight", 1, 16, targets, 1)?;
+            self.talk(1, 16, targets, 1)?;
         }
         Ok(())
     }
 
-    fn talk(&self, title: &str, pairs: usize, window: u64, targets: &[Target], threads: usize) -> Result<()> {
+    fn talk(&self, pairs: usize, window: u64, targets: &[Target], threads: usize) -> Result<()> {
         let what = What::Talk { pairs, window, rate: None, text_bytes: self.text_bytes };
         let rows = self.rows(targets, Contents::new(pairs, 0), &what, threads)?;
         let (cpu, rate) = (("server_us", "CPU"), ("rate", "rate"));
@@ -232,7 +237,7 @@ impl Conductor {
         if pairs == 1 && window == 1 {
             bounds.push((("delivery_p50", "delivery p50"), PRODUCT, APPEND, Bound::AtMost(1.3)));
         }
-        self.show(title, &report::TALK, &rows, &bounds)
+        self.show(&shape(pairs, window), &report::TALK, &rows, &bounds)
     }
 
     fn paced(&self) -> Result<()> {
@@ -274,7 +279,7 @@ impl Conductor {
         for window in [1, 16] {
             let what = What::Talk { pairs: 100, window, rate: None, text_bytes: self.text_bytes };
             let rows = self.rows(&[once, each], Contents::new(100, 0), &what, 2)?;
-            self.show(&format!("100 pairs, {window} in flight"), &report::TALK, &rows, &[])?;
+            self.show(&shape(100, window), &report::TALK, &rows, &[])?;
         }
         Ok(())
     }
@@ -289,8 +294,11 @@ impl Conductor {
             let contents = Contents::new(pairs, 0);
             let rows = self.rows(&targets, contents, &what, if pairs == 1 { 1 } else { 2 })?;
             let rate = ("rate", "rate");
-            let bounds = kinds.map(|kind| (rate, PRODUCT, Target::Rival(kind), Bound::AtLeast(2.0)));
-            self.show(&format!("{pairs} pairs, {window} in flight"), &report::TALK, &rows, &bounds)?;
+            let mut bounds =
+                kinds.map(|kind| (rate, PRODUCT, Target::Rival(kind), Bound::AtLeast(2.0))).to_vec();
+            // With one message in flight it is the disk that is waited for, and those two do not wait for it.
+            bounds.retain(|_| window > 1);
+            self.show(&shape(pairs, window), &report::TALK, &rows, &bounds)?;
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! The command line, as it is typed.
 
+use clap::CommandFactory;
+
 use super::*;
 
 fn read(line: &str) -> Result<Task, CliError> {

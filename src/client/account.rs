@@ -164,7 +164,7 @@ fn log_in(
             let registered = if waiting && !both { register_again(&name, &keys, door, desk)? } else { None };
             if let Some(connection) = registered {
                 folder.adopt_new_key_file(&name)?;
-                desk.show(&words::account_created(&folder.key_file_path(&name)));
+                desk.show(&words::account_created(&folder.key_file_path(&name), &door.export_command(&name)));
                 return Ok(Try::Done(Box::new(LoggedIn { name, keys, connection })));
             }
             continue;

@@ -48,6 +48,16 @@ impl ServerAddress {
     }
 }
 
+impl ServerAddress {
+    /// The server whose folder has this name, if it is one.
+    pub(super) fn from_folder_name(name: &str) -> Option<Self> {
+        let (host, port) = name.rsplit_once('~')?;
+        let host = host.replace('~', ":");
+        let text = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        text.parse::<Self>().ok().filter(|server| server.folder_name() == name)
+    }
+}
+
 impl FromStr for ServerAddress {
     type Err = AddressError;
 
@@ -133,5 +143,12 @@ mod tests {
         assert_ne!(folder("host:41"), folder("host:411"));
         assert_ne!(folder("::1"), folder("::11"));
         assert!(!folder("[::1]:5").contains(':'));
+        for text in ["chat.example.org", "host:99", "::1", "[2001:db8::7]:80"] {
+            let server: ServerAddress = text.parse().unwrap();
+            assert_eq!(ServerAddress::from_folder_name(&server.folder_name()), Some(server));
+        }
+        for name in ["", "host", "host~", "host~x", "Host~99", "a/b~99", "~99"] {
+            assert_eq!(ServerAddress::from_folder_name(name), None, "{name:?}");
+        }
     }
 }

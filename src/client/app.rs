@@ -36,7 +36,7 @@ use crate::{
         key_file::{KdfCost, Unlocked},
     },
     transport::TransportError,
-    wire::{self, ErrorCode, Request, Username},
+    wire::{self, Bytes, ErrorCode, Request, Username},
 };
 
 /// Pins that changed are written at the latest after this long.
@@ -108,6 +108,8 @@ pub(super) struct App<'a> {
     pub(super) scripts: Scripts,
     /// What the terminal was last told.
     pub(super) overview_told: Option<Overview>,
+    /// The identities whose safety numbers were on the screen: what a person may say they compared.
+    pub(super) numbers_shown: BTreeMap<Username, Bytes<32>>,
 }
 
 impl<'a> App<'a> {
@@ -155,6 +157,7 @@ impl<'a> App<'a> {
             kept_key_declined: BTreeSet::new(),
             scripts,
             overview_told: None,
+            numbers_shown: BTreeMap::new(),
         })
     }
 

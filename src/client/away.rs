@@ -6,7 +6,10 @@
 use super::{
     app::App, conversation::Conversation, error::ClientError, meeting::Concluded, place::Kind, words,
 };
-use crate::{crypto::conversation_key::ConversationKey, wire::Username};
+use crate::{
+    crypto::conversation_key::ConversationKey,
+    wire::{Entry, Header, Username},
+};
 
 /// Own messages that are counted as waiting; more are 'at least so many'.
 const WAITING_COUNTED_MAX: u64 = 1000;
@@ -122,7 +125,12 @@ impl App<'_> {
         };
         let from = own.saturating_sub(WAITING_COUNTED_MAX - 1).max(pins.delivered + 1);
         let entries = self.read_range(peer, from, own)?;
-        let stored = entries.iter().filter(|entry| entry.sender == self.me).count() as u64;
+        // One whose confirmation is still to come is counted already.
+        let counted = |entry: &Entry| {
+            let Header { stream, counter, .. } = *entry.body.header();
+            self.retired.iter().chain(self.talks.values()).any(|talk| talk.awaits(stream, counter))
+        };
+        let stored = entries.iter().filter(|entry| entry.sender == self.me && !counted(entry)).count() as u64;
         Ok(stored + unconfirmed)
     }
 }

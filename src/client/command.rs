@@ -1,6 +1,10 @@
 //! What a typed line is: text, or one of the commands that begin with `/`.
 
-use crate::wire::Username;
+use super::words;
+use crate::{
+    crypto::{conversation_key::looks_like_code, safety_number::looks_like_safety_number},
+    wire::Username,
+};
 
 /// How many messages `/history` shows when no number is given.
 const HISTORY_DEFAULT: u32 = 20;
@@ -19,7 +23,7 @@ pub(super) enum Line {
     Who,
     /// `/history [n]`
     History(u32),
-    /// `/verify [name | code]`
+    /// `/verify [name] [yes | no | code | safety number]`
     Verify(Verify),
     /// `/rekey`
     Rekey,
@@ -35,15 +39,61 @@ pub(super) enum Line {
     Unknown(String),
 }
 
-/// What follows `/verify`.
+/// What follows `/verify`: of whom, and what.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verify {
-    /// Nothing: the peer of the open conversation.
-    Current,
-    /// Somebody, by name.
-    Peer(Username),
-    /// What the peer read out.
+pub(super) struct Verify {
+    /// Nobody named: the peer of the open conversation.
+    pub(super) peer: Option<Username>,
+    pub(super) act: VerifyAct,
+}
+
+/// What is to be done about an identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum VerifyAct {
+    /// Show what is known of it, and the safety number.
+    Show,
+    /// The safety numbers were compared, and are the same.
+    Mark,
+    /// It is not to count as verified any more.
+    Unmark,
+    /// Compare the code that the peer read out.
     Code(String),
+    /// Compare the safety number that the peer sees.
+    Number(String),
+}
+
+impl Verify {
+    fn read(argument: &str) -> Option<Self> {
+        // Nobody is called yes or no; after a name any word for them will do.
+        let act = match argument.to_lowercase().as_str() {
+            "yes" => Some(VerifyAct::Mark),
+            "no" => Some(VerifyAct::Unmark),
+            _ => VerifyAct::compared(argument),
+        };
+        if let Some(act) = act {
+            return Some(Self { peer: None, act });
+        }
+        let (name, rest) = argument.split_once(char::is_whitespace).unwrap_or((argument, ""));
+        let peer = Username::from_typed(name).ok()?;
+        let act = match rest.trim() {
+            yes if words::is_yes(yes) => VerifyAct::Mark,
+            no if words::is_no(no) => VerifyAct::Unmark,
+            rest => VerifyAct::compared(rest)?,
+        };
+        Some(Self { peer: Some(peer), act })
+    }
+}
+
+impl VerifyAct {
+    /// Nothing, or what the peer gave to be compared.
+    fn compared(text: &str) -> Option<Self> {
+        match text {
+            "" => Some(Self::Show),
+            code if looks_like_code(code) => Some(Self::Code(code.to_owned())),
+            number if looks_like_safety_number(number) => Some(Self::Number(number.to_owned())),
+            _ => None,
+        }
+    }
 }
 
 impl Line {
@@ -62,13 +112,9 @@ impl Line {
                 Ok(number @ 1..=HISTORY_MAX) => Self::History(number),
                 _ => Self::Unknown(typed.to_owned()),
             },
-            ("verify", "") => Self::Verify(Verify::Current),
-            ("verify", argument) => match Username::from_typed(argument) {
-                _ if crate::crypto::conversation_key::looks_like_code(argument) => {
-                    Self::Verify(Verify::Code(argument.to_owned()))
-                }
-                Ok(name) => Self::Verify(Verify::Peer(name)),
-                Err(_) => Self::Unknown(typed.to_owned()),
+            ("verify", argument) => match Verify::read(argument) {
+                Some(what) => Self::Verify(what),
+                None => Self::Unknown(typed.to_owned()),
             },
             ("rekey", "") => Self::Rekey,
             ("with", name) => match Username::from_typed(name) {
@@ -91,8 +137,13 @@ impl Line {
 mod tests {
     use super::*;
 
+    fn verify(peer: Option<&str>, act: VerifyAct) -> Line {
+        Line::Verify(Verify { peer: peer.map(|peer| peer.parse().unwrap()), act })
+    }
+
     #[test]
     fn commands_text_and_the_literal_slash_are_told_apart() {
+        let number = ["12345"; 12].join(" ");
         for (typed, line) in [
             ("hello", Line::Text("hello".into())),
             ("exit", Line::Text("exit".into())),
@@ -101,9 +152,19 @@ mod tests {
             ("/history", Line::History(20)),
             ("/history 5", Line::History(5)),
             ("/history 0", Line::Unknown("/history 0".into())),
-            ("/verify", Line::Verify(Verify::Current)),
-            ("/verify bob", Line::Verify(Verify::Peer("bob".parse().unwrap()))),
-            ("/verify 123 456", Line::Verify(Verify::Code("123 456".into()))),
+            ("/verify", verify(None, VerifyAct::Show)),
+            ("/verify bob", verify(Some("bob"), VerifyAct::Show)),
+            ("/verify 123 456", verify(None, VerifyAct::Code("123 456".into()))),
+            ("/verify yes", verify(None, VerifyAct::Mark)),
+            ("/verify Bob YES", verify(Some("bob"), VerifyAct::Mark)),
+            ("/verify bob no", verify(Some("bob"), VerifyAct::Unmark)),
+            ("/verify bob  123 456", verify(Some("bob"), VerifyAct::Code("123 456".into()))),
+            (&format!("/verify {number}"), verify(None, VerifyAct::Number(number.clone()))),
+            (&format!("/verify bob {number}"), verify(Some("bob"), VerifyAct::Number(number.clone()))),
+            ("/verify y", verify(Some("y"), VerifyAct::Show)),
+            ("/verify bob y", verify(Some("bob"), VerifyAct::Mark)),
+            ("/verify bob maybe", Line::Unknown("/verify bob maybe".into())),
+            ("/verify bob carol", Line::Unknown("/verify bob carol".into())),
             ("/with bob", Line::With("bob".parse().unwrap())),
             ("/with  Bob ", Line::With("bob".parse().unwrap())),
             ("/with", Line::Unknown("/with".into())),

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::{
     ClientConfig, address::ServerAddress, connection::Connection, desk::Desk, error::ClientError,
-    home::ServerFolder, words,
+    home::ServerFolder, recovery, words,
 };
 use crate::{
     transport::{Fingerprint, Link, TransportError, Trust, connect},
-    wire::Registration,
+    wire::{Registration, Username},
 };
 
 /// How long connecting and the TLS handshake may take together.
@@ -116,6 +116,12 @@ impl<'a> Door<'a> {
     /// Who may make an account, as the server said when it greeted last.
     pub(super) fn registration(&self) -> Registration {
         self.registration
+    }
+
+    /// The command that prints this person's key file.
+    pub(super) fn export_command(&self, name: &Username) -> String {
+        let home = (!self.config.home_is_default).then_some(self.config.home.as_path());
+        recovery::export_command(&self.config.address, home, name)
     }
 
     /// Keeps a connection for the next attempt.

@@ -211,6 +211,8 @@ fn typed(tape: &mut Tape, code: &str) -> String {
         20 => "/with carol".to_owned(),
         21 => "/leave".to_owned(),
         22 => "/leave bob".to_owned(),
+        23 => "/verify bob yes".to_owned(),
+        24 => "/verify bob no".to_owned(),
         length => String::from_utf8_lossy(&tape.take(length % 64)).into_owned(),
     }
 }
@@ -265,6 +267,7 @@ pub fn client_against_server(input: &[u8]) -> Story {
     let config = ClientConfig {
         address: "example.org".parse().expect("an address"),
         home: folder.path().to_owned(),
+        home_is_default: false,
         server_key: None,
         authorities: false,
         key_file_cost: KdfCost::FLOOR,

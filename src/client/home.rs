@@ -19,6 +19,7 @@ use crate::{
         key_file::{KeyFile, KeyFileFormatError},
         vault::{Record, Vault},
     },
+    printable::Printable,
     store::{self, StoreError},
     transport::Fingerprint,
     wire::Username,
@@ -29,6 +30,12 @@ const PINS_FIRST_LINE: &str = "securechat pins 1";
 
 /// How old a file has to be that a client which was killed may have left unfinished: one takes a moment.
 const UNFINISHED_AGE: Duration = Duration::from_secs(60 * 60);
+
+/// Where a machine's name stands, on Linux and on others.
+const MACHINE_NAME_FILES: [&str; 2] = ["/proc/sys/kernel/hostname", "/etc/hostname"];
+
+/// The file that holds the fingerprint of a server's key.
+const SERVER_PIN: &str = "server.pin";
 
 /// What can go wrong with this machine's files.
 #[derive(Debug, Error)]
@@ -104,7 +111,7 @@ impl ServerFolder {
     /// Where the server's fingerprint is pinned.
     #[must_use]
     pub(super) fn server_pin_path(&self) -> PathBuf {
-        self.folder.join("server.pin")
+        self.folder.join(SERVER_PIN)
     }
 
     /// The pinned fingerprint, if the server was met before.
@@ -213,6 +220,55 @@ impl ServerFolder {
         let text = format!("{PINS_FIRST_LINE}\n{}\n", BASE64.encode(&sealed));
         Ok(store::replace(&path, text.as_bytes())?)
     }
+}
+
+/// Every account of this home, by server and name.
+///
+/// # Errors
+/// [`HomeError::Store`] when a folder that is there cannot be listed.
+pub(super) fn accounts(home: &Path) -> Result<Vec<(ServerAddress, Username)>, HomeError> {
+    let mut accounts = Vec::new();
+    for (server, folder) in servers(home)? {
+        for path in store::list(&folder)? {
+            let name =
+                path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".txt"));
+            let name = name.and_then(|name| name.parse::<Username>().ok());
+            accounts.extend(name.map(|name| (server.clone(), name)));
+        }
+    }
+    accounts.sort_by_key(|(server, name)| (server.to_string(), name.clone()));
+    Ok(accounts)
+}
+
+/// Every server of which this home has a folder, and the folder.
+fn servers(home: &Path) -> Result<Vec<(ServerAddress, PathBuf)>, HomeError> {
+    if !home.is_dir() {
+        return Ok(Vec::new());
+    }
+    let known = store::list(home)?.into_iter().filter(|path| path.is_dir()).filter_map(|path| {
+        let server = ServerAddress::from_folder_name(path.file_name()?.to_str()?)?;
+        Some((server, path))
+    });
+    Ok(known.collect())
+}
+
+/// The servers whose key is pinned in this home, by address.
+///
+/// # Errors
+/// [`HomeError::Store`] when a folder that is there cannot be listed.
+pub fn known_servers(home: &Path) -> Result<Vec<ServerAddress>, HomeError> {
+    let pinned = |(_, folder): &(ServerAddress, PathBuf)| folder.join(SERVER_PIN).is_file();
+    let mut known: Vec<_> = servers(home)?.into_iter().filter(pinned).map(|(server, _)| server).collect();
+    known.sort_by_key(ToString::to_string);
+    Ok(known)
+}
+
+/// What this machine calls itself; where it does not say, that it is this one.
+#[must_use]
+pub(super) fn machine_name() -> String {
+    let said = MACHINE_NAME_FILES.iter().filter_map(|path| store::read(Path::new(path)).ok().flatten());
+    let said = said.map(|name| Printable::line(String::from_utf8_lossy(&name).trim()).to_string());
+    said.into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| "here".into())
 }
 
 fn open_pins(name: &Username, vault: &Vault, bytes: &[u8]) -> Option<Pins> {

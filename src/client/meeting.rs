@@ -7,13 +7,13 @@
 use super::{
     kept,
     phrase::Phrase,
-    pins::{PeerPins, PinnedEpoch, Standing},
+    pins::{Means, PeerPins, PinnedEpoch, Standing, Verification},
     words,
 };
 use crate::{
     crypto::{
         agreement::{self, Agreed, AgreementError, Members, Offering, Replied},
-        conversation_key::{Code, ConversationKey, looks_like_code},
+        conversation_key::{Code, ConversationKey},
         key_file::Unlocked,
         resume::{self, Resuming},
     },
@@ -23,8 +23,9 @@ use crate::{
     },
 };
 
-/// Wrong codes that end a run.
-const WRONG_CODES_MAX: u8 = 3;
+mod answer;
+
+pub(super) use answer::Answer;
 
 /// What this client knows and a run needs.
 pub(super) struct Known<'a> {
@@ -62,19 +63,6 @@ pub(super) enum Progress {
     Declined(Decline),
 }
 
-/// What follows from what the person typed.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// Accept; with the other's code, or without.
-    Accept { verified: bool },
-    /// Refuse.
-    Refuse,
-    /// Not an answer: show this, if anything, and ask again.
-    Again(Option<Phrase>),
-    /// The third wrong code.
-    TooManyWrongCodes,
-}
-
 enum Stage {
     /// Nothing received yet: the responder waits for the first step.
     Awaiting,
@@ -87,7 +75,7 @@ enum Stage {
     /// The person is asked.
     Asking(Box<Proposal>),
     /// The person accepted.
-    Accepted(Box<Proposal>, bool),
+    Accepted(Box<Proposal>, Option<Means>),
     /// Over.
     Over,
 }
@@ -118,6 +106,7 @@ pub(super) struct Meeting {
     members: Members,
     role: Role,
     pair: Pair,
+    own_identity: Bytes<32>,
     /// The kept key that the server shows, when it is one to go on with, and the peer's identity in it.
     kept: Option<(ConversationKey, Bytes<32>)>,
     /// The epoch of the kept key that the server shows, whether it is one to go on with or not.
@@ -154,6 +143,7 @@ impl Meeting {
             members,
             role: start.role,
             pair,
+            own_identity: known.keys.identity.public(),
             kept: None,
             shown_epoch: 0,
             proposed_epoch: 0,
@@ -314,6 +304,9 @@ impl Meeting {
 
     fn propose(&mut self, agreed: Agreed, peer_identity: Bytes<32>, new_key: bool, known: &Known<'_>) {
         let standing = known.pins.standing(&peer_identity);
+        if let (Some(doubt), true) = (known.pins.in_doubt, standing.plain_yes_is_enough()) {
+            self.notices.push(words::another_was_shown(&self.peer, doubt.at));
+        }
         self.stage = Stage::Asking(Box::new(Proposal { agreed, peer_identity, standing, new_key }));
     }
 
@@ -345,6 +338,7 @@ impl Meeting {
         let proposal = self.proposal()?;
         Some(words::key_block(&words::KeyBlock {
             peer: &self.peer,
+            me: self.pair.other(&self.peer)?,
             epoch: proposal.agreed.key().epoch(),
             new_key: proposal.new_key,
             standing: proposal.standing,
@@ -352,6 +346,12 @@ impl Meeting {
             own_code: proposal.agreed.own_code(),
             notices: &self.notices,
         }))
+    }
+
+    /// The identity that the peer shows in this run, while its person is asked or has accepted; and what
+    /// this machine can say of it.
+    pub(super) fn shown_identity(&self) -> Option<(Bytes<32>, Standing)> {
+        self.proposal().map(|proposal| (proposal.peer_identity, proposal.standing))
     }
 
     /// What the kept key and the peer's memory gave rise to, for a run that ends before the question.
@@ -408,38 +408,14 @@ impl Meeting {
         Request::Refuse { peer: self.peer.clone(), run: self.run }
     }
 
-    /// What the person typed at the question.
-    pub(super) fn answer(&mut self, typed: &str) -> Answer {
-        let Some(proposal) = self.proposal() else { return Answer::Again(None) };
-        let word = typed.trim().to_lowercase();
-        match word.as_str() {
-            // First: somebody can be called by an answer, and naming them is none.
-            name if name == self.peer.as_str() => Answer::Again(None),
-            yes if words::is_yes(yes) && proposal.standing.plain_yes_is_enough() => {
-                Answer::Accept { verified: false }
-            }
-            yes if words::is_yes(yes) => Answer::Again(Some(words::changed_needs_code(&self.peer))),
-            no if words::is_no(no) || words::is_exit(no) => Answer::Refuse,
-            code if looks_like_code(code) => {
-                if proposal.agreed.peer_code().matches(code) {
-                    return Answer::Accept { verified: true };
-                }
-                if proposal.agreed.own_code().matches(code) {
-                    return Answer::Again(Some(words::that_is_your_own_code(&self.peer)));
-                }
-                self.wrong_codes += 1;
-                if self.wrong_codes == WRONG_CODES_MAX {
-                    return Answer::TooManyWrongCodes;
-                }
-                Answer::Again(Some(words::CODES_DIFFER.into()))
-            }
-            _ => Answer::Again(None),
-        }
-    }
-
     /// The person accepts. The epoch is marked as used in `pins` here; the caller makes that durable
     /// before it sends the request that this returns. `None` when the epoch carries another key already.
-    pub(super) fn accept(&mut self, verified: bool, keys: &Unlocked, pins: &mut PeerPins) -> Option<Request> {
+    pub(super) fn accept(
+        &mut self,
+        verified: Option<Means>,
+        keys: &Unlocked,
+        pins: &mut PeerPins,
+    ) -> Option<Request> {
         let Stage::Asking(proposal) = std::mem::replace(&mut self.stage, Stage::Over) else { return None };
         self.answered = true;
         let copy = if proposal.new_key {
@@ -477,6 +453,7 @@ impl Meeting {
             return None;
         }
         let epoch = proposal.agreed.key().epoch();
+        let verified = verified.map(Verification::here);
         pins.mark_proven(epoch, proposal.pinned(keys), verified, chrono::Utc::now());
         let (own_code, peer_code) = (proposal.agreed.own_code().clone(), proposal.agreed.peer_code().clone());
         let peer_saw = self.peer_saw;

@@ -37,6 +37,7 @@ mod place;
 mod reading;
 mod receipts;
 mod reconnect;
+mod recovery;
 mod register;
 mod run;
 mod scripts;
@@ -50,8 +51,9 @@ mod words;
 
 pub use address::{AddressError, ServerAddress};
 pub use error::ClientError;
-pub use home::HomeError;
+pub use home::{HomeError, known_servers};
 pub use overview::{Contact, Mark, Overview, Presence, Trust};
+pub use recovery::{KEY_COPY_BYTES_MAX, KeyCopyError, KeyExport, KeyImport, export_key, import_key};
 pub use scripts::{Listen, PasswordError, PasswordSource, Send, listen, send};
 pub use words::Language;
 
@@ -62,6 +64,8 @@ pub struct ClientConfig {
     pub address: ServerAddress,
     /// The folder that holds one folder a server.
     pub home: PathBuf,
+    /// Whether that is the folder that is taken when none is named.
+    pub home_is_default: bool,
     /// The fingerprint that the server must show.
     pub server_key: Option<Fingerprint>,
     /// Trust certificates that the system's authorities signed.

@@ -60,9 +60,9 @@ pub enum Trust {
     New,
     /// Accepted with a plain yes.
     Known,
-    /// Accepted with the code that they read out.
+    /// Compared with them, by a code or the safety number.
     Verified,
-    /// Another one than before is shown now.
+    /// Another one than before was shown, and neither has been proven since.
     Changed,
 }
 

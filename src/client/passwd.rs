@@ -55,7 +55,7 @@ impl App<'_> {
     pub(super) fn adopt(&mut self, keys: Unlocked) -> Result<(), ClientError> {
         self.folder.adopt_new_key_file(&self.me)?;
         self.keys = keys;
-        self.desk.show(words::PASSWORD_CHANGED);
+        self.desk.show(&words::password_changed(&self.door.export_command(&self.me)));
         Ok(())
     }
 

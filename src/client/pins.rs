@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::home::machine_name;
 use crate::wire::{Bytes, Seen, Username, limits::EPOCH_STEP_MAX};
 
 /// The memory of one account on one machine.
@@ -42,8 +43,38 @@ impl Pins {
 pub(super) enum Status {
     /// Accepted by a plain yes: the same as before, whoever that is.
     Known,
-    /// Accepted with the code that the peer read out.
+    /// Compared with the peer, by a code or the safety number.
     Verified,
+}
+
+/// By what an identity was verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Means {
+    /// The code that the peer read out, typed at the question about a key.
+    CodeAtKey,
+    /// The same, typed in the conversation.
+    CodeLater,
+    /// The safety number, compared by this person or typed.
+    SafetyNumber,
+}
+
+/// How an identity was verified, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Verification {
+    /// By what.
+    pub(super) means: Means,
+    /// The name of the machine on which it was, as it called itself.
+    pub(super) machine: String,
+}
+
+impl Verification {
+    /// One of now, on this machine.
+    #[must_use]
+    pub(super) fn here(means: Means) -> Self {
+        Self { means, machine: machine_name() }
+    }
 }
 
 /// A peer's identity as this client last had proof of it.
@@ -56,6 +87,22 @@ pub(super) struct PinnedIdentity {
     pub(super) status: Status,
     /// Since when this status holds.
     pub(super) since: DateTime<Utc>,
+    /// Since when it was known before it was verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) known_since: Option<DateTime<Utc>>,
+    /// How it was verified; memories of before this was written down have nothing here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) verification: Option<Verification>,
+}
+
+/// Another identity than the pinned one, that was shown as the peer's and not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ShownIdentity {
+    /// The identity key.
+    pub(super) key: Bytes<32>,
+    /// When it was shown last.
+    pub(super) at: DateTime<Utc>,
 }
 
 /// One epoch of a pair.
@@ -109,9 +156,9 @@ pub(super) struct PeerPins {
     #[serde(default)]
     pub(super) left_to: u64,
     /// Another identity that the peer showed, and that was not accepted: nothing is sent until that is
-    /// resolved, by a code or by the identity of before.
+    /// resolved: by a code or the safety number, or by the identity of before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) in_doubt: Option<Bytes<32>>,
+    pub(super) in_doubt: Option<ShownIdentity>,
     /// When runs with this peer died unanswered: see `broken_runs`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) broken_runs: Vec<DateTime<Utc>>,
@@ -168,19 +215,67 @@ impl PeerPins {
     }
 
     /// The peer proved to hold this epoch's key, under the identity it was agreed with.
-    pub(super) fn mark_proven(&mut self, epoch: u32, key: PinnedEpoch, verified: bool, now: DateTime<Utc>) {
+    pub(super) fn mark_proven(
+        &mut self,
+        epoch: u32,
+        key: PinnedEpoch,
+        verified: Option<Verification>,
+        now: DateTime<Utc>,
+    ) {
         let identity = key.peer_identity;
         self.in_doubt = None;
         self.epochs.insert(epoch, PinnedEpoch { proven: true, ..key });
-        let same = self.identity.as_ref().filter(|pinned| pinned.key == identity);
-        let status = match (verified, same) {
-            (true, _) => Status::Verified,
-            (false, Some(pinned)) => pinned.status,
-            (false, None) => Status::Known,
-        };
-        if same.is_none_or(|pinned| pinned.status != status) {
-            self.identity = Some(PinnedIdentity { key: identity, status, since: now });
+        if self.identity.as_ref().is_none_or(|pinned| pinned.key != identity) {
+            self.identity = Some(PinnedIdentity {
+                key: identity,
+                status: Status::Known,
+                since: now,
+                known_since: None,
+                verification: None,
+            });
         }
+        if let Some(verification) = verified {
+            // It was pinned just now.
+            let _ = self.mark_verified(&identity, verification, now);
+        }
+    }
+
+    /// The person compared this identity with the peer. False when it is not the pinned one.
+    #[must_use]
+    pub(super) fn mark_verified(
+        &mut self,
+        identity: &Bytes<32>,
+        verification: Verification,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let Some(pinned) = self.identity.as_mut().filter(|pinned| pinned.key == *identity) else {
+            return false;
+        };
+        self.in_doubt = None;
+        // What was verified already keeps its first day, unless nothing is known of how.
+        if pinned.status == Status::Known || pinned.verification.is_none() {
+            pinned.known_since.get_or_insert(pinned.since);
+            (pinned.status, pinned.since) = (Status::Verified, now);
+            pinned.verification = Some(verification);
+        }
+        true
+    }
+
+    /// The person is not sure of this identity any more. False when it was not verified.
+    #[must_use]
+    pub(super) fn unmark_verified(&mut self) -> bool {
+        let Some(pinned) = self.identity.as_mut().filter(|pinned| pinned.status == Status::Verified) else {
+            return false;
+        };
+        pinned.status = Status::Known;
+        pinned.since = pinned.known_since.take().unwrap_or(pinned.since);
+        pinned.verification = None;
+        true
+    }
+
+    /// Another identity than the pinned one is shown as the peer's.
+    pub(super) fn note_changed(&mut self, key: Bytes<32>, now: DateTime<Utc>) {
+        self.in_doubt = Some(ShownIdentity { key, at: now });
     }
 
     /// The identity's standing, for one that is shown by the peer now.
@@ -244,6 +339,10 @@ mod tests {
         }
     }
 
+    fn by_code() -> Option<Verification> {
+        Some(Verification { means: Means::CodeAtKey, machine: "here".into() })
+    }
+
     #[test]
     fn one_epoch_is_never_used_for_two_keys() {
         let mut peer = PeerPins::default();
@@ -270,20 +369,61 @@ mod tests {
     #[test]
     fn verification_belongs_to_an_identity_and_does_not_pass_to_another() {
         let (mut peer, now) = (PeerPins::default(), Utc::now());
-        peer.mark_proven(1, epoch(1, 2), true, now);
+        peer.mark_proven(1, epoch(1, 2), by_code(), now);
         assert_eq!(peer.standing(&Bytes([2; 32])), Standing::Verified { since: now });
         let changed = peer.standing(&Bytes([3; 32]));
         assert!(!changed.plain_yes_is_enough(), "{changed:?}");
-        peer.mark_proven(2, epoch(2, 3), false, now);
+        peer.mark_proven(2, epoch(2, 3), None, now);
         assert_eq!(peer.standing(&Bytes([3; 32])), Standing::Known { since: now });
     }
 
     #[test]
     fn a_later_plain_yes_to_the_same_identity_keeps_it_verified() {
         let (mut peer, now) = (PeerPins::default(), Utc::now());
-        peer.mark_proven(1, epoch(1, 2), true, now);
-        peer.mark_proven(2, epoch(2, 2), false, Utc::now());
+        peer.mark_proven(1, epoch(1, 2), by_code(), now);
+        peer.mark_proven(2, epoch(2, 2), None, Utc::now());
         assert_eq!(peer.standing(&Bytes([2; 32])), Standing::Verified { since: now });
         assert_eq!(peer.highest_proven().map(|(epoch, _)| epoch), Some(2));
+    }
+
+    #[test]
+    fn an_identity_is_marked_and_unmarked_and_keeps_the_day_it_became_known() {
+        let (mut peer, known) = (PeerPins::default(), Utc::now());
+        peer.mark_proven(1, epoch(1, 2), None, known);
+        let later = known + chrono::Duration::hours(1);
+        let number = Verification { means: Means::SafetyNumber, machine: "here".into() };
+        assert!(!peer.mark_verified(&Bytes([3; 32]), number.clone(), later), "another identity");
+        assert!(peer.mark_verified(&Bytes([2; 32]), number.clone(), later));
+        assert_eq!(peer.standing(&Bytes([2; 32])), Standing::Verified { since: later });
+        assert_eq!(peer.identity.as_ref().unwrap().verification, Some(number));
+        assert!(peer.unmark_verified() && !peer.unmark_verified());
+        assert_eq!(peer.standing(&Bytes([2; 32])), Standing::Known { since: known });
+    }
+
+    #[test]
+    fn a_doubt_stays_until_an_identity_is_proven() {
+        let (mut peer, now) = (PeerPins::default(), Utc::now());
+        peer.mark_proven(1, epoch(1, 2), by_code(), now);
+        peer.note_changed(Bytes([3; 32]), now);
+        assert_eq!(peer.in_doubt.map(|shown| shown.key), Some(Bytes([3; 32])));
+        assert_eq!(
+            peer.standing(&Bytes([2; 32])),
+            Standing::Verified { since: now },
+            "it is the one of before"
+        );
+        peer.mark_proven(1, epoch(1, 2), None, now);
+        assert_eq!(peer.in_doubt, None);
+    }
+
+    #[test]
+    fn a_memory_of_before_verifications_were_written_down_still_opens() {
+        let old = r#"{"peers":{"bob":{"identity":{"key":"AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=",
+            "status":"verified","since":"2026-11-22T23:29:01Z"},"epochs":{},"own":null,"theirs":null,
+            "highest_number":3}}}"#;
+        let pins: Pins = serde_json::from_str(old).unwrap();
+        let bob = pins.peer(&"bob".parse().unwrap());
+        assert!(matches!(bob.standing(&Bytes([2; 32])), Standing::Verified { .. }));
+        assert_eq!(bob.identity.unwrap().verification, None);
+        assert_eq!(bob.in_doubt, None);
     }
 }

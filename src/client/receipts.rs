@@ -119,7 +119,7 @@ impl App<'_> {
             pins.delivered = pins.delivered.max(number);
             pins.left_to = pins.left_to.saturating_sub(if number >= left_to { left_to } else { 0 });
         });
-        self.mark(&Mark::Delivered { peer: peer.clone(), number });
+        self.mark_message(&Mark::Delivered { peer: peer.clone(), number });
         if left_to > 0 && number >= left_to {
             self.desk.show(&words::delivered(peer));
         }

@@ -72,7 +72,7 @@ pub(super) fn register(
     match registered {
         Registered::Done(connection) => {
             folder.adopt_new_key_file(&name)?;
-            desk.show(&words::account_created(&folder.key_file_path(&name)));
+            desk.show(&words::account_created(&folder.key_file_path(&name), &door.export_command(&name)));
             Ok(Try::Done(Box::new(LoggedIn { name, keys, connection })))
         }
         Registered::No(why) => {

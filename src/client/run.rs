@@ -9,7 +9,7 @@ use super::{
     broken_runs::BROKEN_RUNS_MAX,
     error::ClientError,
     meeting::{Answer, Known, Meeting, Progress, Start},
-    pins::PeerPins,
+    pins::{Means, PeerPins},
     place::Engaged,
     words,
 };
@@ -110,7 +110,7 @@ impl App<'_> {
             Progress::Ask(step) => {
                 send(self, step)?;
                 if self.run_reopens() {
-                    return self.accept(&peer, run, false);
+                    return self.accept(&peer, run, None);
                 }
                 self.say_who_left();
                 self.doubt_a_changed_identity();
@@ -153,7 +153,7 @@ impl App<'_> {
         else {
             return;
         };
-        self.remember(&peer, |pins| pins.in_doubt = Some(shown));
+        self.remember(&peer, |pins| pins.note_changed(shown, Utc::now()));
     }
 
     /// A line typed at the key question.
@@ -180,7 +180,7 @@ impl App<'_> {
         }
     }
 
-    fn accept(&mut self, peer: &Username, run: u64, verified: bool) -> Result<(), ClientError> {
+    fn accept(&mut self, peer: &Username, run: u64, verified: Option<Means>) -> Result<(), ClientError> {
         let Some(mut meeting) = self.take_run(peer, run) else { return Ok(()) };
         let request = meeting.accept(verified, &self.keys, self.pins.peer_mut(peer));
         self.put_run(meeting);

@@ -206,7 +206,7 @@ impl App<'_> {
         match self.talks.get_mut(peer)?.seal(text) {
             Ok(body) => {
                 let Header { stream, counter, .. } = *body.header();
-                self.mark(&Mark::Sent { peer: peer.clone(), stream, counter, text: text.to_owned() });
+                self.mark_message(&Mark::Sent { peer: peer.clone(), stream, counter, text: text.to_owned() });
                 return Some(body);
             }
             Err(SessionError::TooLong) => {
@@ -240,7 +240,7 @@ impl App<'_> {
             self.desk.warn(&warning);
         } else {
             let (stream, counter) = at;
-            self.mark(&Mark::Stored { peer: peer.clone(), stream, counter, number });
+            self.mark_message(&Mark::Stored { peer: peer.clone(), stream, counter, number });
             if one_sided {
                 self.remember(peer, |pins| pins.left_to = pins.left_to.max(number));
             }
@@ -265,7 +265,7 @@ impl App<'_> {
         let refused = refused.map_err(|_| ClientError::Protocol("no stream could be begun"))?;
         if let Some(text) = refused {
             let why = words::refusal(code, Some(peer));
-            self.mark(&Mark::NotStored { peer: peer.clone(), stream: at.0, counter: at.1 });
+            self.mark_message(&Mark::NotStored { peer: peer.clone(), stream: at.0, counter: at.1 });
             self.scripts.refused(at, &why);
             self.desk.warn(&words::not_sent(&text, why.text()).about(peer));
         }

@@ -18,19 +18,23 @@ mod english;
 mod failure;
 pub(super) mod french;
 mod key;
+mod key_file;
 mod language;
 mod log;
 mod scripts;
 mod several;
+mod verify;
 
 pub use language::Language;
 
 pub(super) use answer::*;
 pub(super) use failure::*;
 pub(super) use key::*;
+pub(super) use key_file::*;
 pub(super) use log::*;
 pub(super) use scripts::*;
 pub(super) use several::*;
+pub(super) use verify::*;
 
 use super::{
     address::ServerAddress,
@@ -60,7 +64,6 @@ pub(super) const PASSWORD_EMPTY: Sentence = Sentence("password_empty");
 pub(super) const PASSWORDS_DIFFER: Sentence = Sentence("passwords_differ");
 pub(super) const FINGERPRINT_DIFFERS: Sentence = Sentence("fingerprint_differs");
 pub(super) const SERVER_COULD_NOT_STORE: Sentence = Sentence("server_could_not_store");
-pub(super) const PASSWORD_CHANGED: Sentence = Sentence("password_changed");
 pub(super) const PASSWORD_NOT_CHANGED: Sentence = Sentence("password_not_changed");
 pub(super) const ACCOUNT_UNSURE: Sentence = Sentence("account_unsure");
 pub(super) const CONNECTION_LOST: Sentence = Sentence("connection_lost");
@@ -116,16 +119,8 @@ pub(super) fn server_pinned(address: &ServerAddress, shown: &Fingerprint) -> Phr
     say!("server_pinned", address = address.to_string(), shown = shown.to_string())
 }
 
-pub(super) fn key_file_is_there(name: &Username, path: &Path) -> Phrase {
-    say!("key_file_is_there", name, path = shown(path))
-}
-
 pub(super) fn name_taken(name: &Username) -> Phrase {
     say!("name_taken", name)
-}
-
-pub(super) fn account_created(path: &Path) -> Phrase {
-    say!("account_created", path = shown(path))
 }
 
 pub(super) fn key_question(peer: &Username) -> Phrase {

@@ -4,6 +4,7 @@
 //! password, or only the server's files, has nothing. This module makes and reads the text; where it
 //! lies on a disk is the client's business.
 
+pub mod recovery;
 mod text;
 
 use thiserror::Error;

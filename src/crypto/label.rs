@@ -55,8 +55,12 @@ pub enum Label {
     Body,
     /// Hashes an identity key, for people.
     Fingerprint,
+    /// Hashes two identities together, for people.
+    SafetyNumber,
     /// Hashes an invitation code, for the server to keep.
     Invitation,
+    /// Hashes a recovery form, to see that it was typed as it was printed.
+    RecoveryForm,
     /// Derives the key of the receipts.
     ReceiptKey,
     /// What a receipt authenticates.
@@ -65,7 +69,7 @@ pub enum Label {
 
 impl Label {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Register,
         Self::Login,
         Self::ChangePassword,
@@ -88,7 +92,9 @@ impl Label {
         Self::Message,
         Self::Body,
         Self::Fingerprint,
+        Self::SafetyNumber,
         Self::Invitation,
+        Self::RecoveryForm,
         Self::ReceiptKey,
         Self::Receipt,
     ];
@@ -120,7 +126,9 @@ impl Label {
             Self::Message => "securechat/1 message",
             Self::Body => "securechat/1 body",
             Self::Fingerprint => "securechat/1 fingerprint",
+            Self::SafetyNumber => "securechat/1 safety number",
             Self::Invitation => "securechat/1 invitation code",
+            Self::RecoveryForm => "securechat/1 recovery form",
             Self::ReceiptKey => "securechat/1 receipt key",
             Self::Receipt => "securechat/1 receipt",
         }

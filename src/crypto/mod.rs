@@ -7,7 +7,7 @@
 //! - `secret`, `kdf`, `aead`, [`random`], `signature`, `x25519`, `kem`: the primitives, each wrapped
 //!   once so that it can be called in one way only;
 //! - [`key_file`], [`identity`], [`login`], [`vault`]: one person and what is theirs;
-//! - [`agreement`], [`resume`]: two people and one key;
+//! - [`agreement`], [`resume`]: two people and one key; [`safety_number`]: their two identities;
 //! - [`conversation_key`], [`session`], [`hash`]: what the key does.
 
 // The primitives.
@@ -33,6 +33,7 @@ pub mod agreement;
 mod code;
 pub mod conversation_key;
 pub mod resume;
+pub mod safety_number;
 
 // What the key does.
 pub mod hash;

@@ -1,7 +1,7 @@
 //! Lies while two people agree on a key.
 
 use securechat::{
-    crypto::{agreement, random, resume},
+    crypto::{agreement, random, resume, safety_number::SafetyNumber},
     wire::{Agreement, Bytes, Decline, Event, Outcome, Request, Role},
 };
 
@@ -79,6 +79,53 @@ fn a_changed_identity_is_not_accepted_by_a_plain_yes() {
     bob.types(&agreed.own_code().to_string());
     let (acceptance, _) = line.hears_acceptance();
     assert!(agreed.verify(&acceptance));
+}
+
+#[test]
+fn a_changed_identity_is_named_with_what_may_have_happened_and_accepted_by_its_safety_number() {
+    let (_liar, mut bob, line, alice) = bob_and_an_alice();
+    alice.opens_at_epoch(&mut bob, &line, 1, 1);
+    alice.leaves(&mut bob, &line);
+
+    let other = Impostor::poses_as("alice", "bob");
+    let (offering, reply) = other.hears_the_reply(&line, 2, 2);
+    let agreed = other.confirms(&line, 2, offering, &reply);
+    bob.sees("WARNING: THIS IDENTITY CHANGED; another one was known since ");
+    bob.sees("either alice lost the key file, or has a new machine without it, and made a new");
+    bob.sees("or somebody is between you, or poses as alice");
+    bob.sees("nothing is sent, and yes is not taken here");
+    bob.sees("the code that alice's client shows to alice, or");
+    bob.sees("the safety number that alice sees with /verify bob");
+    let names = ["alice", "bob"].map(|name| name.parse().unwrap());
+    let number = |alices: &Bytes<32>| SafetyNumber::of((&names[0], alices), (&names[1], &reply.identity));
+    bob.types(&number(&alice.keys.identity.public()).to_string());
+    bob.sees("the safety numbers differ: someone may be between you, or that number is an older one");
+    bob.types("/verify alice yes");
+    bob.sees("that has to wait until the key is answered");
+    bob.types(&number(&other.keys.identity.public()).to_string());
+    let (acceptance, _) = line.hears_acceptance();
+    assert!(agreed.verify(&acceptance));
+}
+
+#[test]
+fn an_identity_that_was_not_accepted_leaves_a_doubt_until_the_known_one_is_proven() {
+    let (_liar, mut bob, line, alice) = bob_and_an_alice();
+    alice.opens_at_epoch(&mut bob, &line, 1, 1);
+    alice.leaves(&mut bob, &line);
+    Impostor::poses_as("alice", "bob").reaches_the_question(&line, 2, 2);
+    bob.sees("Accept this key? ");
+    bob.types("no");
+    line.hears_refusal();
+    line.says_outcome("alice", 2, Outcome::Refused { by: "bob".parse().unwrap() });
+    bob.types("/verify alice");
+    bob.sees("another identity was shown as alice's, and not accepted; this is the one of before");
+    let agreed = alice.reaches_the_question(&line, 3, 2);
+    bob.sees("another identity was shown as alice's, and not accepted; this is the one of before");
+    alice.opens(&mut bob, &line, 3, agreed);
+    bob.types("/verify");
+    bob.sees("  known since ");
+    bob.sees("the safety number of you and alice:");
+    assert_eq!(bob.saw_times("another identity was shown"), 2, "{}", bob.transcript());
 }
 
 #[test]

@@ -260,7 +260,7 @@ impl App<'_> {
             }
         };
         let Header { stream, counter, .. } = *body.header();
-        self.mark(&Mark::Sent { peer: peer.clone(), stream, counter, text: text.to_owned() });
+        self.mark_message(&Mark::Sent { peer: peer.clone(), stream, counter, text: text.to_owned() });
         if !caller.owns_the_client() {
             // In this person's name, so they see it.
             self.desk.show(&words::script_said(peer, text));
@@ -310,7 +310,7 @@ impl App<'_> {
     }
 
     /// A message of this person's has come so far.
-    pub(super) fn mark(&mut self, mark: &Mark) {
+    pub(super) fn mark_message(&mut self, mark: &Mark) {
         self.scripts.marked(mark);
         self.desk.mark(mark);
     }

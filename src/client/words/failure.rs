@@ -49,7 +49,7 @@ pub(in crate::client) fn failure(error: &ClientError) -> Phrase {
         ClientError::NeedsAnswer(question) => super::needs_answer(question),
         ClientError::WrongLogin => say!("wrong_login_given"),
         ClientError::Password(error) => super::password_failed(error),
-        ClientError::NoAccount { folder } => super::no_account(folder),
+        ClientError::NoAccount { folder } => super::no_account_here(folder),
         ClientError::WhichAccount => say!("which_account"),
         ClientError::Message(why) => why.clone(),
         ClientError::NotSent(why) => super::not_sent_by_script(why),

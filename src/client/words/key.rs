@@ -89,10 +89,6 @@ pub(in crate::client) fn peer_saw_more(peer: &Username) -> Phrase {
     say!("peer_saw_more", peer)
 }
 
-pub(in crate::client) fn changed_needs_code(peer: &Username) -> Phrase {
-    say!("changed_needs_code", peer)
-}
-
 pub(in crate::client) fn that_is_your_own_code(peer: &Username) -> Phrase {
     say!("that_is_your_own_code", peer)
 }
@@ -100,6 +96,7 @@ pub(in crate::client) fn that_is_your_own_code(peer: &Username) -> Phrase {
 /// What the block before the key question shows.
 pub(in crate::client) struct KeyBlock<'a> {
     pub(in crate::client) peer: &'a Username,
+    pub(in crate::client) me: &'a Username,
     pub(in crate::client) epoch: u32,
     pub(in crate::client) new_key: bool,
     pub(in crate::client) standing: Standing,
@@ -109,7 +106,7 @@ pub(in crate::client) struct KeyBlock<'a> {
 }
 
 pub(in crate::client) fn key_block(block: &KeyBlock<'_>) -> Phrase {
-    let KeyBlock { peer, epoch, new_key, standing, identity, own_code, notices } = block;
+    let KeyBlock { peer, me, epoch, new_key, standing, identity, own_code, notices } = block;
     let (peer, epoch, fingerprint) = (*peer, *epoch, identity_fingerprint(identity).to_string());
     let mut lines: Vec<Phrase> = notices.to_vec();
     lines.push(if *new_key { say!("new_key", peer, epoch) } else { say!("kept_key", peer, epoch) });
@@ -124,9 +121,12 @@ pub(in crate::client) fn key_block(block: &KeyBlock<'_>) -> Phrase {
         Standing::New => say!("identity_new"),
         Standing::Known { since } => say!("identity_known", since),
         Standing::Verified { since } => say!("identity_verified", since),
-        Standing::Changed { was: Status::Known, since } => say!("identity_changed_known", peer, since),
-        Standing::Changed { was: Status::Verified, since } => say!("identity_changed_verified", peer, since),
+        Standing::Changed { was: Status::Known, since } => say!("identity_changed_known", since),
+        Standing::Changed { was: Status::Verified, since } => say!("identity_changed_verified", since),
     });
+    if let Standing::Changed { .. } = standing {
+        lines.extend([say!("changed_what", peer), say!("changed_next", peer, me = *me)]);
+    }
     let code = own_code.to_string();
     if !matches!(standing, Standing::Verified { .. }) {
         lines.push(say!("your_code", code = &code));
@@ -156,30 +156,4 @@ pub(in crate::client) fn key_not_stored(peer: &Username) -> Phrase {
 
 pub(in crate::client) fn timed_out(peer: &Username) -> Phrase {
     say!("timed_out", peer)
-}
-
-pub(in crate::client) fn verify_status(
-    peer: &Username,
-    key: &Bytes<32>,
-    own: &Bytes<32>,
-    standing: Standing,
-) -> Phrase {
-    let (identity, own) = (identity_fingerprint(key).to_string(), identity_fingerprint(own).to_string());
-    match standing {
-        Standing::Known { since } => say!("verify_known", peer, identity, since, own),
-        Standing::Verified { since } => say!("verify_verified", peer, identity, since, own),
-        Standing::New | Standing::Changed { .. } => say!("verify_new", peer, identity, own),
-    }
-}
-
-pub(in crate::client) fn verify_with_codes(peer: &Username, own_code: &Code) -> Phrase {
-    say!("verify_with_codes", peer, own_code = own_code.to_string())
-}
-
-pub(in crate::client) fn nothing_known(peer: &Username) -> Phrase {
-    say!("nothing_known", peer)
-}
-
-pub(in crate::client) fn now_verified(peer: &Username) -> Phrase {
-    say!("now_verified", peer)
 }

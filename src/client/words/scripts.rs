@@ -59,8 +59,8 @@ pub(in crate::client) fn needs_answer(question: &str) -> Phrase {
     say!("needs_answer", question)
 }
 
-pub(in crate::client) fn no_account(folder: &Path) -> Phrase {
-    say!("no_account", folder = shown(folder))
+pub(in crate::client) fn no_account_here(folder: &Path) -> Phrase {
+    say!("no_account_here", folder = shown(folder))
 }
 
 pub(in crate::client) fn socket_failed(error: &std::io::Error) -> Phrase {

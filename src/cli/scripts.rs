@@ -1,12 +1,12 @@
-//! The flags by which any client finds its server and logs in.
+//! The flags of clients that no person sits at: who logs in, and what `send` and `listen` need.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::ClientArgs;
+use super::{CliError, ClientArgs, client};
 use crate::{
-    client::{Language, PasswordSource},
+    client::{Language, Listen, PasswordSource, Send},
     transport::Fingerprint,
     wire::Username,
 };
@@ -67,5 +67,36 @@ impl From<ConnectArgs> for ClientArgs {
     fn from(given: ConnectArgs) -> Self {
         let ConnectArgs { host, home, server_key, ca, retry, login, language, config } = given;
         Self { host, home, server_key, ca, retry, login, language, config, ..Self::default() }
+    }
+}
+
+/// `send`: to whom, and where.
+#[derive(Debug, Args)]
+pub(super) struct SendArgs {
+    /// To whom
+    peer: Username,
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+impl SendArgs {
+    pub(super) fn task(self) -> Result<Send, CliError> {
+        Ok(Send { config: client(ClientArgs::from(self.connect))?, peer: self.peer })
+    }
+}
+
+/// `listen`: where, and how it is printed.
+#[derive(Debug, Args)]
+pub(super) struct ListenArgs {
+    /// Print JSON, one object a line, as docs/JSON.md describes it
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+impl ListenArgs {
+    pub(super) fn task(self) -> Result<Listen, CliError> {
+        Ok(Listen { config: client(ClientArgs::from(self.connect))?, json: self.json })
     }
 }
