@@ -15,6 +15,7 @@ use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
 use serde::Deserialize;
 
 mod client_command;
+mod durability;
 mod error;
 mod limits;
 mod scripts;
@@ -28,12 +29,16 @@ pub use shell_setup::{ShellSetup, ShellSetupError, completions, write_man_pages}
 pub use upkeep::Upkeep;
 
 use client_command::ClientCommand;
+use durability::DurabilitySetting;
 use limits::LimitSettings;
 use scripts::LoginArgs;
 use span::Span;
 
 use crate::{
-    client::{ClientConfig, Language, Listen, PasswordSource, Send, ServerAddress},
+    client::{
+        ClientConfig, Language, Listen, PasswordSource, Send, ServerAddress,
+        terminal::{Notify, View},
+    },
     crypto::key_file::KdfCost,
     server::{self, ServerConfig},
     transport::Fingerprint,
@@ -163,6 +168,9 @@ struct ServerArgs {
     /// Seconds that two people have to answer a key [default: 120]
     #[arg(long, value_name = "SECONDS", env = "SECURECHAT_ANSWER_TIMEOUT")]
     answer_timeout: Option<u64>,
+    /// When a message is said to be stored [default: disk]
+    #[arg(long, value_enum, env = "SECURECHAT_DURABILITY")]
+    durability: Option<DurabilitySetting>,
     /// How much to log on standard error [default: info]
     #[arg(long, value_enum, env = "SECURECHAT_LOG")]
     log: Option<LogLevel>,
@@ -206,6 +214,12 @@ struct ClientArgs {
     /// Speak JSON with a program, one object a line each way, as docs/JSON.md describes it
     #[arg(long)]
     json: bool,
+    /// Lines and nothing else: no moving cursor, no colours, nothing drawn again; for screen readers
+    #[arg(long, env = "SECURECHAT_PLAIN", value_parser = clap::builder::FalseyValueParser::new())]
+    plain: bool,
+    /// How to tell that something arrived: bell, osc9 (a desktop notice that names the sender) or off [default: off]
+    #[arg(long, value_name = "HOW", env = "SECURECHAT_NOTIFY")]
+    notify: Option<Notify>,
     /// The language to speak [default: by LC_ALL, LC_MESSAGES, LANG]
     #[arg(long, value_enum, env = "SECURECHAT_LANGUAGE")]
     language: Option<Language>,
@@ -223,6 +237,7 @@ struct ServerFile {
     tls_key: Option<PathBuf>,
     max_clients: Option<usize>,
     answer_timeout: Option<u64>,
+    durability: Option<DurabilitySetting>,
     log: Option<LogLevel>,
     log_format: Option<LogFormat>,
     #[serde(flatten)]
@@ -239,6 +254,8 @@ struct ClientFile {
     key_file_memory_mib: Option<u32>,
     key_file_passes: Option<u32>,
     retry: Option<u64>,
+    plain: Option<bool>,
+    notify: Option<Notify>,
     language: Option<Language>,
     user: Option<Username>,
     password_file: Option<PathBuf>,
@@ -327,6 +344,7 @@ fn server(args: ServerArgs) -> Result<Task, CliError> {
         max_clients,
         answer_timeout,
         login_timeout: given.login_timeout()?,
+        durability: args.durability.or(file.durability).unwrap_or_default().into(),
         registration: given.registration(),
         limits: given.limits(max_clients)?,
         ..ServerConfig::new(args.data.or(file.data).unwrap_or_else(|| PathBuf::from("data")))
@@ -382,6 +400,8 @@ fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
         language: (args.language.or(file.language))
             .unwrap_or_else(|| Language::of_environment(|name| std::env::var(name).ok())),
         retry_for: Duration::from_secs(args.retry.or(file.retry).unwrap_or(RETRY_S).min(RETRY_S_MAX)),
+        view: if args.plain || file.plain.unwrap_or(false) { View::Plain } else { View::Lines },
+        notify: args.notify.or(file.notify).unwrap_or_default(),
     })
 }
 

@@ -11,7 +11,11 @@ const PASSWORD: &str = "Geheimnis 42 pferd";
 
 /// The server's key, the account, the password twice: in the lobby.
 fn registers_at_a_terminal(server: &TestServer, name: &str) -> Pty {
-    let mut person = Pty::spawn(server.client_command(name));
+    registers_with(server.client_command(name), name)
+}
+
+fn registers_with(command: std::process::Command, name: &str) -> Pty {
+    let mut person = Pty::spawn(command);
     person.sees("Do you already have an account? (yes/no)");
     person.types("no\r");
     person.sees("Username:");
@@ -35,7 +39,7 @@ fn open_from_the_pipe(peer: &mut TestClient, person: &mut Pty, name: &str) {
     person.types("yes\r");
     person.sees("is open. Type a message, or exit to leave.");
     peer.talks_with(name);
-    person.sees_line_typed(">");
+    person.sees_line_typed(&format!("{}>", peer.name()));
 }
 
 #[test]
@@ -75,6 +79,7 @@ fn a_first_meeting_at_a_terminal_from_the_servers_key_to_the_end() {
     alice.sees("Waiting for bob to answer...");
     bob.types("yes");
     alice.sees("Conversation with bob is open. Type a message, or exit to leave.");
+    alice.sees_line_typed("bob>");
     bob.talks_with("alice");
     alice.types("hello bob\r");
     bob.sees("] alice: hello bob\n");
@@ -146,21 +151,21 @@ fn two_hundred_messages_arrive_while_a_line_is_half_typed_and_the_line_is_sent_w
     let mut bob = registers_at_a_terminal(&server, "bob");
     open_from_the_pipe(&mut alice, &mut bob, "bob");
     bob.types("half a li");
-    bob.sees_line_typed("> half a li");
+    bob.sees_line_typed("alice> half a li");
     let messages: String = (1..=200).map(|number| format!("message {number:03}\n")).collect();
     alice.types_bytes(messages.as_bytes());
     bob.sees("alice: message 200");
-    bob.sees_line_typed("> half a li");
+    bob.sees_line_typed("alice> half a li");
     bob.types("ne, and its end\r");
     alice.sees("] bob: half a line, and its end\n");
-    bob.sees_line_typed(">");
+    bob.sees_line_typed("alice>");
     let rows = bob.screen().everything();
     let shown: Vec<&str> =
         rows.iter().filter_map(|row| row.split_once("] alice: ").map(|(_, text)| text)).collect();
     let sent: Vec<String> = (1..=200).map(|number| format!("message {number:03}")).collect();
     assert_eq!(shown, sent, "{}", rows.join("\n"));
     let typed: Vec<&String> = rows.iter().filter(|row| row.contains("half a li")).collect();
-    assert_eq!(typed, ["> half a line, and its end"], "{}", rows.join("\n"));
+    assert_eq!(typed, ["alice> half a line, and its end"], "{}", rows.join("\n"));
 }
 
 #[test]
@@ -171,7 +176,7 @@ fn a_line_typed_while_the_conversation_ends_is_neither_a_name_nor_lost() {
     let mut bob = registers_at_a_terminal(&server, "bob");
     open_from_the_pipe(&mut alice, &mut bob, "bob");
     bob.types("car");
-    bob.sees_line_typed("> car");
+    bob.sees_line_typed("alice> car");
     alice.types("exit");
     bob.sees("alice left the conversation");
     bob.sees_line_typed("> car");
@@ -288,4 +293,51 @@ fn a_person_who_waits_may_type_and_only_no_takes_it_back() {
     carol.sees("You took back your invitation to bob");
     let mut dave = server.registers("dave");
     invite(&mut dave, &mut bob);
+}
+
+#[test]
+fn a_pasted_message_of_several_lines_arrives_as_one_and_each_later_line_is_marked() {
+    let server = TestServer::starts();
+    let mut alice = server.registers("alice");
+    let mut bob = registers_at_a_terminal(&server, "bob");
+    open_from_the_pipe(&mut alice, &mut bob, "bob");
+    bob.types("\x1b[200~fn main() {\r    [14:03] carol: FORGED\r}\x1b[201~\r");
+    bob.sees("Send these 3 lines as one message? (yes/no/edit)");
+    bob.types("yes\r");
+    alice.sees("] bob: fn main() {\n      |     [14:03] carol: FORGED\n      | }\n");
+    bob.types("/history 1\r");
+    bob.sees("      |     [14:03] carol: FORGED");
+    let rows = bob.screen().everything();
+    assert!(!rows.iter().any(|row| row.starts_with("[14:03] carol")), "{}", rows.join("\n"));
+}
+
+#[test]
+fn the_editor_opens_in_a_conversation_at_a_terminal_and_elsewhere_it_is_said_why_not() {
+    let server = TestServer::starts();
+    let mut alice = server.registers("alice");
+    alice.types("/edit hello");
+    alice
+        .sees("/edit opens an editor on the terminal, and there is none here; write the message as a line\n");
+    let mut bob = registers_at_a_terminal(&server, "bob");
+    bob.types("/edit\r");
+    bob.sees("that works in an open conversation; name somebody first");
+}
+
+#[test]
+fn a_message_rings_when_it_arrives_and_not_when_it_is_shown_again() {
+    let server = TestServer::starts();
+    let mut alice = server.registers("alice");
+    let mut command = server.client_command("bob");
+    command.args(["--notify", "bell"]);
+    let mut bob = registers_with(command, "bob");
+    let bells = |bob: &Pty| bob.screen().raw().matches('\x07').count();
+    open_from_the_pipe(&mut alice, &mut bob, "bob");
+    let at_the_invitation = bells(&bob);
+    assert_eq!(at_the_invitation, 1);
+    bob.types("/history\r");
+    bob.types("hello\r");
+    alice.sees("] bob: hello\n");
+    bob.types("/history\r");
+    bob.sees("] bob: hello");
+    assert_eq!(bells(&bob), at_the_invitation, "what is one's own, or was there, does not ring");
 }

@@ -17,8 +17,12 @@ use securechat::wire::{Body, ErrorCode, Event};
 const IO: i32 = 74;
 
 /// Files of the program that it starts have at most so many blocks (of 512 or 1024 bytes, by the shell).
-/// A write that crosses the limit is short, the next one fails: as on a full disk.
-const SMALL_FILES: [&str; 4] = ["sh", "-c", "trap '' XFSZ; ulimit -f 64; exec \"$@\"", "sh"];
+/// A write that crosses the limit is short, the next one fails: as on a full disk. It is above what each
+/// of the journal's files has at first, and below what they would have next.
+const SMALL_FILES: [&str; 4] = ["sh", "-c", "trap '' XFSZ; ulimit -f 2560; exec \"$@\"", "sh"];
+
+/// The same, below what the journal needs.
+const TINY_FILES: [&str; 4] = ["sh", "-c", "trap '' XFSZ; ulimit -f 64; exec \"$@\"", "sh"];
 
 fn alice_and_bob(server: &TestServer) -> (WireClient, WireClient) {
     let mut alice = WireClient::registers(server, "alice");
@@ -53,7 +57,7 @@ fn on_a_full_disk_messages_are_refused_and_none_is_lost_or_torn() {
     let mut noise = Noise::new();
     let mut stored = Vec::new();
     let refused = loop {
-        let body = noise.body(20);
+        let body = noise.body(64);
         match send(&mut alice, &bob, &body).expect("a connection") {
             Ok(number) => assert_eq!(number, stored.len() as u64 + 1),
             Err(code) => {
@@ -85,8 +89,8 @@ fn a_server_whose_disk_does_not_sync_stops_itself_and_what_it_confirmed_is_there
         println!("left out: strace cannot be used here");
         return;
     }
-    // The sixth is about the first that is for a message.
-    for nth in [6, 8, 11] {
+    // The tenth is about the first that is for a message.
+    for nth in [10, 12, 15] {
         let inject = format!("inject=fdatasync:error=EIO:when={nth}");
         let wrapper =
             ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", &inject];
@@ -104,8 +108,7 @@ fn a_server_whose_disk_does_not_sync_stops_itself_and_what_it_confirmed_is_there
         }
         let (status, errors) = server.ends_by_itself();
         assert_eq!(status, Some(IO), "{errors}");
-        for words in ["error: stopped: the disk did not take what was written", "alice+bob.txt", "os error 5"]
-        {
+        for words in ["error: stopped: the disk did not take what was written", "journal-", "os error 5"] {
             assert!(errors.contains(words), "no {words:?} in {errors}");
         }
         server.is_unwrapped();
@@ -114,4 +117,20 @@ fn a_server_whose_disk_does_not_sync_stops_itself_and_what_it_confirmed_is_there
         assert_eq!(found.get(..stored.len()), Some(&stored[..]), "of {}", found.len());
         assert!(found.len() <= stored.len() + 1, "more than was sent");
     }
+}
+
+#[test]
+fn a_disk_without_room_for_the_journal_is_said_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let [shell, rest @ ..] = TINY_FILES;
+    let server = Command::new(shell)
+        .args(rest)
+        .arg(common::securechat().get_program())
+        .args(["server", "--listen", "127.0.0.1:0", "--data"])
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&server.stderr);
+    assert_eq!(server.status.code(), Some(IO), "{errors}");
+    assert!(errors.contains("error: could not write"), "{errors}");
 }

@@ -3,7 +3,7 @@
 //! The program under test is this test program itself, started again on a pseudo-terminal: there it opens a `Terminal` and
 //! does what it is told over a socket, and tells over it what was typed.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
 
@@ -17,11 +17,15 @@ use std::{
 use common::{PATIENCE, pty::Pty};
 use expectrl::process::unix::{Signal, WaitStatus};
 use securechat::client::{
+    Contact, Overview, Presence, Trust,
     phrase::Phrase,
-    terminal::{Emphasis, Input, Terminal},
+    terminal::{Emphasis, Input, Notify, Terminal, View},
 };
 
 const SOCKET: &str = "SECURECHAT_TEST_SOCKET";
+const PLAIN: &str = "SECURECHAT_TEST_PLAIN";
+const NOTIFY: &str = "SECURECHAT_TEST_NOTIFY";
+const XTERM: (&str, &str) = ("TERM", "xterm-256color");
 
 /// Not a test: the program that the tests start.
 #[test]
@@ -45,7 +49,11 @@ fn obey(orders: UnixStream) {
     };
     // `Fn`, so the socket is locked inside.
     let deliver = std::sync::Mutex::new(deliver);
-    let mut terminal = Terminal::open(Box::new(move |input| (deliver.lock().unwrap())(input))).unwrap();
+    let view = if env::var_os(PLAIN).is_some() { View::Plain } else { View::Lines };
+    let notify = env::var(NOTIFY).map_or(Notify::Off, |notify| notify.parse().unwrap());
+    let deliver = move |input| (deliver.lock().unwrap())(input);
+    let mut terminal = Terminal::open(view, notify, Box::new(deliver)).unwrap();
+    let mut overview = nobody_there();
     let mut answer = orders.try_clone().unwrap();
     for order in BufReader::new(orders).lines() {
         let order = order.unwrap();
@@ -58,6 +66,16 @@ fn obey(orders: UnixStream) {
             "warn" => terminal.show_as(Emphasis::Warning, &Phrase::literal(rest)),
             "diagnose" => terminal.diagnose(&Phrase::literal(rest)),
             "converse" => terminal.conversational(true),
+            "talks" => {
+                overview.focus = rest.parse().ok();
+                terminal.overview(&overview);
+            }
+            "knows" => {
+                overview.contacts = rest.split(' ').map(contact).collect();
+                terminal.overview(&overview);
+            }
+            "stale" => writeln!(answer, "{}", terminal.take_stale_draft()).unwrap(),
+            "arrived" => terminal.arrived(&rest.parse().unwrap()),
             "flood" => {
                 let (from, to) = rest.split_once(' ').unwrap();
                 for number in from.parse::<u32>().unwrap()..=to.parse().unwrap() {
@@ -76,6 +94,16 @@ fn obey(orders: UnixStream) {
     }
 }
 
+fn nobody_there() -> Overview {
+    let server = "chat.example.org".to_owned();
+    Overview { me: "alice".parse().unwrap(), server, connected: true, contacts: Vec::new(), focus: None }
+}
+
+fn contact(name: &str) -> Contact {
+    let (presence, standing) = (Presence::Unknown, Trust::Known);
+    Contact { name: name.parse().unwrap(), presence, unread: 0, open: false, standing }
+}
+
 /// The program under test on its terminal.
 struct Person {
     pty: Pty,
@@ -86,7 +114,7 @@ struct Person {
 
 impl Person {
     fn sits_down() -> Self {
-        Self::sits_down_with(&[("TERM", "xterm-256color")])
+        Self::sits_down_with(&[XTERM])
     }
 
     fn sits_down_with(environment: &[(&str, &str)]) -> Self {
@@ -124,7 +152,7 @@ impl Person {
     /// Every message of the flood was shown once, whole, and in its order.
     fn saw_messages(&self, count: u32) {
         let rows = self.pty.screen().everything();
-        let seen: Vec<&String> = rows.iter().filter(|row| row.contains("message")).collect();
+        let seen: Vec<&String> = rows.iter().filter(|row| row.contains("bob: message")).collect();
         let sent: Vec<String> =
             (1..=count).map(|number| format!("[14:03] bob: message {number:03}")).collect();
         assert_eq!(seen, sent.iter().collect::<Vec<_>>(), "{}", rows.join("\n"));
@@ -410,5 +438,325 @@ fn a_dumb_terminal_gets_plain_lines_and_hidden_secrets() {
     assert!(raw.ends_with("\r\nUsername: alice\r\nPassword: \r\nWho? "), "{raw:?}");
     person.pty.types("\x03");
     person.tells("end");
+    person.closes();
+}
+
+#[test]
+fn the_prompt_says_to_whom_a_line_goes_and_changes_under_what_is_typed() {
+    let mut person = Person::sits_down();
+    person.is_told("converse|");
+    person.is_told("listen|");
+    person.pty.sees_line_typed(">");
+    person.pty.types("half a lne\x1b[D\x1b[D");
+    person.pty.sees_line_typed("> half a lne");
+    person.is_told("talks|bob");
+    person.pty.sees_line_typed("bob> half a lne");
+    person.is_told("flood|1 3");
+    person.pty.sees("message 003");
+    // What answers a question goes to nobody.
+    person.is_told("ask|Accept this key? ");
+    person.pty.sees_line_typed("> half a lne");
+    person.is_told("talks|somebody-else");
+    person.is_told("listen|");
+    person.pty.sees_line_typed("somebody-else> half a lne");
+    // The cursor is where it was.
+    person.pty.types("i");
+    person.pty.sees_line_typed("somebody-else> half a line");
+    person.pty.types("\r");
+    person.tells("line \"half a line\"");
+    person.is_told("talks|");
+    person.is_told("listen|");
+    person.pty.sees_line_typed(">");
+    person.saw_messages(3);
+    let rows = person.pty.screen().everything();
+    assert_eq!(rows.iter().filter(|row| row.contains("half a l")).count(), 1, "{rows:#?}");
+    person.closes();
+}
+
+/// In a conversation with bob.
+fn talking() -> Person {
+    talking_with(&[XTERM])
+}
+
+fn talking_with(environment: &[(&str, &str)]) -> Person {
+    let mut person = Person::sits_down_with(environment);
+    person.is_told("converse|");
+    person.is_told("talks|bob");
+    person.is_told("listen|");
+    person.pty.sees_line_typed("bob>");
+    person
+}
+
+/// Pastes as a terminal does, between its marks, with carriage returns for line ends.
+fn pasted(text: &str) -> String {
+    format!("\x1b[200~{}\x1b[201~", text.replace('\n', "\r"))
+}
+
+const QUESTION: &str = "lines as one message? (yes/no/edit)";
+
+#[test]
+fn several_pasted_lines_are_one_message_once_its_person_says_so() {
+    let mut person = talking();
+    person.pty.types(&pasted("one\ntwo\n\n  four\n"));
+    person.pty.sees_line_typed("");
+    person.pty.types("\r");
+    person.pty.sees("Send these 4 lines as one message? (yes/no/edit)");
+    person.is_told("flood|1 2");
+    person.pty.sees("message 002");
+    person.pty.types("what?\r");
+    person.pty.waits_until("the question again", |screen| {
+        screen.contents().matches(QUESTION).count() == 2 && screen.line_typed().ends_with("(yes/no/edit)")
+    });
+    person.pty.types("yes\r");
+    person.tells("line \"one\\ntwo\\n\\n  four\"");
+    person.closes();
+}
+
+#[test]
+fn several_lines_can_be_edited_or_left_and_come_back_by_the_up_arrow() {
+    let mut person = talking();
+    person.pty.types(&format!("{}\r", pasted("one\ntwo")));
+    person.pty.sees(QUESTION);
+    person.pty.types("edit\r");
+    person.pty.sees_line_typed("two");
+    person.pty.types("!\r");
+    person.pty.waits_until("the question again", |screen| screen.contents().matches(QUESTION).count() == 2);
+    person.pty.types("no\r");
+    person.pty.sees("not sent; the up arrow brings it back");
+    person.pty.sees_line_typed("bob>");
+    person.pty.types("\x1b[A\r");
+    person.pty.waits_until("the question again", |screen| screen.contents().matches(QUESTION).count() == 3);
+    person.pty.types("y\r");
+    person.tells("line \"one\\ntwo!\"");
+    person.closes();
+}
+
+#[test]
+fn a_paste_of_one_line_is_not_asked_about() {
+    let mut person = talking();
+    person.pty.types(&format!("{}\r", pasted("one line\n")));
+    person.tells("line \"one line\"");
+    person.closes();
+}
+
+#[test]
+fn a_paste_cannot_answer_the_question_about_itself() {
+    let mut person = talking();
+    // One that ends its own marks, presses Enter and says yes.
+    person.pty.types("\x1b[200~one\ntwo\x1b[201~\ryes\ryes\r");
+    person.pty.sees(QUESTION);
+    person.is_told("flood|1 1");
+    person.pty.sees("message 001");
+    person
+        .pty
+        .waits_until("the question, unanswered", |screen| screen.line_typed().ends_with("(yes/no/edit)"));
+    person.pty.types("no\r");
+    person.pty.sees("not sent;");
+    person.pty.types("after\r");
+    person.tells("line \"after\"");
+    person.closes();
+}
+
+#[test]
+fn a_conversation_that_ends_while_several_lines_are_asked_about_makes_them_no_answer() {
+    let mut person = talking();
+    person.pty.types(&format!("{}\r", pasted("one\ntwo")));
+    person.pty.sees(QUESTION);
+    person.is_told("talks|");
+    person.is_told("ask|Who? ");
+    person.pty.sees("Who?");
+    person.pty.types("yes\r");
+    person.tells("line \"one\\ntwo\"");
+    person.is_told("stale|");
+    person.tells("true");
+    person.closes();
+}
+
+/// A script that is an editor: what it does with its file, `$1`.
+fn editor(folder: &std::path::Path, does: &str) -> String {
+    let path = folder.join("editor");
+    std::fs::write(&path, does).unwrap();
+    // In place of the shell that starts it, as editors are not asked by theirs whether Ctrl-C was for both.
+    format!("exec sh {}", path.display())
+}
+
+#[test]
+fn a_message_is_written_in_ones_own_editor_while_what_arrives_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let (report, go) = (folder.path().join("report"), folder.path().join("go"));
+    let does = format!(
+        "cat \"$1\" > {report}; stty -a < /dev/tty | grep -o '[-]*echo ' >> {report}; echo EDITING; read answer\n\
+         printf 'and more\\n' >> \"$1\"; rm -f {go}",
+        report = report.display(),
+        go = go.display()
+    );
+    let editor = editor(folder.path(), &does);
+    let mut person = talking_with(&[XTERM, ("VISUAL", &editor), ("EDITOR", "false")]);
+    person.pty.types("/edit hello bob\r");
+    person.pty.sees("EDITING");
+    person.is_told("flood|1 20");
+    person.is_told("interactive|");
+    person.tells("true");
+    assert!(!person.pty.screen().contents().contains("message"), "what arrives waits");
+    // Ctrl-C is the editor's, which ignores it here; then it is left.
+    person.pty.types("\r");
+    person.pty.sees("message 020");
+    person.pty.sees("Send these 2 lines as one message?");
+    assert_eq!(std::fs::read_to_string(report).unwrap(), "hello bob\necho \n");
+    person.pty.types("yes\r");
+    person.tells("line \"hello bob\\nand more\"");
+    person.saw_messages(20);
+    person.closes();
+}
+
+#[test]
+fn the_line_being_typed_goes_to_the_editor_by_a_key_and_one_line_comes_back_to_be_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let editor = editor(folder.path(), "printf '%s, longer' \"$(cat \"$1\")\" > \"$1\"");
+    let mut person = talking_with(&[XTERM, ("VISUAL", ""), ("EDITOR", &editor)]);
+    person.pty.types("hello\x18\x05");
+    person.pty.sees_line_typed("bob> hello, longer");
+    person.pty.types("!\r");
+    person.tells("line \"hello, longer!\"");
+    person.closes();
+}
+
+#[test]
+fn an_editor_that_fails_sends_nothing_and_the_line_is_there_again() {
+    let mut person = talking_with(&[XTERM, ("VISUAL", "false")]);
+    person.pty.types("/edit hello\r");
+    person.pty.sees("nothing was sent: the editor ended with an error");
+    person.pty.sees_line_typed("bob> hello");
+    person.pty.types("\r");
+    person.tells("line \"hello\"");
+    person.closes();
+}
+
+#[test]
+fn control_c_in_the_editor_is_the_editors() {
+    let folder = tempfile::tempdir().unwrap();
+    let editor = editor(folder.path(), "trap 'echo INTERRUPTED' INT; echo EDITING; read a || read a; :");
+    let mut person = talking_with(&[XTERM, ("VISUAL", &editor)]);
+    person.pty.types("/edit kept\r");
+    person.pty.sees("EDITING");
+    person.pty.types("\x03");
+    person.pty.sees("INTERRUPTED");
+    person.pty.types("\r");
+    person.pty.sees_line_typed("bob> kept");
+    person.pty.types("\r");
+    person.tells("line \"kept\"");
+    person.closes();
+}
+
+#[test]
+fn tab_completes_names_and_commands_and_lists_them_above_the_line() {
+    let mut person = Person::sits_down();
+    person.is_told("converse|");
+    person.is_told("knows|albert alice bob");
+    person.is_told("ask|Who? ");
+    person.pty.sees_line_typed(">");
+    person.pty.types("b\t");
+    person.pty.sees_line_typed("> bob");
+    person.pty.types("\x15a\t");
+    person.pty.sees_line_typed("> al");
+    person.pty.types("\t");
+    person.pty.sees("albert  alice");
+    person.pty.sees_line_typed("> al");
+    person.pty.types("i\t");
+    person.pty.sees_line_typed("> alice");
+    person.pty.types("\x15/he\t");
+    person.pty.sees_line_typed("> /help");
+    person.pty.types("\x15/verify al\t");
+    person
+        .pty
+        .waits_until("the list again", |screen| screen.contents().matches("albert  alice").count() == 2);
+    person.pty.sees_line_typed("> /verify al");
+    person.closes();
+}
+
+#[test]
+fn what_arrives_is_broken_at_words_and_indented_on_a_narrow_terminal() {
+    let mut person = Person::sits_down();
+    person.pty.resizes(12, 40);
+    person.is_told("listen|");
+    person.pty.sees_line_typed(">");
+    let typed = "漢字 wörter ".repeat(8);
+    person.pty.types(&typed);
+    person.pty.waits_until("the whole line", |screen| screen.raw().matches("wörter").count() >= 8);
+    person.is_told("show|only you can read this, and nobody on the way between us 漢字漢字漢字漢字漢字");
+    person.pty.sees("between us");
+    let rows = person.pty.screen().everything();
+    let from = rows.iter().position(|row| row.starts_with("only you")).unwrap();
+    assert_eq!(
+        rows[from..from + 3],
+        ["only you can read this, and nobody on", "  the way between us 漢字漢字漢字漢字漢", "  字"]
+    );
+    assert!(rows[from + 3].starts_with("> 漢字 wörter"), "{rows:#?}");
+    person.pty.resizes(12, 60);
+    person.is_told("show|now there is room for more words in each row of this sentence");
+    person.pty.sees("of this sentence");
+    let rows = person.pty.screen().everything();
+    assert!(
+        rows.iter().any(|row| row == "now there is room for more words in each row of this"),
+        "{rows:#?}"
+    );
+    person.pty.types("\r");
+    person.tells(&format!("line {typed:?}"));
+    person.closes();
+}
+
+#[test]
+fn a_notice_comes_when_asked_for_and_says_only_who_it_is_from() {
+    for (notify, sent) in [("bell", "\x07"), ("osc9", "\x1b]9;securechat: bob\x07")] {
+        let mut person = talking_with(&[XTERM, (NOTIFY, notify)]);
+        person.pty.types("half");
+        person.pty.sees_line_typed("bob> half");
+        let before = person.pty.screen().raw().len();
+        person.is_told("arrived|bob");
+        person.is_told("flood|1 3");
+        person.is_told("arrived|bob");
+        person.is_told("flood|4 4");
+        person.pty.sees("message 004");
+        person.pty.sees_line_typed("bob> half");
+        let raw = person.pty.screen().raw()[before..].to_owned();
+        assert_eq!(raw.matches(sent).count(), 1, "{raw:?}");
+        assert_eq!(raw.matches('\x07').count(), 1, "{raw:?}");
+        person.closes();
+    }
+    let mut person = talking();
+    person.is_told("arrived|bob");
+    person.is_told("flood|1 1");
+    person.pty.sees("message 001");
+    assert!(!person.pty.screen().raw().contains('\x07'), "nothing rings by itself");
+    person.closes();
+}
+
+#[test]
+fn plain_lines_move_no_cursor_and_paint_nothing_whatever_the_terminal_could() {
+    let folder = tempfile::tempdir().unwrap();
+    let editor = editor(folder.path(), "printf 'one\\ntwo\\n' > \"$1\"");
+    let mut person = Person::sits_down_with(&[XTERM, (PLAIN, "1"), ("VISUAL", &editor)]);
+    person.is_told("converse|");
+    person.is_told("ask|Who? ");
+    person.pty.sees_line_typed("Who?");
+    person.pty.types("bob\n");
+    person.tells("line \"bob\"");
+    person.is_told("talks|bob");
+    person.is_told("listen|");
+    person.is_told("warn|codes differ");
+    person.pty.sees("codes differ");
+    person.is_told(&format!("show|{}", "a long line ".repeat(20)));
+    person.pty.sees(&"a long line ".repeat(20));
+    person.pty.types("hello\n");
+    person.tells("line \"hello\"");
+    person.is_told("listen|");
+    person.pty.types("/edit\n");
+    person.pty.sees("Send these 2 lines as one message? (yes/no/edit)");
+    person.pty.types("yes\n");
+    person.tells("line \"one\\ntwo\"");
+    let raw = person.pty.screen().raw();
+    let begun = raw.find("Who?").unwrap();
+    let controls: Vec<char> = raw[begun..].chars().filter(|c| c.is_control()).collect();
+    assert!(controls.iter().all(|c| matches!(c, '\r' | '\n')), "{:?}", &raw[begun..]);
     person.closes();
 }

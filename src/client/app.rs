@@ -358,6 +358,7 @@ impl<'a> App<'a> {
             Engaged::Free | Engaged::Inviting(_) => words::invited(peer),
             Engaged::Waiting(_) | Engaged::Meeting(_) => words::invited_while_busy(peer),
         };
+        self.desk.arrived(peer);
         self.desk.notice(&text);
         Ok(())
     }

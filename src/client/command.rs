@@ -25,6 +25,8 @@ pub(super) enum Line {
     History(u32),
     /// `/verify [name] [yes | no | code | safety number]`
     Verify(Verify),
+    /// `/edit [text]`, where the terminal did not take it
+    Edit,
     /// `/rekey`
     Rekey,
     /// `/with name`
@@ -116,6 +118,7 @@ impl Line {
                 Some(what) => Self::Verify(what),
                 None => Self::Unknown(typed.to_owned()),
             },
+            ("edit", _) => Self::Edit,
             ("rekey", "") => Self::Rekey,
             ("with", name) => match Username::from_typed(name) {
                 Ok(name) => Self::With(name),
@@ -165,6 +168,8 @@ mod tests {
             ("/verify bob y", verify(Some("bob"), VerifyAct::Mark)),
             ("/verify bob maybe", Line::Unknown("/verify bob maybe".into())),
             ("/verify bob carol", Line::Unknown("/verify bob carol".into())),
+            ("/edit", Line::Edit),
+            ("/edit hello", Line::Edit),
             ("/with bob", Line::With("bob".parse().unwrap())),
             ("/with  Bob ", Line::With("bob".parse().unwrap())),
             ("/with", Line::Unknown("/with".into())),

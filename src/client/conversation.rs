@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use chrono::{Local, TimeZone, Utc};
+use chrono::{TimeZone, Utc};
 
 use super::{
     chain::{Break, Chains, Side},
@@ -333,7 +333,7 @@ impl Conversation {
             sent: Utc.timestamp_millis_opt(plain.sent).single(),
             text: &plain.text,
         };
-        let message = words::message(&message, Local::now());
+        let message = words::message(&message);
         Shown { warnings, message: Some(message) }
     }
 

@@ -10,9 +10,10 @@ use super::{
     overview::{Mark, Overview},
     phrase::Phrase,
     scripts::{Call, Program},
-    terminal::{Emphasis, Input, Terminal},
+    terminal::{Emphasis, Input, Notify, Terminal, View},
     words,
 };
+use crate::wire::Username;
 
 /// Calls of programs that wait to be taken: then their readers wait too.
 const CALLS_WAITING_MAX: usize = 64;
@@ -35,13 +36,13 @@ enum Front {
 
 impl Desk {
     /// Opens the terminal on standard input and output.
-    pub(super) fn open() -> Result<Self, ClientError> {
+    pub(super) fn open(view: View, notify: Notify) -> Result<Self, ClientError> {
         // One line is asked for at a time, so one is all that ever waits here, and one end.
         let (sender, typed) = bounded(2);
         let deliver = move |input| {
             let _ = sender.send(input);
         };
-        let terminal = Terminal::open(Box::new(deliver))?;
+        let terminal = Terminal::open(view, notify, Box::new(deliver))?;
         Ok(Self::with(Front::Person(terminal), typed, bounded(CALLS_WAITING_MAX), false))
     }
 
@@ -109,6 +110,13 @@ impl Desk {
     pub(super) fn converse(&mut self) {
         if let Front::Person(terminal) = &mut self.front {
             terminal.conversational(true);
+        }
+    }
+
+    /// Something of this person's arrived just now: a message, an invitation.
+    pub(super) fn arrived(&mut self, from: &Username) {
+        if let Front::Person(terminal) = &mut self.front {
+            terminal.arrived(from);
         }
     }
 

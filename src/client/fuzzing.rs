@@ -276,6 +276,8 @@ pub fn client_against_server(input: &[u8]) -> Story {
         json: false,
         language: super::Language::English,
         retry_for: Duration::ZERO,
+        view: super::terminal::View::default(),
+        notify: super::terminal::Notify::default(),
     };
     let (events, incoming) = unbounded();
     let world = Arc::new(Mutex::new(World {

@@ -82,6 +82,10 @@ pub struct ClientConfig {
     pub language: Language,
     /// How long to try to get a lost connection back; zero ends the client at once.
     pub retry_for: Duration,
+    /// How its person wants to see it.
+    pub view: terminal::View,
+    /// How they want to be told that something arrived.
+    pub notify: terminal::Notify,
 }
 
 /// Runs the client until its person leaves or the connection ends.
@@ -90,7 +94,8 @@ pub struct ClientConfig {
 /// As the variants of [`ClientError`] say; each has an exit status, and most a hint.
 pub fn run(config: &ClientConfig) -> Result<(), ClientError> {
     config.language.speak();
-    let mut desk = if config.json { desk::Desk::program()? } else { desk::Desk::open()? };
+    let mut desk =
+        if config.json { desk::Desk::program()? } else { desk::Desk::open(config.view, config.notify)? };
     let folder = home::ServerFolder::open(&config.home, &config.address);
     let ended = folder.map_err(ClientError::from).and_then(|folder| run_at(config, &folder, &mut desk));
     desk.ended(&ended);

@@ -137,6 +137,7 @@ impl App<'_> {
         }
         // The word of the server alone, until it is opened: so it is said once, and not for each.
         if self.contacts.is_unread(peer) == 1 {
+            self.desk.arrived(peer);
             self.desk.notice(&words::unread(&[(peer.clone(), 1)]).about(peer));
         }
     }

@@ -179,6 +179,9 @@ impl App<'_> {
         }
         let shown = self.take(peer, entry)?;
         self.tell_listeners(peer, &shown);
+        if shown.message.is_some() && entry.sender == *peer {
+            self.desk.arrived(peer);
+        }
         self.show_or_keep(peer, shown);
         self.remember_chains(peer);
         self.owes_a_receipt(peer);

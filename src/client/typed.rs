@@ -25,6 +25,8 @@ impl App<'_> {
             }
             Line::History(count) => self.show_history(count)?,
             Line::Verify(what) => self.verify(&what)?,
+            Line::Edit if self.desk.is_interactive() => self.desk.show(words::OPEN_CONVERSATION_ONLY),
+            Line::Edit => self.desk.show(words::EDIT_NEEDS_A_TERMINAL),
             Line::Rekey => self.ask_rekey()?,
             Line::With(name) => self.turn_to_or_invite(&name)?,
             Line::Leave(name) => self.leave(name)?,

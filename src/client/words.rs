@@ -88,6 +88,16 @@ pub(super) const LINE_NOT_TEXT: Sentence = Sentence("line_not_text");
 
 pub(super) const HELP: Sentence = Sentence("help");
 
+/// The commands that a line may begin with: as the help lists them.
+pub(super) fn commands() -> Vec<String> {
+    let help = Phrase::from(HELP);
+    let first = help.text().lines().filter_map(|line| line.split_whitespace().next());
+    let mut commands: Vec<String> =
+        first.filter(|word| word.starts_with('/') && !word.starts_with("//")).map(str::to_owned).collect();
+    commands.sort_unstable();
+    commands
+}
+
 /// The words of the sentence with that id, with `{placeholders}` for what it is about.
 pub(super) fn template(id: &str, language: Language) -> &'static str {
     let table = match language {

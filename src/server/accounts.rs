@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use super::{
     fail_stop::FailStop,
-    json_file::{self, Checked, JsonFileError},
+    json_file::{self, Checked, Json, JsonFileError},
 };
 use crate::{
     crypto::login::{self, Exporter},
@@ -26,6 +26,9 @@ use crate::{
 
 /// The file's name in the data folder.
 pub(super) const ACCOUNTS_FILE: &str = "dico.json";
+
+/// An entry's length in the file, in bytes; roughly.
+const ENTRY_BYTES: usize = 160;
 
 /// A login key that is nobody's: it is checked for unknown names, so that they cost the same work as known ones.
 /// It must be a point of the curve, or the check would end early; this one is the public key of RFC 8032,
@@ -66,17 +69,17 @@ impl Checked<Username> for Account {
 /// The file's text as it is written again after it was read; `None` for what is no such file.
 #[cfg(any(test, fuzzing))]
 pub(super) fn rewritten(text: &[u8]) -> Option<Vec<u8>> {
-    json_file::parse::<Username, Account>(Path::new("dico.json"), text)
+    json_file::parse(Path::new("dico.json"), text, |account: Account| Json::of(&account))
         .ok()
-        .map(|accounts| json_file::text(accounts.iter()))
+        .map(|accounts: BTreeMap<Username, Json>| json_file::text(accounts.iter(), text.len()))
 }
 
 /// All accounts, in memory and on the disk.
 #[derive(Debug)]
 pub(super) struct Accounts {
     path: PathBuf,
-    /// What the disk has. Only the thread that writes changes it.
-    stored: RwLock<BTreeMap<Username, Account>>,
+    /// What the disk has, each an [`Account`]. Only the thread that writes changes it.
+    stored: RwLock<BTreeMap<Username, Json>>,
     changes: Mutex<Changes>,
     written: Condvar,
     fail_stop: FailStop,
@@ -102,7 +105,8 @@ impl Accounts {
     /// Reads the accounts of a data folder; none when there is no file yet.
     pub(super) fn load(folder: &Path, fail_stop: FailStop) -> Result<Self, JsonFileError> {
         let path = folder.join(ACCOUNTS_FILE);
-        let stored = RwLock::new(json_file::load(&path)?.unwrap_or_default());
+        let read = json_file::load(&path, |account: Account| Json::of(&account))?;
+        let stored = RwLock::new(read.unwrap_or_default());
         Ok(Self { path, stored, changes: Mutex::default(), written: Condvar::new(), fail_stop })
     }
 
@@ -136,7 +140,11 @@ impl Accounts {
 
     /// The key that logs in to an account.
     pub(super) fn login_key(&self, name: &Username) -> Option<Bytes<32>> {
-        self.stored.read().get(name).map(|account| account.login_key)
+        self.account(name).map(|account| account.login_key)
+    }
+
+    fn account(&self, name: &Username) -> Option<Account> {
+        self.stored.read().get(name)?.value()
     }
 
     /// Makes an account. When this returns `Ok`, the disk has it.
@@ -155,7 +163,7 @@ impl Accounts {
         old: Bytes<32>,
         new: Bytes<32>,
     ) -> Result<(), AccountError> {
-        let created = self.stored.read().get(name).ok_or(AccountError::OtherKey)?.created;
+        let created = self.account(name).ok_or(AccountError::OtherKey)?.created;
         let account = Account { login_key: new, created };
         self.make(Change { name: name.clone(), account, old: Some(old) })
     }
@@ -188,15 +196,16 @@ impl Accounts {
     /// Writes a batch with one replacement. Only one thread at a time is here.
     fn write(&self, batch: Vec<(u64, Change)>) -> Vec<(u64, Result<(), AccountError>)> {
         let mut results = Vec::with_capacity(batch.len());
-        let mut accepted: BTreeMap<Username, Account> = BTreeMap::new();
+        let mut accepted: BTreeMap<Username, Json> = BTreeMap::new();
         let mut tickets = Vec::new();
         let text = {
             // Logins read at the same time: this is a lock for reading, and memory only.
             let stored = self.stored.read();
             for (ticket, change) in batch {
                 let current = accepted.get(&change.name).or_else(|| stored.get(&change.name));
+                let current = current.and_then(Json::value::<Account>);
                 if current.map(|account| account.login_key) == change.old {
-                    accepted.insert(change.name, change.account);
+                    accepted.insert(change.name, Json::of(&change.account));
                     tickets.push(ticket);
                 } else {
                     let refused =
@@ -209,7 +218,7 @@ impl Accounts {
             }
             let changed: HashSet<&Username> = accepted.keys().collect();
             let kept = stored.iter().filter(|(name, _)| !changed.contains(name));
-            json_file::text(merged(kept, accepted.iter()))
+            json_file::text(merged(kept, accepted.iter()), (stored.len() + accepted.len()) * ENTRY_BYTES)
         };
         let replaced = self.fail_stop.check(&self.path).and_then(|()| store::replace(&self.path, &text));
         match self.fail_stop.watch(replaced) {

@@ -6,6 +6,7 @@ use super::{
     conversation_log::Log,
     fail_stop::FailStop,
     limits::{ANSWER_TIMEOUT, Limits},
+    log_index::Run,
     outgoing::{Outgoing, Outlet},
     registry::{Effects, Registry},
     rendezvous::Rendezvous,
@@ -19,13 +20,15 @@ impl PairLog {
     /// In a folder that exists.
     #[must_use]
     pub fn new(folder: &Path, pair: Pair) -> Self {
-        Self(Log::new(folder, pair, FailStop::new().0))
+        Self(Log::new(folder, pair, Run::new(true), FailStop::new().0))
     }
 
     /// Writes a message; its number, or `None` where it was refused.
     #[must_use]
     pub fn append(&self, sender: &Username, body: &Body) -> Option<u64> {
-        self.0.append(sender, body, drop).ok()
+        let mut number = None;
+        let again = self.0.append(sender, body, |written| number = Some(written.entry.number)).ok()?;
+        again.map(|again| again.number).or(number)
     }
 }
 

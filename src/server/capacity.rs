@@ -11,11 +11,21 @@ use tracing::warn;
 
 use super::{
     ServerConfig,
-    limits::{EarlyDrop, OPEN_LOGS_MAX},
+    limits::{EarlyDrop, OPEN_LOGS_MAX, OPEN_LOGS_MIN},
 };
 
 /// Files that a server has open besides its connections: its logs, and some that are its own.
-const FILES_BESIDE: u64 = OPEN_LOGS_MAX as u64 + 64;
+const FILES_BESIDE: u64 = OPEN_LOGS_MIN as u64 + FILES_OWN;
+
+/// Files that are neither connections nor logs, generously.
+const FILES_OWN: u64 = 64;
+
+/// How many logs may be open beside so many connections.
+pub(super) fn open_logs(clients: usize) -> usize {
+    let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let left = allowed.saturating_sub(clients as u64 + FILES_OWN);
+    usize::try_from(left).unwrap_or(OPEN_LOGS_MAX).clamp(OPEN_LOGS_MIN, OPEN_LOGS_MAX)
+}
 
 /// Memory maps of one thread: its stack, the stack of its signals, and a guard before each.
 const MAPS_EACH: u64 = 4;

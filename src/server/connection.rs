@@ -368,6 +368,7 @@ impl Visit {
         let result = self.carry_out(desk, &mut effects);
         // Also when the connection ends: others were told of what went well before.
         self.hall.finish(effects).flush();
+        self.hall.committer.nudge();
         desk.answered = 0;
         let handled = result?;
         self.write(Instant::now() + self.hall.config.write_timeout)?;
@@ -386,6 +387,7 @@ impl Visit {
                 self.hall.finish(std::mem::take(effects)).flush();
             }
             if desk.answered > ANSWERS_BYTES_MAX {
+                self.hall.committer.nudge();
                 self.write(Instant::now() + self.hall.config.write_timeout)?;
                 desk.answered = 0;
             }

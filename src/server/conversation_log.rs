@@ -1,11 +1,14 @@
 //! One pair's conversation: `conversations/alice+bob.txt`, one line a message, only ever appended to.
 //!
-//! In memory are, per open log, the offset of some lines and one number per sender's stream; a page
-//! is read through the nearest offset, a repeat is found through the nearest counter. Nothing here
-//! waits for the disk but [`Log::sync`], which is the committer's.
+//! In memory are, per open log, where it ends and one number per sender's stream; a page is found by
+//! the numbers in the file (`log_search`), a repeat through the nearest counter, and a long log is opened
+//! by its index (`log_index`). Nothing here waits for the disk but [`Log::sync`], which is for those who
+//! bring logs to it.
+//!
+//! Lines before those that the index covers are not read when a log is opened: damage in them is found
+//! when they are, and then the conversation is refused as if it had been found at once.
 
 use std::{
-    collections::HashMap,
     fs::File,
     path::{Path, PathBuf},
     sync::Arc,
@@ -14,13 +17,15 @@ use std::{
 use chrono::{DateTime, Utc};
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use thiserror::Error;
-use tracing::error;
+use tracing::{debug, error};
 
 use super::{
+    error::Chain,
     fail_stop::FailStop,
-    limits::{COUNTERS_PER_MARK, LINES_PER_OFFSET},
+    limits::{COUNTERS_PER_MARK, INDEX_EVERY_LINES, INDEXED_LINES_MIN},
     log_file::{Lines, last_number, mend, mend_hole},
-    log_line,
+    log_index::{Index, Run, Sender, Streams},
+    log_line, log_search,
 };
 use crate::{
     store::{self, StoreError},
@@ -61,11 +66,34 @@ pub(super) struct Page {
     pub(super) last: u64,
 }
 
+/// A message that was stored now.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) entry: Entry,
+    /// Its line, with the newline, ...
+    pub(super) line: Vec<u8>,
+    /// ... and where that begins in the file.
+    pub(super) offset: u64,
+    /// As [`Again::in_doubt`].
+    pub(super) in_doubt: bool,
+}
+
+/// A message that was stored before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Again {
+    pub(super) number: u64,
+    /// The log has lines of before this server's start, and it is not known that the disk has them all.
+    pub(super) in_doubt: bool,
+}
+
 /// One pair's log. The lock guards this pair's file and nothing else.
 #[derive(Debug)]
 pub(super) struct Log {
     pair: Pair,
+    /// The pair's name.
+    name: String,
     path: PathBuf,
+    run: Run,
     inner: Mutex<Inner>,
     fail_stop: FailStop,
 }
@@ -87,33 +115,26 @@ struct Open {
     bytes: u64,
     last: u64,
     last_time: DateTime<Utc>,
-    /// Of lines 1, 1 + [`LINES_PER_OFFSET`], ...
-    offsets: Vec<u64>,
-    streams: HashMap<(Sender, StreamId), Stream>,
+    streams: Streams,
+    /// So many lines the index covers.
+    indexed: u64,
+    /// As [`Again::in_doubt`].
+    in_doubt: bool,
     /// A write failed half-way and could not be cut off: the file is to be read anew before it is used.
     unsure: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Sender {
-    Lower,
-    Higher,
-}
-
-/// A sender's stream in this log.
-#[derive(Debug, Default)]
-struct Stream {
-    /// The counter that comes next.
-    next: u64,
-    /// The numbers of the lines with the counters 0, [`COUNTERS_PER_MARK`], ...
-    marks: Vec<u64>,
-}
-
 impl Log {
     /// The log of a pair in a folder of logs. Nothing is read before it is asked for.
-    pub(super) fn new(folder: &Path, pair: Pair, fail_stop: FailStop) -> Self {
+    pub(super) fn new(folder: &Path, pair: Pair, run: Run, fail_stop: FailStop) -> Self {
         let path = folder.join(file_name(&pair));
-        Self { pair, path, inner: Mutex::new(Inner::Unread), fail_stop }
+        let name = pair.to_string();
+        Self { pair, name, path, run, inner: Mutex::new(Inner::Unread), fail_stop }
+    }
+
+    /// The name of the pair.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// The number of the last entry; 0 when there is none. Of a log that is not open only the last line
@@ -133,15 +154,15 @@ impl Log {
         Ok(self.open(false)?.map_or(0, |open| open.last))
     }
 
-    /// Stores a message: writes its line, or finds it already written. Gives its number.
+    /// Stores a message: writes its line, or finds it already written, and gives that.
     ///
     /// `written` is called for a new line while the log is held, so that what it queues is in the log's order.
     pub(super) fn append(
         &self,
         sender: &Username,
         body: &Body,
-        written: impl FnOnce(Entry),
-    ) -> Result<u64, LogError> {
+        written: impl FnOnce(Written),
+    ) -> Result<Option<Again>, LogError> {
         let place = place(&self.pair, sender).ok_or(LogError::NotAMember)?;
         self.fail_stop.check(&self.path)?;
         let Some(mut open) = self.open(true)? else { return Err(LogError::OutOfOrder) };
@@ -152,7 +173,10 @@ impl Log {
             return Err(LogError::OutOfOrder);
         }
         if header.counter < next {
-            return open.find(&self.path, key, sender, body);
+            let found = open.find(&self.path, key, sender, body);
+            let again = found.map(|number| Again { number, in_doubt: open.in_doubt });
+            drop(open);
+            return again.map(Some).map_err(|reason| self.judge(reason));
         }
         let time = log_line::now().max(open.last_time);
         let entry = Entry { number: open.last + 1, time, sender: sender.clone(), body: body.clone() };
@@ -165,10 +189,13 @@ impl Log {
             open.unsure = self.fail_stop.watch(cut).is_err();
             return Err(error.into());
         }
+        let (offset, in_doubt) = (open.bytes, open.in_doubt);
         open.count(&entry, key, line.len() as u64);
-        let number = entry.number;
-        written(entry);
-        Ok(number)
+        if open.last - open.indexed >= INDEX_EVERY_LINES {
+            open.save_index(&self.path, self.run);
+        }
+        written(Written { entry, line, offset, in_doubt });
+        Ok(None)
     }
 
     /// Entries from number `from`: at most `count`, and no more than `bytes_max` bytes of lines, each
@@ -181,14 +208,32 @@ impl Log {
         bytes_extra: usize,
     ) -> Result<Page, LogError> {
         // Lines once written never change: what is here under the lock is enough to read without it.
-        let (file, last, span) = {
+        let (file, last, end) = {
             let Some(open) = self.open(false)? else { return Ok(Page { entries: Vec::new(), last: 0 }) };
-            (Arc::clone(&open.file), open.last, open.span(from))
+            (Arc::clone(&open.file), open.last, open.bytes)
         };
-        let mut entries = Vec::new();
-        let mut bytes = 0;
-        let Some((first, start, end)) = span.filter(|_| count > 0) else { return Ok(Page { entries, last }) };
-        let mut lines = Lines::new(&file, &self.path, first, start, end);
+        let mut page = Page { entries: Vec::new(), last };
+        if (1..=last).contains(&from) && count > 0 {
+            let read = self.read_lines(&file, end, from, count, (bytes_max, bytes_extra), &mut page);
+            read.map_err(|reason| self.judge(reason))?;
+        }
+        Ok(page)
+    }
+
+    fn read_lines(
+        &self,
+        file: &File,
+        end: u64,
+        from: u64,
+        count: u32,
+        (bytes_max, bytes_extra): (usize, usize),
+        page: &mut Page,
+    ) -> Result<(), LogError> {
+        let near = log_search::near(file, &self.path, from, (page.last + 1, end))?;
+        let (first, start) = near.ok_or_else(|| self.damaged(from))?;
+        let Page { entries, .. } = page;
+        let (mut bytes, mut time) = (0, DateTime::<Utc>::MIN_UTC);
+        let mut lines = Lines::new(file, &self.path, first, start, end);
         while let Some((number, line)) = lines.next()? {
             if number < from {
                 continue;
@@ -197,13 +242,41 @@ impl Log {
             if !entries.is_empty() && bytes > bytes_max {
                 break;
             }
-            let entry = log_line::read(line).filter(|entry| entry.number == number);
-            entries.push(entry.ok_or_else(|| self.damaged(number))?);
+            let in_place = |entry: &Entry| {
+                entry.number == number && entry.time >= time && place(&self.pair, &entry.sender).is_some()
+            };
+            let entry = log_line::read(line).filter(in_place).ok_or_else(|| self.damaged(number))?;
+            time = entry.time;
+            entries.push(entry);
             if entries.len() as u64 >= u64::from(count) {
                 break;
             }
         }
-        Ok(Page { entries, last })
+        Ok(())
+    }
+
+    /// Has a long log's end read quickly when it is opened the next time.
+    pub(super) fn put_aside(&self) {
+        if let Inner::Open(open) = &mut *self.inner.lock()
+            && open.last - open.indexed >= INDEXED_LINES_MIN
+        {
+            open.save_index(&self.path, self.run);
+        }
+    }
+
+    /// Looks at why something could not be read. Damage refuses all of the conversation from now on, and
+    /// is named by the line that is the first.
+    fn judge(&self, reason: LogError) -> LogError {
+        let LogError::Damaged { line, .. } = reason else { return reason };
+        let mut inner = self.inner.lock();
+        let Inner::Open(open) = &mut *inner else { return reason };
+        let damage = match Open::read(Arc::clone(&open.file), &self.path, &self.pair, None) {
+            Ok((_, damage)) => damage.unwrap_or(line),
+            Err(error) => return error.into(),
+        };
+        error!(file = ?self.path, line = damage, "a conversation's log is damaged: that conversation is refused");
+        *inner = Inner::Damaged { line: damage };
+        self.damaged(damage)
     }
 
     /// Waits until every line written so far is on the disk. After a failure nothing is known of them.
@@ -214,7 +287,14 @@ impl Log {
         };
         // A failure on another path, as of the folder with this file's name, may be one of this file too.
         self.fail_stop.watch(store::sync_file(&file, &self.path))?;
-        Ok(self.fail_stop.check(&self.path)?)
+        self.fail_stop.check(&self.path)?;
+        // All that was there when it was opened is on the disk now.
+        if let Some(mut open) = self.open(false)?
+            && Arc::ptr_eq(&open.file, &file)
+        {
+            open.in_doubt = false;
+        }
+        Ok(())
     }
 
     fn damaged(&self, line: u64) -> LogError {
@@ -225,14 +305,20 @@ impl Log {
     fn open(&self, create: bool) -> Result<Option<MappedMutexGuard<'_, Open>>, LogError> {
         let mut inner = self.inner.lock();
         if matches!(*inner, Inner::Unread | Inner::Open(Open { unsure: true, .. })) {
+            // Of a name made here the disk learns with the lines that come into the file.
             let file = if create {
-                Some(self.fail_stop.watch(store::open_or_create(&self.path))?)
+                Some(store::open_or_create_unsynced(&self.path)?)
             } else {
                 store::open(&self.path)?
             };
             let Some(file) = file else { return Ok(None) };
             self.fail_stop.watch(mend(&file, &self.path))?;
-            let (open, damage) = Open::read(file, &self.path, &self.pair)?;
+            let index = Index::load(&file, &self.path, self.run)?;
+            let (mut open, damage) = Open::read(Arc::new(file), &self.path, &self.pair, index)?;
+            open.in_doubt = open.bytes > 0 && !self.run.is_after_good_end;
+            if damage.is_none() && open.last - open.indexed >= INDEX_EVERY_LINES {
+                open.save_index(&self.path, self.run);
+            }
             *inner = match damage {
                 None => Inner::Open(open),
                 Some(_) if self.fail_stop.watch(mend_hole(&open.file, &self.path, open.bytes))? => {
@@ -256,20 +342,32 @@ impl Log {
 }
 
 impl Open {
-    /// Reads a log, strictly: all of it, or up to a line that is damaged, and which that is.
-    fn read(file: File, path: &Path, pair: &Pair) -> Result<(Self, Option<u64>), StoreError> {
+    /// Reads a log, strictly: what its index does not cover of it, or all; up to its end, or to a line that
+    /// is damaged, and which that is.
+    fn read(
+        file: Arc<File>,
+        path: &Path,
+        pair: &Pair,
+        index: Option<Index>,
+    ) -> Result<(Self, Option<u64>), StoreError> {
         let length = store::length(&file, path)?;
-        let file = Arc::new(file);
+        let covered = index.and_then(|index| {
+            let entry = log_line::read(index.line.strip_suffix(b"\n")?)?;
+            Some((index.bytes, entry.number, entry.time, index.streams))
+        });
+        let nothing = || (0, 0, DateTime::<Utc>::MIN_UTC, Streams::new());
+        let (bytes, last, last_time, streams) = covered.unwrap_or_else(nothing);
         let mut open = Self {
             file: Arc::clone(&file),
-            bytes: 0,
-            last: 0,
-            last_time: DateTime::<Utc>::MIN_UTC,
-            offsets: Vec::new(),
-            streams: HashMap::new(),
+            bytes,
+            last,
+            last_time,
+            streams,
+            indexed: last,
+            in_doubt: false,
             unsure: false,
         };
-        let mut lines = Lines::new(&file, path, 1, 0, length);
+        let mut lines = Lines::new(&file, path, last + 1, bytes, length);
         loop {
             let (number, line) = match lines.next() {
                 Ok(Some(next)) => next,
@@ -294,9 +392,6 @@ impl Open {
 
     /// Takes note of the line after the last, of `bytes` bytes with its newline.
     fn count(&mut self, entry: &Entry, key: (Sender, StreamId), bytes: u64) {
-        if (entry.number - 1).is_multiple_of(LINES_PER_OFFSET) {
-            self.offsets.push(self.bytes);
-        }
         let counter = entry.body.header().counter;
         let stream = self.streams.entry(key).or_default();
         if counter.is_multiple_of(COUNTERS_PER_MARK) {
@@ -308,14 +403,19 @@ impl Open {
         self.last_time = entry.time;
     }
 
-    /// Where to read for line `from`: the number and offset of a line at or before it, and the end.
-    fn span(&self, from: u64) -> Option<(u64, u64, u64)> {
-        if from == 0 || from > self.last {
-            return None;
+    /// Writes the index. What cannot be written is read again the next time.
+    fn save_index(&mut self, path: &Path, run: Run) {
+        let start = self.bytes.saturating_sub(log_line::LINE_BYTES_MAX as u64);
+        let mut end = vec![0; usize::try_from(self.bytes - start).unwrap_or_default()];
+        let read = store::read_exact_at(&self.file, path, &mut end, start);
+        let line = end.split_inclusive(|byte| *byte == b'\n').next_back().unwrap_or_default().to_vec();
+        let streams = std::mem::take(&mut self.streams);
+        let index = Index { run, bytes: self.bytes, line, streams };
+        if let Err(reason) = read.and_then(|()| index.save(path)) {
+            debug!(reason = %Chain(&reason), "a log's index was not written");
         }
-        let step = (from - 1) / LINES_PER_OFFSET;
-        let offset = *self.offsets.get(usize::try_from(step).ok()?)?;
-        Some((step * LINES_PER_OFFSET + 1, offset, self.bytes))
+        self.streams = index.streams;
+        self.indexed = self.last;
     }
 
     /// The number under which this very message is stored already.
@@ -328,12 +428,13 @@ impl Open {
     ) -> Result<u64, LogError> {
         let mark = usize::try_from(body.header().counter / COUNTERS_PER_MARK).ok();
         let from = mark.and_then(|mark| self.streams.get(&key)?.marks.get(mark)).copied().unwrap_or(1);
-        let Some((first, start, end)) = self.span(from) else { return Err(LogError::Different) };
-        let mut lines = Lines::new(&self.file, path, first, start, end);
+        let damaged = |line| LogError::Damaged { path: path.to_owned(), line };
+        let near = log_search::near(&self.file, path, from, (self.last + 1, self.bytes))?;
+        let (first, start) = near.ok_or_else(|| damaged(from))?;
+        let mut lines = Lines::new(&self.file, path, first, start, self.bytes);
         while let Some((number, line)) = lines.next()? {
-            let Some(entry) = log_line::read(line) else {
-                return Err(LogError::Damaged { path: path.to_owned(), line: number });
-            };
+            let entry = log_line::read(line).filter(|entry| entry.number == number);
+            let entry = entry.ok_or_else(|| damaged(number))?;
             let header = entry.body.header();
             if entry.sender == *sender && (header.stream, header.counter) == (key.1, body.header().counter) {
                 return if entry.body == *body { Ok(number) } else { Err(LogError::Different) };

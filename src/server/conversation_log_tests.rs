@@ -4,7 +4,8 @@ use std::fs;
 
 use super::*;
 use crate::{
-    server::log_line::LINE_BYTES_MAX,
+    server::{log_index, log_line::LINE_BYTES_MAX},
+    store::test_disk::TestDisk,
     wire::{Bytes, Header},
 };
 
@@ -25,13 +26,13 @@ fn body(stream: u8, counter: u64, mark: u8) -> Body {
 impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let log = Log::new(folder.path(), "alice+bob".parse().unwrap(), FailStop::default());
+        let log = Log::new(folder.path(), "alice+bob".parse().unwrap(), Run::new(true), FailStop::default());
         Self { folder, log }
     }
 
     /// The same file, read from the start.
     fn again(&self) -> Log {
-        Log::new(self.folder.path(), "alice+bob".parse().unwrap(), FailStop::default())
+        Log::new(self.folder.path(), "alice+bob".parse().unwrap(), Run::new(true), FailStop::default())
     }
 
     fn path(&self) -> PathBuf {
@@ -39,8 +40,21 @@ impl Fixture {
     }
 
     fn send(&self, sender: &str, stream: u8, counter: u64) -> u64 {
-        self.log.append(&name(sender), &body(stream, counter, 1), |_| ()).unwrap()
+        store(&self.log, sender, &body(stream, counter, 1)).unwrap()
     }
+}
+
+/// Stores a message, now or before; its number.
+fn store(log: &Log, sender: &str, body: &Body) -> Result<u64, LogError> {
+    let mut number = None;
+    let again = log.append(&name(sender), body, |written| number = Some(written.entry.number))?;
+    Ok(again.map(|again| again.number).or(number).unwrap())
+}
+
+/// Expects a message to be there already; its number.
+fn find(log: &Log, sender: &str, body: &Body) -> Result<u64, LogError> {
+    let again = log.append(&name(sender), body, |_| panic!("a repeat was written"))?;
+    Ok(again.unwrap().number)
 }
 
 #[test]
@@ -90,19 +104,18 @@ fn a_repeat_has_its_number_again_and_another_body_is_refused() {
     }
     let bytes = fs::read(fixture.path()).unwrap();
     for log in [&fixture.log, &fixture.again()] {
-        let never = |_| panic!("a repeat was written");
         for counter in [0, 1, 255, 256, 257, 511, 512, 599] {
-            let stored = log.append(&name("alice"), &body(1, counter, 1), never).unwrap();
+            let stored = find(log, "alice", &body(1, counter, 1)).unwrap();
             assert_eq!(stored, counter + counter.div_ceil(3) + 1);
-            let other = log.append(&name("alice"), &body(1, counter, 2), never);
+            let other = find(log, "alice", &body(1, counter, 2));
             assert!(matches!(other, Err(LogError::Different)), "{counter}");
         }
-        assert_eq!(log.append(&name("bob"), &body(1, 1, 1), never).unwrap(), 6);
-        let early = log.append(&name("alice"), &body(1, 601, 1), never);
+        assert_eq!(find(log, "bob", &body(1, 1, 1)).unwrap(), 6);
+        let early = find(log, "alice", &body(1, 601, 1));
         assert!(matches!(early, Err(LogError::OutOfOrder)));
-        let unknown = log.append(&name("alice"), &body(9, 1, 1), never);
+        let unknown = find(log, "alice", &body(9, 1, 1));
         assert!(matches!(unknown, Err(LogError::OutOfOrder)), "a stream begins at 0");
-        let stranger = log.append(&name("carol"), &body(1, 0, 1), never);
+        let stranger = find(log, "carol", &body(1, 0, 1));
         assert!(matches!(stranger, Err(LogError::NotAMember)));
         assert_eq!(fs::read(fixture.path()).unwrap(), bytes);
     }
@@ -124,7 +137,7 @@ fn a_torn_last_line_is_set_aside_and_never_glued_to_the_next() {
         assert!(aside.ends_with(&[torn, b"\n"].concat()));
     }
     let log = fixture.again();
-    assert_eq!(log.append(&name("bob"), &body(5, 0, 1), |_| ()).unwrap(), 3);
+    assert_eq!(store(&log, "bob", &body(5, 0, 1)).unwrap(), 3);
     assert_eq!(fixture.again().last().unwrap(), 3);
 }
 
@@ -146,7 +159,7 @@ fn a_damaged_line_is_named_and_refuses_only_that_conversation() {
         fs::write(fixture.path(), good.replacen(old, new, 1)).unwrap();
         let log = fixture.again();
         for _ in 0..2 {
-            let refused = log.append(&name("alice"), &body(1, 5, 1), |_| ());
+            let refused = store(&log, "alice", &body(1, 5, 1));
             assert!(matches!(refused, Err(LogError::Damaged { line, .. }) if line == at), "{new}");
         }
         assert!(matches!(log.read(1, 1, 10, 0), Err(LogError::Damaged { .. })));
@@ -166,7 +179,7 @@ fn a_damaged_line_is_named_and_refuses_only_that_conversation() {
 fn what_is_delivered_is_the_line_that_was_written() {
     let fixture = Fixture::new();
     let mut delivered = None;
-    fixture.log.append(&name("bob"), &body(1, 0, 7), |entry| delivered = Some(entry)).unwrap();
+    fixture.log.append(&name("bob"), &body(1, 0, 7), |written| delivered = Some(written.entry)).unwrap();
     let read = fixture.again().read(1, 1, usize::MAX, 0).unwrap();
     assert_eq!(read.entries, [delivered.unwrap()]);
 }
@@ -180,12 +193,135 @@ fn threads_of_both_members_interleave_without_gaps() {
             let (log, order) = (&fixture.log, &order);
             scope.spawn(move || {
                 for counter in 0..200 {
-                    log.append(&name(sender), &body(3, counter, 1), |entry| order.lock().push(entry.number))
-                        .unwrap();
+                    let written = |written: Written| order.lock().push(written.entry.number);
+                    log.append(&name(sender), &body(3, counter, 1), written).unwrap();
                 }
             });
         }
     });
     assert_eq!(*order.lock(), (1..=400).collect::<Vec<u64>>());
     assert_eq!(fixture.again().last().unwrap(), 400);
+}
+
+#[test]
+fn what_a_crash_left_is_in_doubt_until_it_is_synced_and_what_is_written_names_its_place() {
+    let fixture = Fixture::new();
+    let mut at = Vec::new();
+    for counter in 0..3 {
+        let written = |written: Written| at.push((written.offset, written.line, written.in_doubt));
+        fixture.log.append(&name("alice"), &body(1, counter, 1), written).unwrap();
+    }
+    assert!(at.iter().all(|(_, _, in_doubt)| !in_doubt), "the file began with them");
+    let file = fs::read(fixture.path()).unwrap();
+    for (offset, line, _) in &at {
+        let offset = usize::try_from(*offset).unwrap();
+        assert_eq!(file[offset..offset + line.len()], line[..]);
+    }
+    let after_crash =
+        Log::new(fixture.folder.path(), "alice+bob".parse().unwrap(), Run::new(false), FailStop::default());
+    let again = |log: &Log| log.append(&name("alice"), &body(1, 2, 1), |_| ()).unwrap().unwrap();
+    assert_eq!(again(&after_crash), Again { number: 3, in_doubt: true });
+    after_crash.append(&name("bob"), &body(2, 0, 1), |written| assert!(written.in_doubt)).unwrap();
+    after_crash.sync().unwrap();
+    assert_eq!(again(&after_crash), Again { number: 3, in_doubt: false });
+    after_crash.append(&name("bob"), &body(2, 1, 1), |written| assert!(!written.in_doubt)).unwrap();
+}
+
+/// The text of a log of so many messages, of a new stream every hundred.
+fn long_text(count: u64) -> Vec<u8> {
+    let time = "2026-11-22T23:29:01.123Z".parse().unwrap();
+    let entry = |number: u64| {
+        let at = number - 1;
+        let stream = [(at / 100).to_be_bytes(), [1; 8]].concat();
+        let stream = Bytes(stream.try_into().unwrap());
+        let header = Header { epoch: 1, stream, counter: at % 100, previous: Bytes([0; 32]) };
+        Entry { number, time, sender: name("alice"), body: Body::new(&header, &[1; 144]).unwrap() }
+    };
+    (1..=count).flat_map(|number| log_line::write(&entry(number))).collect()
+}
+
+/// What a use of the log reads of its file: how many times.
+fn reads(fixture: &Fixture, using: impl FnOnce(&Log)) -> usize {
+    let disk = TestDisk::under(fixture.folder.path());
+    using(&fixture.again());
+    disk.heal();
+    disk.sites().iter().filter(|site| (site.call, &*site.file) == ("read", "alice+bob.txt")).count()
+}
+
+#[test]
+fn a_long_log_is_opened_and_searched_by_a_few_reads() {
+    let fixture = Fixture::new();
+    fs::write(fixture.path(), long_text(12_000)).unwrap();
+    let page = |log: &Log, from| {
+        let page = log.read(from, 20, usize::MAX, 0).unwrap();
+        let numbers: Vec<u64> = page.entries.iter().map(|entry| entry.number).collect();
+        assert_eq!(numbers, (from..from + 20).collect::<Vec<_>>());
+    };
+    let whole = reads(&fixture, |log| page(log, 11_981));
+    let by_index = reads(&fixture, |log| [1, 5000, 11_981].into_iter().for_each(|from| page(log, from)));
+    assert!(whole > 60 && by_index < 60, "{whole} and {by_index} reads");
+    let log = fixture.again();
+    for repeat in [0, 99, 5_050, 11_999] {
+        let line = long_text(repeat + 1);
+        let line = line.strip_suffix(b"\n").unwrap().rsplit(|byte| *byte == b'\n').next().unwrap();
+        let body = log_line::read(line).unwrap().body;
+        assert_eq!(find(&log, "alice", &body).unwrap(), repeat + 1);
+    }
+    assert_eq!(store(&log, "bob", &body(1, 0, 1)).unwrap(), 12_001);
+    // A conversation that begins asks only this.
+    assert!(reads(&fixture, |log| assert_eq!(log.last().unwrap(), 12_001)) < 6);
+}
+
+#[test]
+fn an_index_is_kept_up_while_a_log_grows_and_when_it_is_put_aside() {
+    let fixture = Fixture::new();
+    let index = log_index::path_of(&fixture.path());
+    for counter in 0..INDEXED_LINES_MIN - 1 {
+        fixture.send("alice", 1, counter);
+    }
+    fixture.log.put_aside();
+    assert!(!index.exists(), "so few lines are as quickly read");
+    fixture.send("alice", 1, INDEXED_LINES_MIN - 1);
+    fixture.log.put_aside();
+    let first = fs::read(&index).unwrap();
+    for counter in INDEXED_LINES_MIN..INDEXED_LINES_MIN + INDEX_EVERY_LINES {
+        fixture.send("alice", 1, counter);
+    }
+    assert_ne!(fs::read(&index).unwrap(), first);
+    assert_eq!(fixture.send("alice", 1, 0), 1);
+    let next = INDEXED_LINES_MIN + INDEX_EVERY_LINES;
+    assert_eq!(store(&fixture.again(), "alice", &body(1, next, 1)).unwrap(), next + 1);
+}
+
+#[test]
+fn an_index_that_is_missing_or_of_another_log_is_made_anew() {
+    let fixture = Fixture::new();
+    let index = log_index::path_of(&fixture.path());
+    fs::write(fixture.path(), long_text(6000)).unwrap();
+    assert_eq!(fixture.again().last().unwrap(), 6000);
+    assert!(!index.exists());
+    fixture.again().read(1, 1, usize::MAX, 0).unwrap();
+    let right = fs::read(&index).unwrap();
+    for wrong in [&b"nothing"[..], &right[..right.len() - 1], b""] {
+        fs::write(&index, wrong).unwrap();
+        assert_eq!(fixture.again().read(6000, 1, usize::MAX, 0).unwrap().entries.len(), 1);
+        assert_eq!(fs::read(&index).unwrap().len(), right.len());
+    }
+}
+
+#[test]
+fn damage_in_what_the_index_covers_is_found_when_it_is_read_and_refuses_the_conversation() {
+    let fixture = Fixture::new();
+    let good = long_text(6000);
+    fs::write(fixture.path(), &good).unwrap();
+    fixture.again().read(1, 1, usize::MAX, 0).unwrap();
+    let text = String::from_utf8(good).unwrap();
+    fs::write(fixture.path(), text.replacen(" alice 3000 ", " alice 3OOO ", 1)).unwrap();
+    let log = fixture.again();
+    assert_eq!(log.read(5981, 20, usize::MAX, 0).unwrap().entries.len(), 20, "its end is whole");
+    for from in [2990, 5981] {
+        let damaged = log.read(from, 20, usize::MAX, 0);
+        assert!(matches!(damaged, Err(LogError::Damaged { line: 3000, .. })), "{from}: {damaged:?}");
+    }
+    assert!(matches!(store(&log, "bob", &body(1, 0, 1)), Err(LogError::Damaged { line: 3000, .. })));
 }

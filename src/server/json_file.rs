@@ -1,4 +1,7 @@
 //! A dictionary in a JSON file: read strictly, with the place of any damage; replaced whole.
+//!
+//! A file may have a hundred thousand entries, and each change writes all of it. So a dictionary that is
+//! kept in memory keeps each value as its JSON ([`Json`]), which is what the file has of it.
 
 use std::{
     collections::BTreeMap,
@@ -35,30 +38,53 @@ pub enum JsonFileError {
     Store(#[from] StoreError),
 }
 
+/// A value as the file has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Json(Box<str>);
+
+impl Json {
+    /// Of a value. Writing to memory fails for none of ours.
+    pub(super) fn of<V: Serialize>(value: &V) -> Self {
+        Self(serde_json::to_string(value).unwrap_or_default().into_boxed_str())
+    }
+
+    /// The value; `None` for none, as this was made of one.
+    pub(super) fn value<'a, V: Deserialize<'a>>(&'a self) -> Option<V> {
+        serde_json::from_str(&self.0).ok()
+    }
+}
+
 /// A value that can say what is wrong with it under this key.
 pub(super) trait Checked<K> {
     /// What is wrong, if anything.
     fn fault(&self, key: &K) -> Option<&'static str>;
 }
 
-/// Reads the dictionary in a file; `None` when there is no file.
-pub(super) fn load<K, V>(path: &Path) -> Result<Option<BTreeMap<K, V>>, JsonFileError>
+/// Reads the dictionary in a file, and keeps something of each value; `None` when there is no file.
+pub(super) fn load<K, V, S>(path: &Path, keep: fn(V) -> S) -> Result<Option<BTreeMap<K, S>>, JsonFileError>
 where
     K: Ord + for<'a> Deserialize<'a>,
     V: Checked<K> + for<'a> Deserialize<'a>,
 {
-    store::read(path)?.map(|bytes| parse(path, &bytes)).transpose()
+    store::read(path)?.map(|bytes| parse(path, &bytes, keep)).transpose()
 }
 
-/// Reads a dictionary from the bytes of the file at `path`.
-pub(super) fn parse<K, V>(path: &Path, bytes: &[u8]) -> Result<BTreeMap<K, V>, JsonFileError>
+/// Reads a dictionary from the bytes of the file at `path`, and keeps something of each value.
+pub(super) fn parse<K, V, S>(
+    path: &Path,
+    bytes: &[u8],
+    keep: fn(V) -> S,
+) -> Result<BTreeMap<K, S>, JsonFileError>
 where
     K: Ord + for<'a> Deserialize<'a>,
     V: Checked<K> + for<'a> Deserialize<'a>,
 {
-    let read: Result<Dictionary<K, V>, _> = serde_json::from_slice(bytes);
+    // A value is looked at while the reader is at it, so that what is wrong has a place.
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let read = (&mut reader).deserialize_map(Entries(keep, PhantomData));
+    let read = read.and_then(|entries| reader.end().map(|()| entries));
     match read {
-        Ok(dictionary) => Ok(dictionary.0),
+        Ok(entries) => Ok(entries),
         Err(source) => Err(JsonFileError::Damaged {
             path: path.to_owned(),
             line: source.line(),
@@ -69,52 +95,40 @@ where
 }
 
 /// A dictionary as the file's text: one entry a line, so that a person can read and compare it.
-pub(super) fn text<K, V>(entries: impl Iterator<Item = (K, V)>) -> Vec<u8>
+/// `bytes` is how long it will be, roughly.
+pub(super) fn text<'a, K>(entries: impl Iterator<Item = (&'a K, &'a Json)>, bytes: usize) -> Vec<u8>
 where
-    K: Serialize,
-    V: Serialize,
+    K: Serialize + 'a,
 {
-    let mut text = b"{".to_vec();
+    let mut text = Vec::with_capacity(bytes);
+    text.push(b'{');
     let mut between: &[u8] = b"\n";
-    for (key, value) in entries {
+    for (key, Json(value)) in entries {
         let start = text.len();
         text.extend_from_slice(between);
-        // Writing to memory fails for no value of ours; an entry that did would be left out whole.
-        let written = serde_json::to_writer(&mut text, &key).and_then(|()| {
-            text.push(b':');
-            serde_json::to_writer(&mut text, &value)
-        });
-        match written {
-            Ok(()) => between = b",\n",
-            Err(_) => text.truncate(start),
+        // Writing to memory fails for no key of ours; an entry whose did would be left out whole.
+        if serde_json::to_writer(&mut text, key).is_err() {
+            text.truncate(start);
+            continue;
         }
+        text.push(b':');
+        text.extend_from_slice(value.as_bytes());
+        between = b",\n";
     }
     // On the last entry's line: what is wrong with an entry is noticed at what follows it.
     text.extend_from_slice(b"}\n");
     text
 }
 
-/// A JSON object without a key twice, every value checked under its key.
-struct Dictionary<K, V>(BTreeMap<K, V>);
+/// Reads a JSON object without a key twice, every value checked under its key.
+struct Entries<K, V, S>(fn(V) -> S, PhantomData<K>);
 
-impl<'de, K, V> Deserialize<'de> for Dictionary<K, V>
+impl<'de, K, V, S> Visitor<'de> for Entries<K, V, S>
 where
     K: Ord + Deserialize<'de>,
     V: Checked<K> + Deserialize<'de>,
 {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Entries(PhantomData)).map(Self)
-    }
-}
-
-struct Entries<K, V>(PhantomData<(K, V)>);
-
-impl<'de, K, V> Visitor<'de> for Entries<K, V>
-where
-    K: Ord + Deserialize<'de>,
-    V: Checked<K> + Deserialize<'de>,
-{
-    type Value = BTreeMap<K, V>;
+    type Value = BTreeMap<K, S>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("a dictionary")
@@ -126,7 +140,7 @@ where
             if let Some(fault) = value.fault(&key) {
                 return Err(de::Error::custom(fault));
             }
-            if entries.insert(key, value).is_some() {
+            if entries.insert(key, (self.0)(value)).is_some() {
                 return Err(de::Error::custom("a name that is there twice"));
             }
         }
@@ -148,16 +162,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.json");
         std::fs::write(&path, text).unwrap();
-        load(&path)
+        load(&path, |value| value)
     }
 
     #[test]
     fn what_is_written_is_read_back() {
         let map = BTreeMap::from([("a".to_owned(), 1), ("b".to_owned(), 2)]);
-        let written = String::from_utf8(text(map.iter())).unwrap();
+        let kept: BTreeMap<&String, Json> = map.iter().map(|(key, value)| (key, Json::of(value))).collect();
+        let written = String::from_utf8(text(kept.iter(), 0)).unwrap();
         assert_eq!(written, "{\n\"a\":1,\n\"b\":2}\n");
         assert_eq!(load_text(&written).unwrap().unwrap(), map);
-        let none = String::from_utf8(text(BTreeMap::<String, u32>::new().iter())).unwrap();
+        assert_eq!(kept.values().next().unwrap().value(), Some(1));
+        let none = String::from_utf8(text(BTreeMap::<String, Json>::new().iter(), 0)).unwrap();
         assert!(load_text(&none).unwrap().unwrap().is_empty());
     }
 
@@ -181,6 +197,10 @@ mod tests {
     #[test]
     fn a_missing_file_is_told_from_an_empty_one() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(load::<String, u32>(&folder.path().join("none")).unwrap().is_none());
+        assert!(
+            load(&folder.path().join("none"), |value: u32| value)
+                .unwrap()
+                .is_none_or(|_: BTreeMap<String, u32>| false)
+        );
     }
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     accounts::merged,
     fail_stop::FailStop,
-    json_file::{self, Checked, JsonFileError},
+    json_file::{self, Checked, Json, JsonFileError},
 };
 use crate::{
     store::{self, StoreError},
@@ -23,6 +23,9 @@ use crate::{
 
 /// The file's name in the data folder.
 pub(super) const KEYS_FILE: &str = "keys_dico.json";
+
+/// An entry's length in the file, in bytes; roughly.
+const ENTRY_BYTES: usize = 512;
 
 /// A key that both members accepted, with each one's copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,9 +73,9 @@ struct OlderKey {
 /// The file's text as it is written again after it was read; `None` for what is no such file.
 #[cfg(any(test, fuzzing))]
 pub(super) fn rewritten(text: &[u8]) -> Option<Vec<u8>> {
-    json_file::parse::<Pair, PairKeys>(Path::new("keys_dico.json"), text)
+    json_file::parse(Path::new("keys_dico.json"), text, |keys: PairKeys| Json::of(&keys))
         .ok()
-        .map(|keys| json_file::text(keys.iter()))
+        .map(|keys: BTreeMap<Pair, Json>| json_file::text(keys.iter(), text.len()))
 }
 
 impl PairKeys {
@@ -129,11 +132,21 @@ impl Checked<Pair> for PairKeys {
     }
 }
 
+/// What is kept in memory of a pair: its keys as the file has them, and their epochs by themselves,
+/// because every message asks for one.
+#[derive(Debug, Clone)]
+struct Held {
+    newest: u32,
+    /// Newest first.
+    older: Box<[u32]>,
+    keys: Json,
+}
+
 /// All kept keys, in memory and on the disk.
 #[derive(Debug)]
 pub(super) struct Keyring {
     path: PathBuf,
-    stored: RwLock<BTreeMap<Pair, PairKeys>>,
+    stored: RwLock<BTreeMap<Pair, Held>>,
     /// Held by whoever replaces the file, and guards nothing else: readers never wait for the disk.
     writing: Mutex<()>,
     fail_stop: FailStop,
@@ -143,7 +156,7 @@ impl Keyring {
     /// Reads the keys of a data folder; none when there is no file yet.
     pub(super) fn load(folder: &Path, fail_stop: FailStop) -> Result<Self, JsonFileError> {
         let path = folder.join(KEYS_FILE);
-        let stored = json_file::load(&path)?.unwrap_or_default();
+        let stored = json_file::load(&path, |keys: PairKeys| Held::of(&keys))?.unwrap_or_default();
         Ok(Self { path, stored: RwLock::new(stored), writing: Mutex::new(()), fail_stop })
     }
 
@@ -159,20 +172,18 @@ impl Keyring {
 
     /// The epoch of the pair's newest key.
     pub(super) fn newest_epoch(&self, pair: &Pair) -> Option<u32> {
-        self.stored.read().get(pair).map(|keys| keys.epoch)
+        self.stored.read().get(pair).map(|held| held.newest)
     }
 
     /// A member's copy of the pair's newest key.
     pub(super) fn newest(&self, pair: &Pair, member: &Username) -> Option<KeptKey> {
-        let stored = self.stored.read();
-        let keys = stored.get(pair)?;
+        let keys = self.keys(pair)?;
         kept(keys.all().next()?, member)
     }
 
     /// A member's copy of one epoch's key.
     pub(super) fn copy(&self, pair: &Pair, member: &Username, epoch: u32) -> Option<KeptKey> {
-        let stored = self.stored.read();
-        let keys = stored.get(pair)?;
+        let keys = self.keys(pair)?;
         kept(keys.all().find(|(number, _, _)| *number == epoch)?, member)
     }
 
@@ -181,35 +192,52 @@ impl Keyring {
         Some(self.stored.read().get(pair)?.has_epoch(epoch))
     }
 
+    fn keys(&self, pair: &Pair) -> Option<PairKeys> {
+        self.stored.read().get(pair)?.keys.value()
+    }
+
     /// Stores a batch with one replacement of the file; one result a key, in order. When this returns
     /// `Ok`, the disk has all that are [`Kept::Stored`].
     pub(super) fn store(&self, batch: &[NewKey]) -> Result<Vec<Kept>, StoreError> {
         let _alone = self.writing.lock();
         let created = Utc::now();
-        let mut changed: BTreeMap<Pair, PairKeys> = BTreeMap::new();
+        let mut changed: BTreeMap<Pair, Held> = BTreeMap::new();
         let mut results = Vec::with_capacity(batch.len());
         let text = {
             let stored = self.stored.read();
             for key in batch {
                 let current = changed.get(&key.pair).or_else(|| stored.get(&key.pair));
-                if key.epoch <= current.map_or(0, |keys| keys.epoch) {
+                if key.epoch <= current.map_or(0, |held| held.newest) {
                     results.push(Kept::OldEpoch);
                     continue;
                 }
-                let keys = PairKeys::below(current, key, created);
-                changed.insert(key.pair.clone(), keys);
+                let current = current.and_then(|held| held.keys.value::<PairKeys>());
+                let keys = PairKeys::below(current.as_ref(), key, created);
+                changed.insert(key.pair.clone(), Held::of(&keys));
                 results.push(Kept::Stored);
             }
             if changed.is_empty() {
                 return Ok(results);
             }
             let unchanged = stored.iter().filter(|(pair, _)| !changed.contains_key(pair));
-            json_file::text(merged(unchanged, changed.iter()))
+            let all = merged(unchanged, changed.iter()).map(|(pair, held)| (pair, &held.keys));
+            json_file::text(all, (stored.len() + changed.len()) * ENTRY_BYTES)
         };
         self.fail_stop.check(&self.path)?;
         self.fail_stop.watch(store::replace(&self.path, &text))?;
         self.stored.write().extend(changed);
         Ok(results)
+    }
+}
+
+impl Held {
+    fn of(keys: &PairKeys) -> Self {
+        let older = keys.older.iter().map(|key| key.epoch).collect();
+        Self { newest: keys.epoch, older, keys: Json::of(keys) }
+    }
+
+    fn has_epoch(&self, epoch: u32) -> bool {
+        self.newest == epoch || self.older.contains(&epoch)
     }
 }
 

@@ -178,17 +178,38 @@ pub(super) fn reception_threads() -> usize {
     processors.clamp(RECEPTION_THREADS_MIN, RECEPTION_THREADS_MAX)
 }
 
-/// Logs kept open, each with one file and its index.
-pub(super) const OPEN_LOGS_MAX: usize = 512;
+/// Logs kept open, each with one file and what is known of its streams; so many at least, ...
+pub(super) const OPEN_LOGS_MIN: usize = 512;
 
-/// One line of a log in this many has its offset in memory.
-pub(super) const LINES_PER_OFFSET: u64 = 64;
+/// ... and so many where the system allows files enough beside those of the connections.
+pub(super) const OPEN_LOGS_MAX: usize = 4096;
+
+/// So many lines more than its index covers, and a log that is open gets a new one.
+pub(super) const INDEX_EVERY_LINES: u64 = 4096;
+
+/// A log that is put aside gets a new index from so many lines on. Fewer are as quickly read.
+pub(super) const INDEXED_LINES_MIN: u64 = 1024;
 
 /// One counter of a stream in this many has its line's number in memory.
 pub(super) const COUNTERS_PER_MARK: u64 = 256;
 
-/// Acknowledgements that may wait for the disk. Beyond it the senders wait.
-pub(super) const COMMITS_WAITING_MAX: usize = 4096;
+/// Lines that may wait for the disk, in bytes. Beyond it their senders wait.
+pub(super) const COMMIT_BYTES_WAITING_MAX: usize = 8 * 1024 * 1024;
+
+/// What one waiting message takes beside its line, in bytes; roughly.
+pub(super) const COMMIT_BYTES_EXTRA: usize = 512;
+
+/// How long nothing is to be stored before the logs themselves are brought to the disk.
+pub(super) const COMMITTER_RESTS_AFTER: Duration = Duration::from_secs(5);
+
+/// What each of the journal's two files has at first, in bytes; twice a line at least.
+pub const JOURNAL_BYTES: u64 = 1024 * 1024;
+
+/// One that was filled becomes so many times as long, ...
+pub(super) const JOURNAL_GROWTH: u64 = 4;
+
+/// ... up to so many bytes.
+pub(super) const JOURNAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Steps of one run relayed for one member: the agreement has three in all.
 pub(super) const STEPS_MAX: u32 = 16;

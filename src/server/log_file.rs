@@ -96,8 +96,9 @@ pub(super) fn mend(file: &File, path: &Path) -> Result<bool, StoreError> {
 /// a disk that had not written them yet, or only some of them, has zeros in their place, which no line
 /// of ours has. True when it was; anything else is damage, and is left as it is.
 ///
-/// All of a file is on the disk before any line of it is acknowledged, so that what is lost in this way
-/// lies after every acknowledged line, and is as young as what a disk can owe ([`UNSYNCED_AGE_MAX`]).
+/// What is acknowledged is on the disk, or was brought into the log from the journal before this: so what
+/// is lost in this way lies after every acknowledged line, and is as young as what a disk can owe
+/// ([`UNSYNCED_AGE_MAX`]).
 pub(super) fn mend_hole(file: &File, path: &Path, good: u64) -> Result<bool, StoreError> {
     let length = store::length(file, path)?;
     let Some(size) = usize::try_from(length - good).ok().filter(|size| *size <= UNSYNCED_BYTES_MAX) else {
@@ -120,22 +121,34 @@ pub(super) fn mend_hole(file: &File, path: &Path, good: u64) -> Result<bool, Sto
 }
 
 /// Moves what comes after the first `good` bytes of a log to the end of its `*.torn`.
-fn set_aside(file: &File, path: &Path, good: u64, length: u64, words: &str) -> Result<(), StoreError> {
+pub(super) fn set_aside(
+    file: &File,
+    path: &Path,
+    good: u64,
+    length: u64,
+    words: &str,
+) -> Result<(), StoreError> {
     let torn = usize::try_from(length - good).unwrap_or(usize::MAX);
     let mut bytes = vec![0; torn];
     store::read_exact_at(file, path, &mut bytes, good)?;
     bytes.push(b'\n');
+    let aside = put_aside(path, &bytes)?;
+    store::cut(file, path, good)?;
+    store::sync_file(file, path)?;
+    warn!(file = ?path, bytes = torn, ?aside, "{words}");
+    Ok(())
+}
+
+/// Adds to the end of a log's `*.torn`, on the disk; gives its path.
+pub(super) fn put_aside(path: &Path, bytes: &[u8]) -> Result<PathBuf, StoreError> {
     let mut aside_path = path.as_os_str().to_owned();
     aside_path.push(".torn");
     let aside_path = PathBuf::from(aside_path);
     let aside = store::open_or_create(&aside_path)?;
     let end = store::length(&aside, &aside_path)?;
-    store::write_at(&aside, &aside_path, &bytes, end)?;
+    store::write_at(&aside, &aside_path, bytes, end)?;
     store::sync_file(&aside, &aside_path)?;
-    store::cut(file, path, good)?;
-    store::sync_file(file, path)?;
-    warn!(file = ?path, bytes = torn, aside = ?aside_path, "{words}");
-    Ok(())
+    Ok(aside_path)
 }
 
 /// The number in the last line of a mended file; `None` when there is no line, or none of ours.

@@ -17,10 +17,15 @@ const TIME_BYTES: usize = "2026-11-22T23:29:01.123Z".len();
 const NUMBER_BYTES_MAX: usize = 20;
 
 /// What comes before a body, at most, in bytes.
-const HEAD_BYTES_MAX: usize = TIME_BYTES + 1 + USERNAME_BYTES_MAX + 1 + NUMBER_BYTES_MAX + 1;
+pub(super) const HEAD_BYTES_MAX: usize = TIME_BYTES + 1 + USERNAME_BYTES_MAX + 1 + NUMBER_BYTES_MAX + 1;
 
 /// The longest line, in bytes, with its newline.
 pub(super) const LINE_BYTES_MAX: usize = HEAD_BYTES_MAX + BODY_BYTES_MAX.div_ceil(3) * 4 + 1;
+
+/// How long a line with this body is at most, in bytes.
+pub(super) fn bytes(body: &Body) -> usize {
+    HEAD_BYTES_MAX + body.as_text().len() + 1
+}
 
 /// The time as a log keeps it: to the millisecond.
 pub(super) fn now() -> DateTime<Utc> {
@@ -29,7 +34,7 @@ pub(super) fn now() -> DateTime<Utc> {
 
 /// An entry as its line, newline included.
 pub(super) fn write(entry: &Entry) -> Vec<u8> {
-    let mut line = String::with_capacity(HEAD_BYTES_MAX + entry.body.as_text().len() + 1);
+    let mut line = String::with_capacity(bytes(&entry.body));
     // A time of ours has a year of four digits; `format` reads its own little language anew each time.
     match push_seconds(&mut line, &entry.time) {
         Some(()) => {
@@ -59,6 +64,16 @@ pub(super) fn read(line: &[u8]) -> Option<Entry> {
     let sender: Username = sender.parse().ok()?;
     let body = Body::try_from(body).ok()?;
     Some(Entry { number: read_number(number)?, time: read_time(time)?, sender, body })
+}
+
+/// The number in the beginning of a line; `None` when it is not one of ours.
+pub(super) fn number_in(head: &[u8]) -> Option<u64> {
+    let mut fields = head.split(|byte| *byte == b' ');
+    let (time, number) = (fields.next()?, fields.nth(1)?);
+    // What follows it shows that it is whole.
+    fields.next()?;
+    read_time(std::str::from_utf8(time).ok()?)?;
+    read_number(std::str::from_utf8(number).ok()?)
 }
 
 /// A number from 1 in its one decimal form.
@@ -104,7 +119,12 @@ mod tests {
         let (entry, text) = line();
         assert_eq!(String::from_utf8(write(&entry)).unwrap(), text);
         assert_eq!(read(text.trim_end().as_bytes()), Some(entry));
-        for whole_second in ["2026-11-22T23:29:01.000Z", "0001-01-01T00:00:00.000Z"] {
+        for whole_second in [
+            "2026-11-22T23:29:01.000Z",
+            "0001-01-01T00:00:00.000Z",
+            "9999-12-31T23:59:59.999Z",
+            "2030-10-09T08:07:06.050Z",
+        ] {
             let (mut entry, _) = line();
             entry.time = whole_second.parse().unwrap();
             let text = write(&entry);

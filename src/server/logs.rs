@@ -1,4 +1,4 @@
-//! All pairs' logs: which are open, and the look at each of them when the server starts.
+//! All pairs' logs, and which of them are open.
 
 use std::{
     collections::HashMap,
@@ -13,7 +13,8 @@ use tracing::warn;
 use super::{
     conversation_log::{Log, LogError, file_name, pair_of},
     fail_stop::FailStop,
-    log_file::{last_number, mend},
+    log_file::last_number,
+    log_index::{Run, is_index},
 };
 use crate::{
     store::{self, StoreError},
@@ -28,6 +29,7 @@ pub(super) const LOGS_FOLDER: &str = "conversations";
 pub(super) struct Logs {
     folder: PathBuf,
     open_max: usize,
+    run: Run,
     table: Mutex<Table>,
     fail_stop: FailStop,
 }
@@ -39,39 +41,28 @@ struct Table {
     uses: u64,
 }
 
-/// What the look at the start found.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found {
-    /// How many logs there are.
-    pub(super) logs: usize,
-    /// How many of them had a torn last line.
-    pub(super) torn: usize,
-}
-
 impl Logs {
-    /// Opens the folder and sets the torn last lines of its logs aside. Only their last bytes are read.
+    /// Opens the folder; how many logs it has. None of them is opened before it is used.
     pub(super) fn open(
         data: &Path,
         open_max: usize,
+        run: Run,
         fail_stop: FailStop,
-    ) -> Result<(Self, Found), StoreError> {
+    ) -> Result<(Self, usize), StoreError> {
         let folder = data.join(LOGS_FOLDER);
         store::create_folder(&folder)?;
         // A server that was killed may have made a log whose name is not on the disk yet.
         store::sync_folder(&folder)?;
-        let mut found = Found::default();
+        let mut count = 0;
         for path in store::list(&folder)? {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if pair_of(name).is_some() {
-                found.logs += 1;
-                if let Some(file) = store::open(&path)? {
-                    found.torn += usize::from(mend(&file, &path)?);
-                }
-            } else if !name.ends_with(".torn") {
+                count += 1;
+            } else if !name.ends_with(".torn") && !is_index(&path) {
                 warn!(file = ?path, "a file among the conversations that is none of them");
             }
         }
-        Ok((Self { folder, open_max, table: Mutex::default(), fail_stop }, found))
+        Ok((Self { folder, open_max, run, table: Mutex::default(), fail_stop }, count))
     }
 
     /// Whether any conversation has been stored here.
@@ -102,23 +93,41 @@ impl Logs {
     /// A pair's log. The one longest unused is forgotten when too many are open; one that is in use
     /// anywhere stays, because two of one file would number their lines alike.
     pub(super) fn get(&self, pair: &Pair) -> Arc<Log> {
+        let (log, forgotten) = self.look_up(pair);
+        // Once the table is free again.
+        if let Some(forgotten) = forgotten {
+            forgotten.put_aside();
+        }
+        log
+    }
+
+    /// Has every long log's end read quickly at the next start.
+    pub(super) fn put_aside(&self) {
+        let logs: Vec<Arc<Log>> = self.table.lock().logs.values().map(|(log, _)| Arc::clone(log)).collect();
+        logs.iter().for_each(|log| log.put_aside());
+    }
+
+    /// A pair's log, and the one that is forgotten for it.
+    fn look_up(&self, pair: &Pair) -> (Arc<Log>, Option<Arc<Log>>) {
         let mut table = self.table.lock();
         table.uses += 1;
         let now = table.uses;
         if let Some((log, used)) = table.logs.get_mut(pair) {
             *used = now;
-            return Arc::clone(log);
+            return (Arc::clone(log), None);
         }
+        let mut forgotten = None;
         if table.logs.len() >= self.open_max {
             // Nobody gains a handle while the table is locked: a count of one stays one.
             let idle = table.logs.iter().filter(|(_, (log, _))| Arc::strong_count(log) == 1);
             if let Some(oldest) = idle.min_by_key(|(_, (_, used))| *used).map(|(pair, _)| pair.clone()) {
-                table.logs.remove(&oldest);
+                forgotten = table.logs.remove(&oldest).map(|(log, _)| log);
             }
         }
-        let log = Arc::new(Log::new(&self.folder, pair.clone(), self.fail_stop.clone()));
+        let log = Log::new(&self.folder, pair.clone(), self.run, self.fail_stop.clone());
+        let log = Arc::new(log);
         table.logs.insert(pair.clone(), (Arc::clone(&log), now));
-        log
+        (log, forgotten)
     }
 }
 
@@ -129,26 +138,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_start_sets_torn_ends_aside_and_counts() {
+    fn the_start_counts_logs_and_opens_none() {
         let data = tempfile::tempdir().unwrap();
-        let (logs, found) = Logs::open(data.path(), 2, FailStop::default()).unwrap();
-        assert_eq!(found, Found::default());
-        let whole = logs.folder.join("alice+bob.txt");
-        let torn = logs.folder.join("carol+dave.txt");
-        fs::write(&whole, "a\n").unwrap();
-        fs::write(&torn, "a\nhalf").unwrap();
-        let (_, found) = Logs::open(data.path(), 2, FailStop::default()).unwrap();
-        assert_eq!(found, Found { logs: 2, torn: 1 });
-        assert_eq!(fs::read_to_string(&torn).unwrap(), "a\n");
-        assert_eq!(fs::read_to_string(format!("{}.torn", torn.display())).unwrap(), "half\n");
-        let (_, found) = Logs::open(data.path(), 2, FailStop::default()).unwrap();
-        assert_eq!(found, Found { logs: 2, torn: 0 });
+        let (logs, count) = Logs::open(data.path(), 2, Run::new(true), FailStop::default()).unwrap();
+        assert_eq!(count, 0);
+        fs::write(logs.folder.join("alice+bob.txt"), "a\n").unwrap();
+        fs::write(logs.folder.join("carol+dave.txt"), "a\nhalf").unwrap();
+        fs::write(logs.folder.join("carol+dave.txt.torn"), "half").unwrap();
+        let (_, count) = Logs::open(data.path(), 2, Run::new(true), FailStop::default()).unwrap();
+        assert_eq!(count, 2);
+        assert_eq!(fs::read_to_string(logs.folder.join("carol+dave.txt")).unwrap(), "a\nhalf");
     }
 
     #[test]
     fn a_log_in_use_is_never_opened_twice() {
         let data = tempfile::tempdir().unwrap();
-        let (logs, _) = Logs::open(data.path(), 2, FailStop::default()).unwrap();
+        let (logs, _) = Logs::open(data.path(), 2, Run::new(true), FailStop::default()).unwrap();
         let pair = |n: u32| format!("a+b{n}").parse::<Pair>().unwrap();
         let held = logs.get(&pair(0));
         for n in 1..20 {

@@ -4,7 +4,8 @@
 //!
 //! - `fail_stop`: what happens when the disk can no longer be believed;
 //! - `accounts`, `keyring` (over `json_file`): the two dictionaries;
-//! - `log_line`, `log_file`, `conversation_log`, `logs`, `commit`: the conversations, and when they are stored;
+//! - `log_line`, `log_file`, `log_search`, `log_index`, `conversation_log`, `logs`: the conversations;
+//! - `journal`, `commit`: when they are stored;
 //! - `contacts`, `receipts`: who has a key with whom, and what they say to have of each other's messages;
 //! - `registry`, `rendezvous`, `hall`: who is where, two answers and one outcome, and what joins them;
 //! - `doorkeeper` (over `ledger`), `rates`, `invites`: who is let in, and how fast they may ask;
@@ -15,7 +16,7 @@
 //!
 //! Locks: each guards one part's memory, none is held across IO or a wait but a log's own (its file)
 //! and a connection's gate (its append). Where two are held they are taken in this order: gate, log,
-//! registry, rendezvous, a link's outbox.
+//! the committer's queue, registry, rendezvous, a link's outbox.
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -54,6 +55,7 @@ pub mod fuzzing;
 mod hall;
 mod identity;
 mod invites;
+mod journal;
 mod json_file;
 mod keyring;
 mod ledger;
@@ -61,7 +63,9 @@ pub mod limits;
 mod listener;
 pub mod log;
 mod log_file;
+mod log_index;
 mod log_line;
+mod log_search;
 mod logs;
 mod outgoing;
 mod rates;
@@ -89,9 +93,11 @@ use doorkeeper::Doorkeeper;
 use fail_stop::FailStop;
 use hall::Hall;
 use invites::Invites;
+use journal::Journal;
 use keyring::{KEYS_FILE, Keyring};
 use limits::Limits;
 use listener::Door;
+use log_index::Run;
 use logs::{LOGS_FOLDER, Logs};
 use receipts::Receipts;
 use registry::{Effects, Registry};
@@ -120,10 +126,25 @@ pub struct ServerConfig {
     pub answer_timeout: Duration,
     /// How long a client may leave what it is sent unread before it is disconnected.
     pub write_timeout: Duration,
+    /// When a message is said to be stored.
+    pub durability: Durability,
+    /// What each of the journal's two files has at first, in bytes. They grow as they are used.
+    pub journal_bytes: u64,
     /// Who may make an account.
     pub registration: Registration,
     /// What keeps people out and keeps serving the others.
     pub limits: Limits,
+}
+
+/// When a message is said to be stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// Once the disk has it: it is there after a power cut.
+    #[default]
+    Disk,
+    /// Once the operating system has it: it is there after a crash of the server, and a power cut may
+    /// lose what was stored in the last half a minute or so.
+    Os,
 }
 
 impl ServerConfig {
@@ -138,6 +159,8 @@ impl ServerConfig {
             login_timeout: limits::LOGIN_TIMEOUT,
             answer_timeout: limits::ANSWER_TIMEOUT,
             write_timeout: limits::WRITE_TIMEOUT,
+            durability: Durability::Disk,
+            journal_bytes: limits::JOURNAL_BYTES,
             registration: Registration::Open,
             limits: Limits::for_clients(limits::CLIENTS_MAX),
         }
@@ -245,8 +268,9 @@ impl Server {
         let mut effects = Effects::default();
         self.hall.registry.stop(&mut effects);
         effects.touched.flush();
-        let gone = self.door.empty(deadline - limits::STOP_TIMEOUT / 4);
-        let stored = self.hall.committer.drain(limits::STOP_TIMEOUT / 8);
+        let gone = self.door.empty(deadline - limits::STOP_TIMEOUT / 2);
+        let stored = self.hall.committer.close(deadline - Instant::now());
+        self.hall.logs.put_aside();
         self.hall.rendezvous.stop();
         let _ = self.settler.join();
         info!(drained, gone, stored, "stopped");
@@ -261,18 +285,15 @@ fn open_hall(config: ServerConfig, fail_stop: &FailStop) -> Result<Hall, ServerE
     let keyring = Keyring::load(&data, fail_stop.clone())?;
     let contacts = keyring.pairs(|pairs| Contacts::of_pairs(pairs));
     let receipts = Receipts::open(&data)?;
-    let (logs, found) = Logs::open(&data, limits::OPEN_LOGS_MAX, fail_stop.clone())?;
-    if found.torn > 0 {
-        warn!(logs = found.torn, "logs ended in a torn line: a crash, or a full disk");
+    let healed = fail_stop.watch(journal::heal(&data))?;
+    if healed.torn > 0 {
+        warn!(logs = healed.torn, "logs ended in a torn line: a crash, or a full disk");
     }
-    info!(
-        accounts = accounts.count(),
-        pairs = keyring.count(),
-        conversations = found.logs,
-        "opened {data:?}"
-    );
-    let (committer, _ends_with_the_last_handle) =
-        Committer::start(fail_stop.clone()).map_err(ServerError::system("a thread"))?;
+    let run = Run::new(healed.clean);
+    let open_logs = capacity::open_logs(config.max_clients);
+    let (logs, conversations) = Logs::open(&data, open_logs, run, fail_stop.clone())?;
+    info!(accounts = accounts.count(), pairs = keyring.count(), conversations, "opened {data:?}");
+    let committer = open_committer(&config, open_logs / 2, fail_stop)?;
     let rendezvous = Arc::new(Rendezvous::default());
     let registry = Registry::new(Arc::clone(&rendezvous), config.answer_timeout, &config.limits);
     let invites = Invites::load(&config.data, &accounts, fail_stop.clone())?;
@@ -290,6 +311,23 @@ fn open_hall(config: ServerConfig, fail_stop: &FailStop) -> Result<Hall, ServerE
         rendezvous,
         committer,
     })
+}
+
+/// What stands between a message and its acknowledgement. So many logs may be open for the journal's sake.
+fn open_committer(
+    config: &ServerConfig,
+    unsynced_max: usize,
+    fail_stop: &FailStop,
+) -> Result<Committer, ServerError> {
+    if config.durability == Durability::Os {
+        // Without one the next start knows that the disk may lack something.
+        for path in journal::files(&config.data) {
+            store::remove(&path)?;
+        }
+        return Ok(Committer::of_the_system());
+    }
+    let journal = Journal::open(&config.data, config.journal_bytes, unsynced_max, fail_stop.clone())?;
+    Committer::start(journal, fail_stop.clone()).map_err(ServerError::system("a thread"))
 }
 
 /// A file that is gone while another is there that only comes after it: never taken for a first start.

@@ -6,10 +6,12 @@ use tracing::{error, warn};
 
 use super::{
     accounts::AccountError,
-    commit::Durable,
-    conversation_log::LogError,
+    commit::{Line, Work},
+    conversation_log::{LogError, Written},
     error::Chain,
     hall::Hall,
+    limits::COMMIT_BYTES_EXTRA,
+    log_line,
     outgoing::{self, Outgoing},
     registry::{Caller, Effects, Gate, Refusal},
     rendezvous::Acceptance,
@@ -17,7 +19,7 @@ use super::{
 use crate::{
     crypto::{hash::body_hash, login, login::Exporter},
     wire::{
-        Body, Bytes, Contact, Entry, ErrorCode, Event, OwnCopy, Pair, Received, Request, Username,
+        Body, Bytes, Contact, ErrorCode, Event, OwnCopy, Pair, Received, Request, Username,
         limits::{CONTACTS_MAX, FRAME_BYTES_MAX, READ_ENTRIES_MAX, SEALED_KEY_BYTES_MAX},
     },
 };
@@ -163,23 +165,34 @@ impl Desk {
             Err(code) => return self.answer(&Event::NotStored { peer, stream, counter, code }),
         };
         let log = hall.logs.get(&pair);
-        let deliver = |entry: Entry| {
+        let hash = body_hash(body);
+        // Before anything is held: there may be a wait for the disk.
+        let Some(room) = hall.committer.room(log_line::bytes(body) + COMMIT_BYTES_EXTRA) else {
+            return self.answer(&Event::NotStored { peer, stream, counter, code: ErrorCode::Storage });
+        };
+        let mut room = Some(room);
+        let to = &self.outgoing;
+        let mut acknowledge = |number, line, in_doubt| {
+            let event = Event::Stored { peer: peer.clone(), stream, counter, number, hash };
+            if let (Some(room), Some(frame)) = (room.take(), outgoing::frame(&event)) {
+                room.fill(Work { log: Arc::clone(&log), line, in_doubt, to: to.clone(), frame });
+            }
+        };
+        let written = |Written { entry, line, offset, in_doubt }: Written| {
+            acknowledge(entry.number, Some(Line { offset, bytes: line }), in_doubt);
             let event = Event::Message { peer: self.caller.name.clone(), entry };
             if let Some(frame) = outgoing::frame(&event) {
                 hall.registry.deliver(&peer, &frame, effects);
             }
         };
-        // Held only for the append: an acknowledgement may wait for the disk, a newer login must not.
         let appended = match self.gate.enter() {
-            Some(_passing) => log.append(&self.caller.name, body, deliver),
+            Some(_passing) => log.append(&self.caller.name, body, written),
             None => return Flow::End,
         };
         match appended {
-            Ok(number) => {
-                let hash = body_hash(body);
-                let event = Event::Stored { peer, stream, counter, number, hash };
-                if let Some(frame) = outgoing::frame(&event) {
-                    hall.committer.acknowledge(log as Arc<dyn Durable>, &self.outgoing, frame);
+            Ok(again) => {
+                if let Some(again) = again {
+                    acknowledge(again.number, None, again.in_doubt);
                 }
                 Flow::Next
             }

@@ -26,6 +26,9 @@ use crate::wire::{
     Blob, Bytes, Event, Frames, Outcome, OwnCopy, Request, Role, Username, limits::FRAME_BYTES_MAX,
 };
 
+/// What each of the journal's files has in a test, in bytes: some dozen lines.
+pub(super) const JOURNAL_BYTES: u64 = 16 * 1024;
+
 /// Everything queued for one connection.
 #[derive(Default)]
 pub(super) struct Recorder {
@@ -129,6 +132,8 @@ impl Stage {
     pub(super) fn opened(folder: tempfile::TempDir, answer_timeout: Duration) -> Result<Self, ServerError> {
         let mut config = ServerConfig::new(folder.path().to_owned());
         config.answer_timeout = answer_timeout;
+        // Short, so that it is filled again and again.
+        config.journal_bytes = JOURNAL_BYTES;
         let (fail_stop, failure) = FailStop::new();
         let hall = Arc::new(open_hall(config, &fail_stop)?);
         let settler = Some(hall.start_settler().unwrap());
@@ -191,6 +196,7 @@ impl Person {
         let mut effects = Effects::default();
         let flow = self.desk.handle(request, &mut effects);
         self.desk.hall.finish(effects).flush();
+        self.desk.hall.committer.nudge();
         flow
     }
 

@@ -9,6 +9,7 @@ pub(crate) fn all() -> Vec<String> {
     all.extend(unseen());
     all.extend(combining());
     all.extend(disguises());
+    all.extend(gutters());
     all
 }
 
@@ -208,6 +209,24 @@ fn unseen() -> Vec<String> {
     all.push("\u{202e}degrof eht".to_owned());
     all.push("\u{2067}\u{2066}\u{202e}nested\u{2069}".to_owned());
     all.push("\u{200b}".repeat(500));
+    all
+}
+
+/// What would pass for the mark before a later line, or get out from behind it: by its own line breaks, by a width that
+/// terminals disagree about, by words that end where a row of the terminal ends.
+fn gutters() -> Vec<String> {
+    let forged = "[00:00] carol: FORGED";
+    let mut all = vec![
+        format!("x\n      | y\n        {forged}"),
+        format!("x\n\n\n{forged}\n"),
+        format!("x\n\u{301}{forged}"),
+        format!("{}\n{forged}", "👩\u{200d}".repeat(60) + "👩"),
+        format!("x\n{}{forged}", "❤\u{fe0f}".repeat(70)),
+        "\n".repeat(900) + forged,
+    ];
+    all.extend((40..90).step_by(7).map(|columns| "w".repeat(columns) + " " + forged));
+    all.extend((20..45).step_by(5).map(|characters| "漢".repeat(characters) + forged));
+    all.extend([16, 31, 64].map(|blanks| format!("x{}{forged}", " ".repeat(blanks))));
     all
 }
 

@@ -1,4 +1,4 @@
-//! The line view: questions, messages above the line being typed.
+//! The line view and the plain one: questions, and messages above the line being typed or line by line.
 
 use crate::stage::{Person, SIZES, Stage};
 
@@ -6,7 +6,6 @@ use crate::stage::{Person, SIZES, Stage};
 fn meet(alice: &Person<'_>, bob: &Person<'_>) {
     for person in [alice, bob] {
         person.sees("Who do you want to start a conversation with?");
-        person.sees_last(">");
     }
     alice.types("bob\r");
     bob.sees("alice wants to start a conversation with you");
@@ -16,25 +15,90 @@ fn meet(alice: &Person<'_>, bob: &Person<'_>) {
     bob.types(&format!("{of_alice}\r"));
     for person in [alice, bob] {
         person.sees("is open. Type a message, or exit to leave.");
-        person.sees_last(">");
     }
 }
 
 #[test]
-fn a_first_meeting_and_a_conversation() {
+fn a_first_meeting_and_a_conversation_line_by_line() {
     for size in SIZES {
         let Some(stage) = Stage::opens(size, &[]) else { return };
         let (alice, bob) = (stage.registers("alice"), stage.registers("bob"));
-        alice.sees("Who do you want to start a conversation with?");
+        alice.sees_last(">");
         alice.shows("line-lobby");
+        bob.sees_last(">");
         meet(&alice, &bob);
+        alice.sees_last("bob>");
+        bob.sees_last("alice>");
         alice.shows("line-met");
         alice.types("hello bob\r");
         bob.sees("alice: hello bob");
         bob.types("only you can read this, and nobody on the way from my keyboard to your screen can\r");
         alice.sees("your screen can");
-        alice.types("漢字 too");
-        alice.sees_last("> 漢字 too");
+        bob.pastes(
+            "fn main() {\n    // 漢字 are two columns wide, and this line is longer than many a screen is\n}",
+        );
+        bob.sees_last("}");
+        bob.types("\r");
+        bob.sees_last("Send these 3 lines as one message? (yes/no/edit)");
+        bob.shows("line-several");
+        bob.types("yes\r");
+        alice.sees("      | }");
+        alice.types("half a line 漢字");
+        alice.sees_last("bob> half a line 漢字");
         alice.shows("line-conversation");
+    }
+}
+
+#[test]
+fn tab_lists_who_is_known_above_the_line() {
+    let Some(stage) = Stage::opens((80, 24), &[]) else { return };
+    let (alice, bob) = (stage.registers("alice"), stage.registers("bob"));
+    meet(&alice, &bob);
+    alice.sees_last("bob>");
+    alice.types("/h");
+    alice.presses("Tab");
+    alice.sees("/help  /history");
+    alice.types("elp bo");
+    alice.presses("Tab");
+    alice.sees_last("bob> /help bob");
+    alice.shows("line-completed");
+}
+
+#[test]
+fn a_line_longer_than_the_screen_is_wide_is_whole_after_what_arrives_and_after_a_new_size() {
+    let Some(stage) = Stage::opens((40, 12), &[]) else { return };
+    let (alice, bob) = (stage.registers("alice"), stage.registers("bob"));
+    meet(&alice, &bob);
+    alice.sees_last("bob>");
+    bob.sees_last("alice>");
+    let draft = "漢字 and words, more than two rows of them, 漢字漢字漢字漢字漢字漢字漢字 and on";
+    alice.types(draft);
+    alice.sees_last(draft);
+    bob.types("this arrives above it\r");
+    alice.sees("this arrives above it");
+    alice.sees_last(&format!("bob> {draft}"));
+    alice.shows("line-draft");
+    alice.resizes((60, 12));
+    bob.types("and this at another width\r");
+    alice.sees("and this at another width");
+    alice.sees_last(&format!("bob> {draft}"));
+    alice.types("\r");
+    bob.sees(&format!("alice: {draft}"));
+}
+
+#[test]
+fn a_first_meeting_and_a_conversation_in_plain_lines() {
+    for size in SIZES {
+        let Some(stage) = Stage::opens(size, &["--plain"]) else { return };
+        let (alice, bob) = (stage.registers("alice"), stage.registers("bob"));
+        meet(&alice, &bob);
+        alice.types("hello bob\r");
+        bob.sees("alice: hello bob");
+        bob.types("only you can read this, and nobody on the way from my keyboard to your screen can\r");
+        alice.sees("your screen can");
+        alice.types("exit\r");
+        bob.sees("alice left the conversation");
+        alice.sees_last("Who do you want to start a conversation with?");
+        alice.shows("plain-conversation");
     }
 }

@@ -151,7 +151,7 @@ fn normal(screen: &str) -> String {
         (r"127\.0\.0\.1[:~]((?:\s*\d){5})", "40117"),
         (r"SHA256:((?:\s*[A-Za-z0-9+/]){43})", "xifCv69878W0FA5V/RogqHjXEOlxxheC1qcIyDED5nc"),
         (r"identity:\s+((?:[a-z2-7]{4}\s+){7}[a-z2-7]{4})\b", "phlpoaj5gz7pn5atg56lsxztxowuvb5b"),
-        (r"(?:code: |> )(\d{6})\b", "728688"),
+        (r"(?:code: |> |you\) )(\d{6})\b", "728688"),
         (r"\b(20\d\d-\d\d-\d\d)\b", "2026-11-24"),
     ];
     let normal = differing.iter().fold(screen.to_owned(), |screen, (pattern, with)| {

@@ -134,7 +134,11 @@ fn a_message_is_synced_before_its_sender_is_told_that_it_is_stored() {
         let of_the_log =
             |step: &str, call: &str| step.starts_with(call) && step.contains(LOG) && succeeded(step);
         let written = find(&steps, at, "line written", |step| of_the_log(step, "pwrite64("));
-        let synced = find(&steps, written, "finished sync of the log", |step| of_the_log(step, "fdatasync("));
+        let of_the_journal =
+            |step: &str, call: &str| step.starts_with(call) && step.contains("/journal-") && succeeded(step);
+        let journal = find(&steps, at, "line in the journal", |step| of_the_journal(step, "pwrite64("));
+        let synced =
+            find(&steps, journal, "finished sync of the journal", |step| of_the_journal(step, "fdatasync("));
         let told = find(&steps, written, "answer", |step| step.starts_with(&to_alice));
         assert!(synced < told, "told at {told}, synced at {synced}:\n{}", steps.join("\n"));
         at = find(&steps, told, "finished answer", |step| step.starts_with(&to_alice) && succeeded(step)) + 1;

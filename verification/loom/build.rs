@@ -16,13 +16,16 @@ fn main() {
     write("rendezvous_lost_notify.rs", &replaced(&rendezvous, "self.wake(&state);", ""));
     write("rendezvous_late_deadline.rs", &replaced(&rendezvous, "deadline < nearest", "deadline > nearest"));
 
-    let commit = read(sources, "commit.rs");
+    let commit = replaced(&read(sources, "commit.rs"), "Instant::now()", "parking_lot::clock::now()");
     write("commit.rs", &commit);
-    write("commit_unsynced.rs", &replaced(&commit, "durable.sync()?;", "let _ = durable;"));
+    write("commit_unsynced.rs", &replaced(&commit, "medium.commit(&batch)?;", "let _ = &medium;"));
     // What came in while the disk was busy is acknowledged with what was there before.
-    let batch = "for work in batch {";
-    let late = "for work in batch.into_iter().chain(waiting.try_iter()) {";
-    write("commit_late_batch.rs", &replaced(&commit, batch, late));
+    let acknowledge = "let mut touched = Touched::default();";
+    let late = format!("batch.append(&mut shared.queue.lock().waiting);\n{acknowledge}");
+    write("commit_late_batch.rs", &replaced(&commit, acknowledge, &late));
+    // Who waits for room is not told that there is some.
+    let freed = "queue.bytes = queue.promised;\n                self.freed.notify_all();";
+    write("commit_no_room.rs", &replaced(&commit, freed, "queue.bytes = queue.promised;"));
     write("outgoing.rs", &read(sources, "outgoing.rs"));
 }
 

@@ -322,7 +322,7 @@ mod tests {
         let text = "red \u{1b}[31m\nnext";
         let sent = "2026-11-24T14:03:00.123Z".parse().ok();
         let of = crate::client::words::Message { peer: &bob, from: &bob, own: false, number: 7, sent, text };
-        let phrase = crate::client::words::message(&of, chrono::Local::now());
+        let phrase = crate::client::words::message(&of);
         let line = Told::phrase(Emphasis::Plain, &phrase).line();
         assert_eq!(
             line,

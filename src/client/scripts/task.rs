@@ -5,7 +5,6 @@ use std::{
     sync::Arc,
 };
 
-use chrono::Local;
 use crossbeam_channel::Sender;
 use parking_lot::Mutex;
 use serde::Deserialize;
@@ -241,7 +240,7 @@ fn shown(message: &Message) -> String {
     let (Ok(peer), Ok(from)) = (message.peer.parse(), message.from.parse()) else { return String::new() };
     let Message { own, number, sent, text, .. } = message;
     let message = words::Message { peer: &peer, from: &from, own: *own, number: *number, sent: *sent, text };
-    words::message(&message, Local::now()).text().to_owned()
+    words::message(&message).text().to_owned()
 }
 
 #[cfg(test)]

@@ -7,27 +7,51 @@
 //! Lines are pulled: one is read only when [`Terminal::ask`], [`Terminal::ask_secret`] or [`Terminal::listen`] asked for
 //! it, so a piped answer is never taken before its question. Nothing here makes text printable; the caller did.
 
+mod completion;
+mod compose;
 mod deliver;
 mod line_editor;
+mod lines;
 mod mode;
+mod notice;
 mod paint;
 mod plain;
 mod screen;
 mod secret;
 mod signals;
+mod typed_ahead;
+mod wrap;
 
-use std::io::{self, IsTerminal};
+use std::{
+    io::{self, IsTerminal},
+    time::Instant,
+};
 
+pub use notice::{Notify, NotifyError};
 pub use paint::Emphasis;
 
+use completion::Known;
 use deliver::Deliver;
 use line_editor::LineEditor;
+use lines::Lines;
 use mode::SavedMode;
+use notice::Notices;
 use paint::Paint;
 use plain::{Plain, Surroundings};
 use signals::EndOnSignal;
 
-use super::phrase::Phrase;
+use super::{Overview, phrase::Phrase, words};
+use crate::wire::Username;
+
+/// How a person wants to see the conversation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum View {
+    /// Line by line, with an editor for the line being typed where the terminal can have one.
+    #[default]
+    Lines,
+    /// Line by line, and nothing else: no cursor is moved, nothing is painted or drawn again.
+    Plain,
+}
 
 /// The most a typed line may hold, in bytes; far over what a message may, so that the words about a message that is too
 /// long come from where messages are known.
@@ -36,7 +60,8 @@ pub const LINE_BYTES_MAX: usize = 1 << 20;
 /// What a person does.
 #[derive(Debug)]
 pub enum Input {
-    /// A line, without its end. On a terminal a paste of several lines is one `Line` with line feeds inside.
+    /// A line, without its end. On a terminal a paste of several lines is one `Line` with line feeds inside, once its
+    /// person said that it is one message.
     Line(String),
     /// No more input: its end, Ctrl-D, Ctrl-C, a signal to end, or nobody left to read the output. May come more than
     /// once.
@@ -51,7 +76,8 @@ pub enum Input {
 #[derive(Debug)]
 pub struct Terminal {
     kind: Kind,
-    paint: Paint,
+    lines: Lines,
+    notices: Notices,
     interactive: bool,
     _signals: Option<EndOnSignal>,
 }
@@ -63,15 +89,15 @@ enum Kind {
 }
 
 impl Terminal {
-    /// Opens standard input and output: the line editor when both are terminals and `TERM` is not `dumb`, else plain
-    /// lines.
+    /// Opens standard input and output: the line editor when both are terminals, `TERM` is not `dumb` and the view is
+    /// not the plain one, else plain lines.
     ///
     /// `deliver` is called with every input, from a thread of this module and never from a caller's; it may wait.
     /// SIGINT, SIGTERM and SIGHUP become [`Input::End`]; a second one ends the process as it would by default.
     ///
     /// # Errors
     /// When the terminal cannot be opened or a thread cannot be started.
-    pub fn open(deliver: Box<dyn Fn(Input) + Send>) -> io::Result<Self> {
+    pub fn open(view: View, notify: Notify, deliver: Box<dyn Fn(Input) + Send>) -> io::Result<Self> {
         let deliver = Deliver::new(deliver);
         let mode = SavedMode::of_standard_input();
         let surroundings = Surroundings {
@@ -80,15 +106,19 @@ impl Terminal {
             errors_are_terminal: io::stderr().is_terminal(),
         };
         let interactive = surroundings.input_is_terminal && surroundings.output_is_terminal;
-        let clever = !matches!(std::env::var("TERM").as_deref(), Ok("dumb" | "cons25" | "emacs"));
+        let dumb = matches!(std::env::var("TERM").as_deref(), Ok("dumb" | "cons25" | "emacs"));
+        let clever = view != View::Plain && !dumb;
         let signals = EndOnSignal::start(deliver.clone(), mode.clone())?;
-        let kind = if interactive && clever {
-            Kind::Editor(LineEditor::open(deliver, mode, surroundings.errors_are_terminal)?)
-        } else {
-            Kind::Plain(Plain::standard(deliver, mode, surroundings)?)
-        };
         let paint = Paint::choose(surroundings.output_is_terminal && clever);
-        Ok(Self { kind, paint, interactive, _signals: Some(signals) })
+        let (kind, lines) = if interactive && clever {
+            let editor = LineEditor::open(deliver, mode, surroundings.errors_are_terminal)?;
+            (Kind::Editor(editor), Lines::broken(paint, mode::columns))
+        } else {
+            (Kind::Plain(Plain::standard(deliver, mode, surroundings)?), Lines::unbroken(paint))
+        };
+        // Nothing but words goes into a pipe or a file.
+        let notices = Notices::new(if surroundings.output_is_terminal { notify } else { Notify::Off });
+        Ok(Self { kind, lines, notices, interactive, _signals: Some(signals) })
     }
 
     /// Plain lines to `output`, and no input.
@@ -102,7 +132,9 @@ impl Terminal {
             Deliver::new(Box::new(drop)),
             SavedMode::of_standard_input(),
         )?;
-        Ok(Self { kind: Kind::Plain(plain), paint: Paint::none(), interactive: false, _signals: None })
+        let (kind, lines) = (Kind::Plain(plain), Lines::unbroken(Paint::none()));
+        let notices = Notices::new(Notify::Off);
+        Ok(Self { kind, lines, notices, interactive: false, _signals: None })
     }
 
     /// Whether a person sits at it: standard input and output are both terminals.
@@ -111,16 +143,38 @@ impl Terminal {
         self.interactive
     }
 
-    /// From now on (or no longer) questions are shown as lines of their own and the line being typed has the prompt
-    /// `> `: in a conversation the question can change while a line is half typed. Plain lines do not care.
+    /// From now on (or no longer) questions are shown as lines of their own, and the prompt of the line being typed is
+    /// `> `, or `bob> ` when it goes to bob: what is asked can change while a line is half typed. Plain lines do not
+    /// care.
     pub fn conversational(&mut self, conversational: bool) {
         if let Kind::Editor(editor) = &mut self.kind {
             editor.conversational(conversational);
         }
     }
 
-    /// What there is to see at a glance has changed. Neither the line editor nor plain lines show it.
-    pub fn overview(&mut self, _overview: &super::Overview) {}
+    /// What there is to see at a glance has changed. The line editor's prompt says to whom a line goes, and Tab completes
+    /// who is known; plain lines show nothing of it.
+    pub fn overview(&mut self, overview: &Overview) {
+        let focus = overview.focus.as_ref().map(Username::to_string);
+        match &mut self.kind {
+            Kind::Plain(plain) => plain.talks(focus.is_some()),
+            Kind::Editor(editor) => {
+                let names = overview.contacts.iter().map(|contact| contact.name.to_string()).collect();
+                editor.set_known(Known { names, commands: words::commands() });
+                editor.set_focus(focus);
+            }
+        }
+    }
+
+    /// Something of this person's arrived just now, and whoever sits here may look elsewhere.
+    pub fn arrived(&mut self, from: &Username) {
+        if let Some(notice) = self.notices.arrived(from.as_str(), Instant::now()) {
+            match &mut self.kind {
+                Kind::Plain(plain) => plain.rings(&notice),
+                Kind::Editor(editor) => editor.show(&notice),
+            }
+        }
+    }
 
     /// A message of this person's has come so far. What was typed is on the screen already, and what goes wrong
     /// is said: neither the line editor nor plain lines mark it.
@@ -133,7 +187,7 @@ impl Terminal {
 
     /// Shows one or more whole lines with emphasis, where there are colours and `NO_COLOR` is not set.
     pub fn show_as(&mut self, emphasis: Emphasis, what: &Phrase) {
-        let lines = self.paint.lines(emphasis, what.text());
+        let lines = self.lines.of(emphasis, what);
         match &mut self.kind {
             Kind::Plain(plain) => plain.show(&lines),
             Kind::Editor(editor) => editor.show(&lines),
@@ -179,12 +233,10 @@ impl Terminal {
 
     /// Shows a diagnostic on standard error.
     pub fn diagnose(&mut self, what: &Phrase) {
-        let text = what.text();
         match &mut self.kind {
-            Kind::Plain(plain) => plain.diagnose(&Paint::none().lines(Emphasis::Plain, text)),
+            Kind::Plain(plain) => plain.diagnose(&Lines::bare(what)),
             Kind::Editor(editor) => {
-                let painted = self.paint.lines(Emphasis::Warning, text);
-                editor.diagnose(&painted, &Paint::none().lines(Emphasis::Plain, text));
+                editor.diagnose(&self.lines.of(Emphasis::Warning, what), &Lines::bare(what));
             }
         }
     }

@@ -55,3 +55,15 @@ impl SavedMode {
         }
     }
 }
+
+/// How wide the terminal on standard output is now, in columns.
+pub(super) fn columns() -> usize {
+    /// Where the terminal does not say.
+    const COLUMNS: u16 = 80;
+
+    #[cfg(unix)]
+    let columns = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).map_or(0, |size| size.ws_col);
+    #[cfg(not(unix))]
+    let columns = 0;
+    usize::from(if columns == 0 { COLUMNS } else { columns })
+}

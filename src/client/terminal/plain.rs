@@ -13,7 +13,14 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
 
-use super::{Input, LINE_BYTES_MAX, deliver::Deliver, mode::SavedMode, secret};
+use super::{
+    Input, LINE_BYTES_MAX,
+    compose::{self, Several},
+    deliver::Deliver,
+    lines::Lines,
+    mode::SavedMode,
+    secret,
+};
 use crate::client::words;
 
 /// Which of the standard streams are terminals.
@@ -48,6 +55,10 @@ struct Page {
     open: bool,
     /// The reader of the output is gone: nothing more is written.
     gone: bool,
+    /// A line that answers no question goes to somebody.
+    talks: bool,
+    /// What is shown once the terminal is this program's again; another has it now.
+    waiting: Option<String>,
 }
 
 impl Plain {
@@ -80,6 +91,8 @@ impl Plain {
             secret: false,
             open: false,
             gone: false,
+            talks: false,
+            waiting: None,
         };
         let page = Arc::new(Mutex::new(page));
         let (requests, asked) = bounded(1);
@@ -98,6 +111,16 @@ impl Plain {
 
     pub(super) fn diagnose(&self, lines: &str) {
         self.page.lock().diagnose(lines);
+    }
+
+    /// Whether a line that answers no question goes to somebody.
+    pub(super) fn talks(&self, talks: bool) {
+        self.page.lock().talks = talks;
+    }
+
+    /// Sends the terminal what is no line and moves nothing.
+    pub(super) fn rings(&self, bell: &str) {
+        self.page.lock().write(bell);
     }
 
     pub(super) fn ask(&self, question: &str) {
@@ -188,6 +211,10 @@ impl Page {
     }
 
     fn write(&mut self, text: &str) {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.push_str(text);
+            return;
+        }
         if self.gone {
             return;
         }
@@ -218,8 +245,83 @@ impl Reader {
         }
     }
 
-    /// One line that can be delivered. One that cannot is named on standard error, and read again.
+    /// What is delivered next: a line, or what was written in the person's own editor instead of one.
     fn answer(&self, input: &mut impl BufRead) -> Option<Input> {
+        loop {
+            let answer = self.line(input)?;
+            let Input::Line(line) = &answer else { return Some(answer) };
+            let Some(begun) = compose::begun_by_command(line).filter(|_| self.can_compose()) else {
+                return Some(answer);
+            };
+            match self.composed(begun, input) {
+                Ok(Some(text)) => return Some(Input::Line(text)),
+                Ok(None) => self.asks_again(),
+                Err(ended) => return ended,
+            }
+        }
+    }
+
+    /// A message from the person's own editor, if there is one to be sent; or how the input ended meanwhile.
+    fn composed(&self, begun: &str, input: &mut impl BufRead) -> Result<Option<String>, Option<Input>> {
+        let mut begun = begun.to_owned();
+        loop {
+            let Some(text) = self.compose(&begun) else { return Ok(None) };
+            if !text.contains('\n') {
+                return Ok(Some(text));
+            }
+            match self.ask_about(&text, input)? {
+                Several::Send => return Ok(Some(text)),
+                Several::Drop => return Ok(None),
+                Several::Edit => begun = text,
+            }
+        }
+    }
+
+    /// There is a terminal for the editor, and somebody to send its text to.
+    fn can_compose(&self) -> bool {
+        let page = self.page.lock();
+        let on_a_terminal = page.surroundings.input_is_terminal && page.surroundings.output_is_terminal;
+        on_a_terminal && page.talks && page.question.is_none()
+    }
+
+    /// Has a message written in the person's own editor. What arrives waits meanwhile.
+    fn compose(&self, begun: &str) -> Option<String> {
+        self.page.lock().waiting = Some(String::new());
+        let written = self.deliver.without_interrupts(|| compose::compose(&compose::editor(), begun));
+        let mut page = self.page.lock();
+        let waiting = page.waiting.take().unwrap_or_default();
+        page.write(&waiting);
+        match written {
+            Ok(text) => return Some(text).filter(|text| !text.is_empty()),
+            Err(error) => page.write(&Lines::bare(&words::not_composed(&error.to_string()))),
+        }
+        None
+    }
+
+    /// Asks whether several lines are to be sent as one message.
+    fn ask_about(&self, text: &str, input: &mut impl BufRead) -> Result<Several, Option<Input>> {
+        let question = words::several_lines(text.lines().count());
+        loop {
+            self.page.lock().write(&format!("{}\n", question.text().trim_end()));
+            self.asks_again();
+            match self.line(input) {
+                Some(Input::Line(answer)) => {
+                    if let Some(answer) = Several::read(&answer) {
+                        return Ok(answer);
+                    }
+                }
+                ended => return Err(ended),
+            }
+        }
+    }
+
+    /// The line that came was for this thread: another is still asked for.
+    fn asks_again(&self) {
+        self.page.lock().outstanding = true;
+    }
+
+    /// One line that can be delivered. One that cannot is named on standard error, and read again.
+    fn line(&self, input: &mut impl BufRead) -> Option<Input> {
         loop {
             let (hidden, terminal) = {
                 let page = self.page.lock();

@@ -7,23 +7,29 @@
 use std::{
     fmt,
     io::Write,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Sender, TrySendError};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::deliver::Deliver;
+use super::{completion::Known, deliver::Deliver, mode, wrap};
 use crate::client::words;
 
 /// How much text may wait for the editor before whoever shows more waits, in bytes. It draws at once, except while it
 /// waits for the second key of a combination or inside a search of the history.
-const WAITING_BYTES_MAX: usize = 1 << 20;
+///
+/// One drawing is one write, and what is typed is not echoed before it is out: on a slow line this is a second or two.
+const WAITING_BYTES_MAX: usize = 64 * 1024;
+
+/// The same while the person writes in an editor of their own, in bytes: nothing is drawn for as long as that takes.
+const AWAY_BYTES_MAX: usize = 4 << 20;
 
 /// How long a closing terminal waits for the editor to draw.
 const LAST_DRAWING: Duration = Duration::from_secs(1);
 
-/// The prompt of a line that answers no question.
+/// The prompt of a line, after the name of whom it goes to.
 const LISTENING: &str = "> ";
 
 /// Back to the first column, and the line erased (ECMA-48 section 8.3.41).
@@ -57,6 +63,17 @@ struct State {
     /// A hidden line is to be asked for after the visible one that is outstanding.
     secret_next: bool,
     conversational: bool,
+    /// To whom a line goes that answers no question.
+    focus: Option<String>,
+    /// The prompt that the line being typed should have.
+    prompt: String,
+    /// What stands in the line being typed, and the place of the cursor in it, in bytes.
+    line: (String, usize),
+    /// The input thread asks something of its own, about a line that was typed; that is the draft.
+    holding: bool,
+    /// The terminal is another program's.
+    away: bool,
+    known: Arc<Known>,
     /// Something stands in the line being typed.
     draft: bool,
     /// It stood there when the question changed.
@@ -98,6 +115,12 @@ impl Screen {
             question: None,
             secret_next: false,
             conversational: false,
+            focus: None,
+            prompt: String::new(),
+            line: (String::new(), 0),
+            holding: false,
+            away: false,
+            known: Arc::default(),
             draft: false,
             draft_is_stale: false,
             gone: false,
@@ -114,13 +137,35 @@ impl Screen {
         self.state.lock().conversational = conversational;
     }
 
+    /// To whom a line goes that answers no question: the prompt says it.
+    pub(super) fn set_focus(&self, focus: Option<String>) {
+        let mut state = self.state.lock();
+        state.focus = focus;
+        state.change_prompt();
+    }
+
+    /// What Tab completes from now on.
+    pub(super) fn set_known(&self, known: Known) {
+        self.state.lock().known = Arc::new(known);
+    }
+
+    /// What Tab completes.
+    pub(super) fn known(&self) -> Arc<Known> {
+        Arc::clone(&self.state.lock().known)
+    }
+
     /// Shows whole lines, now or above the line being typed.
     pub(super) fn show(&self, lines: &str) {
         let mut state = self.state.lock();
-        while state.stage == Stage::Editing && state.waiting.len() > WAITING_BYTES_MAX {
+        while state.stage == Stage::Editing && state.waiting.len() > state.waiting_bytes_max() {
             self.drawn.wait(&mut state);
         }
         self.put(&mut state, lines);
+    }
+
+    /// The same for the input thread, which must not wait for itself.
+    pub(super) fn note(&self, lines: &str) {
+        self.put(&mut self.state.lock(), lines);
     }
 
     fn put(&self, state: &mut State, lines: &str) {
@@ -149,10 +194,10 @@ impl Screen {
                 if let Some(question) = above {
                     self.put(state, &as_line(question));
                 }
-                let inline = question.filter(|_| !state.conversational);
-                let prompt = inline.unwrap_or(LISTENING).to_owned();
                 let remember = state.conversational || question.is_none();
                 state.question = question.map(str::to_owned);
+                state.prompt = state.prompt();
+                let prompt = state.prompt.clone();
                 (state.begun, state.drawings, state.drew) = (false, 0, false);
                 (state.draft, state.draft_is_stale) = (false, false);
                 state.stage = Stage::Editing;
@@ -167,6 +212,9 @@ impl Screen {
                     self.put(state, &as_line(question));
                 }
                 state.question = question.map(str::to_owned);
+                if state.conversational {
+                    state.change_prompt();
+                }
                 None
             }
             Stage::Secret { shown } => {
@@ -251,6 +299,7 @@ impl Screen {
         let waiting = std::mem::take(&mut state.waiting);
         self.write(&mut state, &waiting);
         self.drawn.notify_all();
+        state.holding = false;
         if std::mem::take(&mut state.secret_next) {
             state.stage = Stage::Secret { shown: false };
             return Some(Wanted::Secret);
@@ -265,9 +314,55 @@ impl Screen {
         self.state.lock().stage == Stage::Closed
     }
 
-    /// What stands in the line being typed.
-    pub(super) fn draft_is(&self, line: &str) {
-        self.state.lock().draft = !line.is_empty();
+    /// What stands in the line being typed, and where in it the cursor is.
+    pub(super) fn draft_is(&self, line: &str, cursor: usize) {
+        let mut state = self.state.lock();
+        state.draft = state.holding || !line.is_empty();
+        if !state.holding {
+            line.clone_into(&mut state.line.0);
+            state.line.1 = cursor;
+        }
+    }
+
+    /// What stands in the line being typed: before the cursor, and after it.
+    pub(super) fn draft(&self) -> (String, String) {
+        let state = self.state.lock();
+        let (line, cursor) = &state.line;
+        let (before, after) = line.split_at_checked(*cursor).unwrap_or((line, ""));
+        (before.to_owned(), after.to_owned())
+    }
+
+    /// The prompt that the line being typed should have now.
+    pub(super) fn prompt(&self) -> String {
+        self.state.lock().prompt.clone()
+    }
+
+    /// Whether a line being typed under this prompt should have another.
+    pub(super) fn wants_another_prompt(&self, prompt: &str) -> bool {
+        let state = self.state.lock();
+        state.stage == Stage::Editing && state.conversational && !state.holding && state.prompt != prompt
+    }
+
+    /// Whether the line that is asked for goes to somebody, as far as is known now.
+    pub(super) fn is_message(&self) -> bool {
+        let state = self.state.lock();
+        state.conversational && state.question.is_none() && state.focus.is_some()
+    }
+
+    /// The input thread begins or ends to ask something of its own about a line that was typed.
+    pub(super) fn hold(&self, holding: bool) {
+        let mut state = self.state.lock();
+        (state.holding, state.draft) = (holding, holding);
+    }
+
+    /// Another program has the terminal, or has it no more.
+    pub(super) fn away(&self, away: bool) {
+        self.state.lock().away = away;
+    }
+
+    /// Has the editor draw once more.
+    pub(super) fn ring(&self) {
+        self.state.lock().ring();
     }
 
     /// Whether the line that ended was begun before its question; told once.
@@ -277,7 +372,8 @@ impl Screen {
 
     /// Whether the editor may be running.
     pub(super) fn is_editing(&self) -> bool {
-        self.state.lock().stage == Stage::Editing
+        let state = self.state.lock();
+        state.stage == Stage::Editing && !state.away
     }
 
     /// The editor is about to draw its prompt: the text to draw above it.
@@ -292,7 +388,7 @@ impl Screen {
     /// Waits until everything shown is out, and shows nothing more.
     pub(super) fn close(&self) {
         let mut state = self.state.lock();
-        if state.stage == Stage::Editing {
+        if state.stage == Stage::Editing && !state.away {
             self.wait_for_drawing(&mut state);
         }
         let waiting = std::mem::take(&mut state.waiting);
@@ -341,7 +437,31 @@ impl Screen {
 }
 
 impl State {
+    /// The prompt of the line that is asked for: its question, or to whom it goes. In a conversation questions are lines
+    /// of their own, and what answers one goes to nobody.
+    fn prompt(&self) -> String {
+        match (&self.question, &self.focus) {
+            (Some(question), _) if !self.conversational => question.clone(),
+            (None, Some(peer)) => format!("{peer}{LISTENING}"),
+            _ => LISTENING.to_owned(),
+        }
+    }
+
+    fn change_prompt(&mut self) {
+        self.prompt = self.prompt();
+        if self.stage == Stage::Editing {
+            self.ring();
+        }
+    }
+
+    fn waiting_bytes_max(&self) -> usize {
+        if self.away { AWAY_BYTES_MAX } else { WAITING_BYTES_MAX }
+    }
+
     fn ring(&mut self) {
+        if self.away {
+            return;
+        }
         if let Some(bell) = &self.bell {
             // A full bell is about to ring anyway, and draws everything that waits.
             if let Err(TrySendError::Disconnected(())) = bell.try_send(()) {
@@ -351,8 +471,9 @@ impl State {
     }
 }
 
+/// A question as a line of its own.
 fn as_line(question: &str) -> String {
-    format!("{}\n", question.trim_end())
+    format!("{}\n", wrap::rows(question.trim_end(), mode::columns(), 2).join("\n"))
 }
 
 impl fmt::Debug for Screen {

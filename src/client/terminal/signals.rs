@@ -40,6 +40,9 @@ mod unix {
             let before = Arc::clone(&heard);
             thread::Builder::new().name("signals".to_owned()).spawn(move || {
                 for signal in signals.forever() {
+                    if signal == SIGINT && deliver.is_uninterrupted() {
+                        continue;
+                    }
                     if before.swap(true, Ordering::SeqCst) {
                         mode.restore();
                         let _ = emulate_default_handler(signal);

@@ -12,6 +12,11 @@ pub(in crate::client) fn is_no(typed: &str) -> bool {
     is(typed, &["no", "n"], &["non"])
 }
 
+/// Whether it is the wish to go on with what was written.
+pub(in crate::client) fn is_edit(typed: &str) -> bool {
+    is(typed, &["edit", "e"], &["modifier", "m"])
+}
+
 /// Whether it is the word that leaves: alone on its line, in small letters.
 pub(in crate::client) fn is_exit(typed: &str) -> bool {
     let word = typed.trim();

@@ -1,9 +1,9 @@
 //! What is said of messages, and of the log they are read from.
 
-use chrono::{DateTime, Local, Utc};
+use chrono::{DateTime, Datelike, Local, NaiveDate, Utc};
 
 use crate::{
-    client::phrase::{Arg, Phrase},
+    client::phrase::{Arg, Phrase, Sentence},
     printable::Printable,
     wire::Username,
 };
@@ -94,17 +94,19 @@ pub(in crate::client) struct Message<'a> {
     pub(in crate::client) text: &'a str,
 }
 
-/// A message as it is shown: `[14:03] bob: hello`, with the day when it is not today's.
-pub(in crate::client) fn message(message: &Message<'_>, now: DateTime<Local>) -> Phrase {
+/// What each later line of a message begins with where it is shown: no line of the client's does.
+const GUTTER: &str = "      | ";
+
+/// A message of more lines than this is shown in one, with its line breaks escaped: it would take the whole screen away.
+const LINES_MAX: usize = 500;
+
+/// A message as it is shown: `[14:03] bob: hello`, each later line of it with a mark of its own before it.
+pub(in crate::client) fn message(message: &Message<'_>) -> Phrase {
     let Message { peer, from, own, number, sent, text } = message;
     let local = sent.map(|sent| sent.with_timezone(&Local));
-    let time = match local {
-        Some(sent) if sent.date_naive() == now.date_naive() => sent.format("%H:%M").to_string(),
-        Some(sent) => sent.format("%Y-%m-%d %H:%M").to_string(),
-        None => "--:--".into(),
-    };
+    let time = local.map_or_else(|| "--:--".to_owned(), |sent| sent.format("%H:%M").to_string());
     let printable = Printable::line(text).to_string();
-    let line = format!("[{time}] {from}: {printable}");
+    let line = format!("[{time}] {from}: {}", in_lines(text, &printable));
     let mut args = vec![
         ("peer", Arg::from(*peer)),
         ("from", Arg::from(*from)),
@@ -117,32 +119,82 @@ pub(in crate::client) fn message(message: &Message<'_>, now: DateTime<Local>) ->
     Phrase::composed("message", args, line)
 }
 
+fn in_lines(text: &str, in_one: &str) -> String {
+    match text.matches('\n').count() {
+        0 => in_one.to_owned(),
+        breaks if breaks < LINES_MAX => Printable::text(text).as_str().replace('\n', &format!("\n{GUTTER}")),
+        _ => in_one.to_owned(),
+    }
+}
+
+/// The line between the messages of two days: `--- Tuesday 24 November 2026 ---`.
+pub(in crate::client) fn day(date: NaiveDate) -> Phrase {
+    let name = |all: Sentence, number: u32| {
+        let all = Phrase::from(all);
+        all.text().split(' ').nth(usize::try_from(number).unwrap_or_default()).unwrap_or_default().to_owned()
+    };
+    let weekday = name(WEEKDAYS, date.weekday().num_days_from_monday());
+    let (day, month, year) = (date.day(), name(MONTHS, date.month0()), date.year().to_string());
+    say!("day", weekday, day, month, year)
+}
+
+const WEEKDAYS: Sentence = Sentence("weekdays");
+const MONTHS: Sentence = Sentence("months");
+
+/// What is asked before several lines are sent.
+pub(in crate::client) fn several_lines(lines: usize) -> Phrase {
+    say!("several_lines", lines)
+}
+
+pub(in crate::client) const SEVERAL_NOT_SENT: Sentence = Sentence("several_not_sent");
+
+pub(in crate::client) fn not_composed(why: &str) -> Phrase {
+    say!("not_composed", why)
+}
+
+pub(in crate::client) const EDIT_NEEDS_A_TERMINAL: Sentence = Sentence("edit_needs_a_terminal");
+
 #[cfg(test)]
 mod tests {
     use chrono::TimeZone;
 
     use super::*;
 
-    fn shown(day: u32, hour: u32, text: &str) -> Phrase {
+    fn shown(text: &str) -> Phrase {
         let bob: Username = "bob".parse().unwrap();
-        let at = |day, hour| Local.with_ymd_and_hms(2026, 11, day, hour, 3, 0).unwrap();
-        let sent = Some(at(day, hour).with_timezone(&Utc));
-        let message_of = Message { peer: &bob, from: &bob, own: false, number: 7, sent, text };
-        message(&message_of, at(22, 15))
+        let sent = Local.with_ymd_and_hms(2026, 11, 22, 14, 3, 0).unwrap().with_timezone(&Utc);
+        message(&Message { peer: &bob, from: &bob, own: false, number: 7, sent: Some(sent), text })
     }
 
     #[test]
-    fn a_message_shows_its_day_only_when_it_is_another() {
-        assert_eq!(shown(22, 14, "hello").text(), "[14:03] bob: hello");
-        assert_eq!(shown(21, 14, "hello").text(), "[2026-11-21 14:03] bob: hello");
+    fn a_message_shows_when_it_was_sent_and_by_whom() {
+        assert_eq!(shown("hello").text(), "[14:03] bob: hello");
+    }
+
+    #[test]
+    fn each_later_line_of_a_message_is_marked_so_that_it_passes_for_nothing_else() {
+        let forged = shown("one\n[14:04] carol: FORGED\n\n\u{301}\\n\r\n");
+        assert_eq!(
+            forged.text(),
+            "[14:03] bob: one\n      | [14:04] carol: FORGED\n      | \n      | \\u{301}\\\\n\\r\n      | "
+        );
+        assert_eq!(shown(&"\n".repeat(LINES_MAX - 1)).text().lines().count(), LINES_MAX);
+        assert_eq!(shown(&"\n".repeat(LINES_MAX)).text().lines().count(), 1);
+    }
+
+    #[test]
+    fn a_day_is_named_in_full() {
+        let date = |y, m, d| NaiveDate::from_ymd_opt(y, m, d).unwrap();
+        assert_eq!(day(date(2026, 11, 24)).text(), "--- Tuesday 24 November 2026 ---");
+        assert_eq!(day(date(2027, 1, 3)).text(), "--- Sunday 3 January 2027 ---");
     }
 
     #[test]
     fn a_message_is_shown_printable_and_kept_exact() {
-        let evil = shown(22, 14, "red \u{1b}[31m");
+        let evil = shown("red \u{1b}[31m");
         assert!(!evil.text().contains('\u{1b}'), "{}", evil.text());
         assert_eq!(evil.arg("exact"), Some(&Arg::Exact("red \u{1b}[31m".into())));
-        let plain = shown(22, 14, "hello");
+        let plain = shown("hello");
         assert_eq!((plain.arg("exact"), plain.arg("text")), (None, Some(&Arg::Text("hello".into()))));
         assert_eq!((plain.arg("number"), plain.arg("own")), (Some(&Arg::Number(7)), Some(&Arg::Flag(false))));
     }

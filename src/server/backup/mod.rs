@@ -1,6 +1,8 @@
 //! `securechat server backup` and `restore`: a whole copy of a data folder, while the server runs.
 //!
-//! No lock is needed, only an order. The server stores an account before any key of its owner, and a key
+//! No lock is needed, only an order. The journal is copied before all else, and brought into the copied
+//! logs at the end, so that a copy needs none: of a server that runs they have all of it already, and of
+//! one that crashed they get what they lack. The server stores an account before any key of its owner, and a key
 //! before any message under it, and it takes none of them back; so the conversations are copied first,
 //! then the keys, then the accounts, and whatever a copied line needs is in the copy. The two
 //! dictionaries are replaced whole, so that one reading is one state of them. A log only grows: its copy
@@ -21,7 +23,9 @@ use super::{
     accounts::ACCOUNTS_FILE,
     check::{Finding, Report, check_copy, is_set_aside},
     invites::{INVITES_FOLDER, is_claimed},
+    journal::{self, is_journal},
     keyring::KEYS_FILE,
+    log_index::is_index,
     logs::LOGS_FOLDER,
     receipts::RECEIPTS_FOLDER,
 };
@@ -126,6 +130,7 @@ pub fn restore(from: &Path, data: &Path) -> Result<Report, BackupError> {
         copy_all(from, copy.path())?;
     } else {
         archive::unpack(from, copy.path())?;
+        heal(copy.path())?;
     }
     let mut report = check_copy(copy.path())?;
     if report.is_damaged() {
@@ -159,6 +164,9 @@ fn put(copy: TempDir, to: &Path) -> Result<(), StoreError> {
 
 /// Copies what a server keeps, in the order that makes a whole of it.
 fn copy_all(from: &Path, to: &Path) -> Result<(), StoreError> {
+    for path in journal::files(from) {
+        copy(&path, to, false)?;
+    }
     let receipts = from.join(RECEIPTS_FOLDER);
     if receipts.is_dir() {
         store::create_folder(&to.join(RECEIPTS_FOLDER))?;
@@ -175,7 +183,8 @@ fn copy_all(from: &Path, to: &Path) -> Result<(), StoreError> {
     }
     let (keys, accounts) = (from.join(KEYS_FILE), from.join(ACCOUNTS_FILE));
     for path in store::list(from)? {
-        if path != keys && path != accounts && !store::is_lock(&path) && !is_set_aside(&path) {
+        let is_special = path == keys || path == accounts || is_journal(&path) || store::is_lock(&path);
+        if !is_special && !is_set_aside(&path) {
             copy(&path, to, false)?;
         }
     }
@@ -189,7 +198,13 @@ fn copy_all(from: &Path, to: &Path) -> Result<(), StoreError> {
             copy(path, &to.join(INVITES_FOLDER), false)?;
         }
     }
-    Ok(())
+    heal(to)
+}
+
+/// Brings what the journal of a copy holds into its logs; the copy then has none.
+fn heal(copy: &Path) -> Result<(), StoreError> {
+    journal::heal(copy)?;
+    journal::files(copy).try_for_each(|path| store::remove(&path))
 }
 
 /// Copies one file, readable to its owner only. What is gone meanwhile, is unfinished or is no file is
@@ -199,7 +214,8 @@ fn copy(file: &Path, to: &Path, is_log: bool) -> Result<(), StoreError> {
         Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         inspected => inspected?,
     };
-    let Some(name) = file.file_name().filter(|_| !store::is_unfinished(file)) else { return Ok(()) };
+    let is_left_out = store::is_unfinished(file) || is_index(file);
+    let Some(name) = file.file_name().filter(|_| !is_left_out) else { return Ok(()) };
     if !inspected.is_plain || inspected.is_folder {
         return Ok(());
     }

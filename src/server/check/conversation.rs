@@ -9,7 +9,11 @@ use chrono::{DateTime, Utc};
 
 use super::{finding::Finding, order::in_place};
 use crate::{
-    server::{keyring::PairKeys, log_line},
+    server::{
+        journal::{Lacking, as_healed},
+        keyring::PairKeys,
+        log_line,
+    },
     store::{self, StoreError},
     wire::limits::{PADDED_BYTES_MIN, TAG_BYTES},
     wire::{Body, Bytes, Entry, Header, Pair, StreamId, Username},
@@ -57,14 +61,23 @@ struct Line<'a> {
     entry: Result<Entry, &'static str>,
 }
 
-/// Looks at a log. `keys` are the pair's, where they can be read.
+/// Looks at a log. `keys` are the pair's, where they can be read; `lacking` is what the journal has of it.
 pub(super) fn examine(
     path: &Path,
     pair: &Pair,
     keys: Option<&PairKeys>,
+    lacking: Option<&Lacking>,
     findings: &mut Vec<Finding>,
 ) -> Result<Examined, StoreError> {
-    let bytes = store::read(path)?.unwrap_or_default();
+    let mut bytes = store::read(path)?.unwrap_or_default();
+    if let Some(lacking) = lacking {
+        let healed = as_healed(bytes.clone(), lacking);
+        if healed != bytes {
+            let what = "a crash left its end, which the next start brings in order with the journal";
+            findings.push(Finding::note(path, None, what));
+            bytes = healed;
+        }
+    }
     let mut lines = lines(&bytes, pair);
     judge(&mut lines);
     let before = findings.len();

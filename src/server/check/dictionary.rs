@@ -41,7 +41,7 @@ where
     V: Checked<K> + for<'a> Deserialize<'a>,
 {
     let Some(bytes) = store::read(path)? else { return Ok(None) };
-    let (line, fault) = match json_file::parse(path, &bytes) {
+    let (line, fault) = match json_file::parse(path, &bytes, |value| value) {
         Ok(entries) => return Ok(Some(Salvaged { entries, damaged: None })),
         Err(JsonFileError::Damaged { line, source, .. }) => (line, source),
         Err(JsonFileError::Store(error)) => return Err(error),
@@ -82,7 +82,7 @@ where
     let ends: [&[u8]; 2] = [b"}", b""];
     let mut read = ends.iter().filter_map(|end| {
         let text = [b"{", alone, end].concat();
-        json_file::parse::<K, V>(path, &text).ok().filter(|entries| entries.len() == 1)
+        json_file::parse(path, &text, |value: V| value).ok().filter(|entries| entries.len() == 1)
     });
     read.next()?.into_iter().next()
 }

@@ -26,10 +26,12 @@ pub use finding::{Finding, Severity};
 use super::{
     ServerError,
     accounts::{ACCOUNTS_FILE, Account},
-    conversation_log::pair_of,
+    conversation_log::{file_name, pair_of},
     identity,
     invites::{self, INVITES_FOLDER},
+    journal::{self, Lacking},
     keyring::{KEYS_FILE, PairKeys},
+    log_index::is_index,
     logs::LOGS_FOLDER,
     receipts::{self, RECEIPTS_FOLDER},
 };
@@ -109,6 +111,10 @@ pub fn check(data: &Path) -> Result<Report, ServerError> {
 /// As [`check`]; [`ServerError::Store`] also when something cannot be moved or written.
 pub fn repair(data: &Path) -> Result<(Option<PathBuf>, Report), ServerError> {
     let _lock = lock(data)?;
+    // As a start does it; a log that is changed afterwards is not one that the journal is about.
+    if !journal::heal(data)?.clean {
+        journal::files(data).try_for_each(|path| store::remove(&path))?;
+    }
     let aside = repair::repair(data, look(data)?)?;
     Ok((aside, look(data)?.report))
 }
@@ -133,7 +139,8 @@ fn look(data: &Path) -> Result<Look, StoreError> {
     look.keys = dictionary::salvage(&keys, &mut look.report.findings)?;
     look.report.accounts = look.accounts.as_ref().map_or(0, |found| found.entries.len());
     look.report.pairs = look.keys.as_ref().map_or(0, |found| found.entries.len());
-    look.logs(&data.join(LOGS_FOLDER))?;
+    let (journal, _) = journal::held(data)?;
+    look.logs(&data.join(LOGS_FOLDER), &journal)?;
     look.receipts(&data.join(RECEIPTS_FOLDER))?;
     if look.keys.is_none() && !look.logs.is_empty() {
         look.damage(&keys, "missing, although there are conversations: put a backup in its place");
@@ -199,20 +206,26 @@ impl Look {
         Ok(())
     }
 
-    fn logs(&mut self, folder: &Path) -> Result<(), StoreError> {
+    /// The logs, as they are once what the journal holds is brought into them.
+    fn logs(&mut self, folder: &Path, journal: &BTreeMap<Pair, Lacking>) -> Result<(), StoreError> {
         if !folder.is_dir() {
             return Ok(());
         }
         let mut paths = store::list(folder)?;
+        paths.extend(journal.keys().map(|pair| folder.join(file_name(pair))));
         paths.sort();
+        paths.dedup();
         for path in paths {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if let Some(pair) = pair_of(name) {
                 let keys = self.keys.as_ref().and_then(|keys| keys.entries.get(&pair));
-                let examined = conversation::examine(&path, &pair, keys, &mut self.report.findings)?;
+                let lacking = journal.get(&pair);
+                let examined = conversation::examine(&path, &pair, keys, lacking, &mut self.report.findings)?;
                 self.report.conversations += 1;
                 self.report.messages += examined.messages();
                 self.logs.insert(path, examined);
+            } else if is_index(&path) {
+                // Made from its log, and never trusted over it.
             } else if name.ends_with(".torn") {
                 self.note(&path, "ends of lines that earlier starts set aside");
             } else if !store::is_unfinished(&path) {

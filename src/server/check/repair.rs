@@ -3,7 +3,10 @@
 //! Every part is on the disk where it is moved to before it leaves its old place, so that a crash in
 //! between leaves it in both. What only a backup can bring back is left as it is.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use chrono::Utc;
 use serde::Serialize;
@@ -14,7 +17,10 @@ use super::{
     dictionary::Salvaged,
 };
 use crate::{
-    server::json_file,
+    server::{
+        json_file::{self, Json},
+        log_index,
+    },
     store::{self, StoreError},
 };
 
@@ -42,6 +48,8 @@ pub(super) fn repair(data: &Path, look: Look) -> Result<Option<PathBuf>, StoreEr
         if !parts.is_empty() {
             store::create(&aside.place(&log.path)?, &parts)?;
         }
+        // It is about what the log was.
+        store::remove(&log_index::path_of(&log.path))?;
         store::replace(&log.path, &whole)?;
     }
     if let Some(accounts) = &look.accounts {
@@ -65,11 +73,13 @@ impl Aside<'_> {
     /// A dictionary is set aside whole, and its good entries written anew.
     fn dictionary<K, V>(&mut self, path: &Path, found: &Salvaged<K, V>) -> Result<(), StoreError>
     where
-        K: Serialize,
+        K: Ord + Serialize,
         V: Serialize,
     {
         let Some(bytes) = found.replaceable() else { return Ok(()) };
         store::create(&self.place(path)?, bytes)?;
-        store::replace(path, &json_file::text(found.entries.iter()))
+        let entries: BTreeMap<&K, Json> =
+            found.entries.iter().map(|(key, value)| (key, Json::of(value))).collect();
+        store::replace(path, &json_file::text(entries.iter(), bytes.len()))
     }
 }

@@ -16,7 +16,7 @@ use super::story::{Place, Promises, Story, files_of, lay};
 use crate::{
     server::{
         Server, ServerConfig,
-        testing::{Person, Stage},
+        testing::{JOURNAL_BYTES, Person, Stage},
     },
     store::{
         power_cut::{Fate, Left, PowerModel},
@@ -219,6 +219,7 @@ fn a_part_of_a_line_is_gone_before_another_line_is_written() {
 /// Starts a whole server, sockets and all, and stops it; the fingerprint that it announced.
 fn start(data: &Path) -> Option<Fingerprint> {
     let mut config = ServerConfig::new(data.to_owned());
+    config.journal_bytes = JOURNAL_BYTES;
     config.listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     let server = Server::start(config).ok()?;
     let fingerprint = server.announcement().fingerprint;

@@ -149,6 +149,11 @@ fn is_log(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "txt")
 }
 
+/// The files that are in use, by the names under which they are then.
+fn is_of_the_journal(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("journal-"))
+}
+
 #[test]
 fn after_a_power_cut_at_any_moment_every_promise_is_kept() {
     let started = Instant::now();
@@ -156,6 +161,9 @@ fn after_a_power_cut_at_any_moment_every_promise_is_kept() {
     let looked = look(&recorded, |_| true, CHANCES, 10);
     assert!(looked.losses.is_empty(), "of {}:\n{}", looked.states, looked.losses.join("\n"));
     assert!(looked.states >= STATES_MIN, "only {} states", looked.states);
+    let again = |done: &&Done| matches!(done, Done::Write { path, offset: 0, .. } if is_of_the_journal(path));
+    let used = recorded.moments.iter().map(|(done, _)| done).filter(again).count();
+    assert!(used > 3, "the journal's files were begun {used} times: neither was used again");
     println!(
         "{} states after {} changes, {} promises, {} of them messages: nothing lost; {:?}",
         looked.states,
@@ -210,8 +218,9 @@ fn after_a_second_power_cut_while_the_server_starts_every_promise_is_kept() {
 #[test]
 fn without_any_one_kind_of_sync_promises_are_lost() {
     let recorded = record();
-    let without: [(&str, Honoured); 5] = [
+    let without: [(&str, Honoured); 6] = [
         ("no sync at all", |_| false),
+        ("no sync of the journal", |done| !matches!(done, Done::Sync(path) if is_of_the_journal(path))),
         ("no sync of logs", |done| !matches!(done, Done::Sync(path) if is_log(path))),
         (
             "no sync of new files before they are named",

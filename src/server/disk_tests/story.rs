@@ -15,7 +15,7 @@ use super::super::{
     fail_stop::FailStop,
     hall::Hall,
     open_hall,
-    testing::{Person, Stage},
+    testing::{JOURNAL_BYTES, Person, Stage},
 };
 use crate::{
     store::{
@@ -275,7 +275,9 @@ impl Promises {
         let lock = store::lock_folder(data).map_err(|error| format!("no lock: {error}"))?;
         store::clear_unfinished(data).map_err(|error| format!("not cleared: {error}"))?;
         let (fail_stop, _reason) = FailStop::new();
-        let hall = open_hall(ServerConfig::new(data.to_owned()), &fail_stop);
+        let mut config = ServerConfig::new(data.to_owned());
+        config.journal_bytes = JOURNAL_BYTES;
+        let hall = open_hall(config, &fail_stop);
         let hall = hall.map_err(|error| format!("does not start: {error}"))?;
         self.accounts_in(&hall)?;
         self.keys_in(&hall)?;
@@ -381,8 +383,10 @@ fn says_more(hall: &Hall, pair: &Pair, count: u64) -> Result<(), String> {
     let header = Header { epoch: 1, stream: Bytes([0xff; 16]), counter: 0, previous: Bytes([0; 32]) };
     let next = Body::new(&header, &[0; PADDED_BYTES_MIN + TAG_BYTES]).unwrap();
     let log = hall.logs.get(pair);
-    let number = log.append(pair.lower(), &next, |_| ()).map_err(|error| format!("{pair}: {error}"))?;
-    if number == count + 1 { Ok(()) } else { Err(format!("{pair}: a number is left out")) }
+    let mut number = None;
+    let appended = log.append(pair.lower(), &next, |written| number = Some(written.entry.number));
+    appended.map_err(|error| format!("{pair}: {error}"))?;
+    if number == Some(count + 1) { Ok(()) } else { Err(format!("{pair}: a number is left out")) }
 }
 
 fn pair_of_message(fact: &Fact) -> Option<&Pair> {

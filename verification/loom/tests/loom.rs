@@ -2,7 +2,7 @@
 
 use loom::model::Builder;
 use securechat_loom::server::{
-    commit_models::{commit, commit_late_batch, commit_unsynced},
+    commit_models::{commit, commit_late_batch, commit_no_room, commit_unsynced},
     rendezvous_models::{Act, rendezvous, rendezvous_late_deadline, rendezvous_lost_notify},
     two_flags,
 };
@@ -90,4 +90,10 @@ fn an_acknowledgement_without_a_sync_is_found() {
 #[should_panic(expected = "acknowledged before the disk has it")]
 fn an_acknowledgement_by_an_earlier_sync_is_found() {
     explore(Some(2), || commit_late_batch::senders(1));
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn room_that_nobody_hears_of_is_found() {
+    explore(Some(2), || commit_no_room::a_failing_disk(3));
 }

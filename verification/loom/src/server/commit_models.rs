@@ -1,6 +1,6 @@
-//! Senders, the committer and a stop: nothing is acknowledged before the sync that covers it, everything is
-//! acknowledged once, a stop waits for all of it, and after a failure of the disk nobody hangs and nothing is
-//! acknowledged.
+//! Senders, the committer and a stop: nothing is acknowledged before the commit that covers it, everything
+//! that was taken is acknowledged once, a stop waits for all of it, and after a failure of the disk nobody
+//! hangs and nothing is acknowledged.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,39 +9,40 @@ use parking_lot::Mutex;
 
 use super::outgoing::{Outgoing, Outlet};
 
-/// A log: how many lines were written, how many of them the disk has, and what was acknowledged.
+/// How many lines were written, which of them the disk has, and what was acknowledged.
 #[derive(Debug, Default)]
 struct Lines {
-    written: usize,
-    synced: usize,
+    written: u8,
+    committed: Vec<u8>,
     acknowledged: Vec<u8>,
-    /// How many syncs work before one fails.
-    good_syncs: usize,
+    /// How many commits work before one fails.
+    good_commits: usize,
+    closed: bool,
 }
 
-/// The log and its readers in one: an acknowledgement is checked the moment it is queued.
+/// The disk and the readers in one: an acknowledgement is checked the moment it is queued.
 #[derive(Debug)]
 struct Disk(Mutex<Lines>);
 
 impl Disk {
-    fn new(good_syncs: usize) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Lines { good_syncs, ..Lines::default() })))
+    fn new(good_commits: usize) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Lines { good_commits, ..Lines::default() })))
     }
 
-    /// Appends a line; its number.
+    /// Writes a line; its number.
     fn append(&self) -> u8 {
         let mut lines = self.0.lock();
         lines.written += 1;
-        u8::try_from(lines.written).unwrap()
+        lines.written
     }
 
-    /// What a sync that works does: the disk has what was written when it began.
-    fn sync_once(&self) -> bool {
+    fn commit_once(&self, numbers: impl Iterator<Item = u8>) -> bool {
         let mut lines = self.0.lock();
-        let works = lines.good_syncs > 0;
+        assert!(!lines.closed, "written after the end");
+        let works = lines.good_commits > 0;
         if works {
-            lines.good_syncs -= 1;
-            lines.synced = lines.written;
+            lines.good_commits -= 1;
+            lines.committed.extend(numbers);
         }
         works
     }
@@ -56,7 +57,7 @@ impl Disk {
 impl Outlet for Disk {
     fn queue(&self, frame: &[u8]) {
         let mut lines = self.0.lock();
-        assert!(usize::from(frame[0]) <= lines.synced, "acknowledged before the disk has it");
+        assert!(lines.committed.contains(&frame[0]), "acknowledged before the disk has it");
         lines.acknowledged.push(frame[0]);
     }
 
@@ -70,79 +71,91 @@ macro_rules! models {
         pub mod $module {
             use super::*;
             use crate::server::{
-                conversation_log::LogError,
+                conversation_log::{Log, LogError},
                 fail_stop::FailStop,
-                $module::{Committer, Durable, run},
+                $module::{Committer, Line, Medium, Work, run},
             };
 
-            struct Log(Arc<Disk>);
+            struct Journal(Arc<Disk>);
 
-            impl Durable for Log {
-                fn sync(&self) -> Result<(), LogError> {
-                    if self.0.sync_once() { Ok(()) } else { Err(LogError) }
+            impl Medium for Journal {
+                fn commit(&mut self, work: &[Work]) -> Result<(), LogError> {
+                    let numbers = work.iter().map(|work| work.frame[0]);
+                    if self.0.commit_once(numbers) { Ok(()) } else { Err(LogError) }
+                }
+
+                fn rest(&mut self) -> Result<(), LogError> {
+                    Ok(())
+                }
+
+                fn close(&mut self) -> Result<(), LogError> {
+                    self.0.0.lock().closed = true;
+                    Ok(())
                 }
             }
 
-            fn send(committer: &Committer, disk: &Arc<Disk>, log: &Arc<Log>) -> u8 {
-                let outgoing = Outgoing::new(1, Arc::clone(disk) as Arc<dyn Outlet>);
+            /// The number of the message; `None` when it is not taken.
+            fn send(committer: &Committer, disk: &Arc<Disk>) -> Option<u8> {
+                let to = Outgoing::new(1, Arc::clone(disk) as Arc<dyn Outlet>);
+                let room = committer.room(1)?;
                 let number = disk.append();
-                committer.acknowledge(Arc::clone(log) as Arc<dyn Durable>, &outgoing, vec![number]);
-                number
+                let line = Some(Line { offset: 0, bytes: vec![number] });
+                room.fill(Work { log: Arc::new(Log), line, in_doubt: false, to, frame: vec![number] });
+                Some(number)
             }
 
             /// So many senders with one message each, and a stop that waits for all that came before it.
             /// This thread is the committer.
             pub fn senders(senders: usize) {
                 let disk = Disk::new(usize::MAX);
-                let log = Arc::new(Log(Arc::clone(&disk)));
-                let (committer, waiting) = Committer::queue();
+                let (committer, shared) = Committer::queue();
+                let committer = Arc::new(committer);
                 let sending: Vec<_> = (0..senders)
                     .map(|_| {
-                        let (committer, disk, log) = (committer.clone(), Arc::clone(&disk), Arc::clone(&log));
+                        let (committer, disk) = (Arc::clone(&committer), Arc::clone(&disk));
                         thread::spawn(move || {
-                            send(&committer, &disk, &log);
+                            let sent = send(&committer, &disk);
+                            committer.nudge();
+                            sent
                         })
                     })
                     .collect();
                 let stopping = {
-                    let (disk, log) = (Arc::clone(&disk), Arc::clone(&log));
+                    let disk = Arc::clone(&disk);
                     thread::spawn(move || {
-                        let own = send(&committer, &disk, &log);
+                        let own = send(&committer, &disk);
                         assert!(committer.drain(Duration::from_secs(1)));
-                        assert!(disk.acknowledged().contains(&own), "a stop waits for what came before it");
+                        assert!(disk.acknowledged().contains(&own.unwrap()), "a stop waits for what came before it");
+                        assert!(committer.close(Duration::from_secs(1)));
+                        assert!(send(&committer, &disk).is_none(), "nothing is taken after the end");
+                        own
                     })
                 };
-                assert!(run(&waiting, &FailStop::default()).is_ok(), "the committer ends with the last way to it");
-                sending.into_iter().for_each(|sender| sender.join().unwrap());
-                stopping.join().unwrap();
-                let all: Vec<u8> = (1..=u8::try_from(senders + 1).unwrap()).collect();
-                assert_eq!(disk.acknowledged(), all, "each once");
+                assert!(run(&shared, &mut Journal(Arc::clone(&disk)), &FailStop::default(), None).is_ok());
+                let sent = sending.into_iter().map(|sender| sender.join().unwrap());
+                let mut all: Vec<u8> = sent.chain([stopping.join().unwrap()]).flatten().collect();
+                all.sort_unstable();
+                assert_eq!(disk.acknowledged(), all, "each that was taken, once");
             }
 
-            /// The disk fails at the sync after `good_syncs`: sender and stop are not held up, and what that
-            /// sync was to cover is never acknowledged.
-            pub fn a_failing_disk(good_syncs: usize) {
-                let disk = Disk::new(good_syncs);
-                let log = Arc::new(Log(Arc::clone(&disk)));
-                let (committer, waiting) = Committer::queue();
+            /// The disk fails at the commit after `good_commits`: sender and stop are not held up, and what
+            /// that commit was to cover is never acknowledged.
+            pub fn a_failing_disk(good_commits: usize) {
+                let disk = Disk::new(good_commits);
+                let (committer, shared) = Committer::queue();
                 let sender = {
-                    let (disk, log) = (Arc::clone(&disk), Arc::clone(&log));
+                    let disk = Arc::clone(&disk);
                     thread::spawn(move || {
-                        // One more than the queue holds: the last one may have to wait for the committer.
-                        for _ in 0..3 {
-                            send(&committer, &disk, &log);
-                        }
+                        // One more than there is room for: the last one may have to wait for the committer.
+                        let sent = (0..3).filter_map(|_| send(&committer, &disk)).count();
                         let drained = committer.drain(Duration::from_secs(1));
-                        let all = disk.acknowledged().len() == 3;
+                        let all = sent == 3 && disk.acknowledged().len() == 3;
                         assert_eq!(drained, all, "drained says that everything is acknowledged");
                         all
                     })
                 };
-                let ended = run(&waiting, &FailStop::default()).is_ok();
-                drop(waiting);
+                let ended = run(&shared, &mut Journal(Arc::clone(&disk)), &FailStop::default(), None).is_ok();
                 assert_eq!(sender.join().unwrap(), ended, "a failure is told, and only a failure");
-                let lines = disk.0.lock();
-                assert!(lines.acknowledged.iter().all(|number| usize::from(*number) <= lines.synced));
             }
         }
     };
@@ -151,3 +164,4 @@ macro_rules! models {
 models!(commit);
 models!(commit_unsynced);
 models!(commit_late_batch);
+models!(commit_no_room);

@@ -1,0 +1,180 @@
+//! What the committer promises, on a medium that tests slow down and break.
+
+use std::{
+    path::Path,
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+};
+
+use super::*;
+use crate::{
+    server::{log_index::Run, testing::Recorder},
+    wire::Event,
+};
+
+#[derive(Default)]
+struct Disk {
+    commits: AtomicU32,
+    rests: AtomicU32,
+    closed: AtomicBool,
+    broken: AtomicBool,
+    /// Held by a test to keep the committer waiting.
+    slow: Mutex<()>,
+}
+
+impl Medium for Arc<Disk> {
+    fn commit(&mut self, _: &[Work]) -> Result<(), LogError> {
+        let _wait = self.slow.lock();
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        if self.broken.load(Ordering::SeqCst) { Err(LogError::OutOfOrder) } else { Ok(()) }
+    }
+
+    fn rest(&mut self) -> Result<(), LogError> {
+        self.rests.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), LogError> {
+        self.closed.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+const LONG: Duration = Duration::from_secs(20);
+
+const LINE_BYTES: usize = 100;
+
+fn log() -> Arc<Log> {
+    Arc::new(Log::new(
+        Path::new("/nowhere"),
+        "alice+bob".parse().unwrap(),
+        Run::new(true),
+        FailStop::default(),
+    ))
+}
+
+fn work(to: &Outgoing) -> Work {
+    let frame = crate::server::outgoing::frame(&Event::LoggedIn {}).unwrap();
+    let line = Some(Line { offset: 0, bytes: vec![b'x'; LINE_BYTES] });
+    Work { log: log(), line, in_doubt: false, to: to.clone(), frame }
+}
+
+#[test]
+fn what_waits_together_shares_one_commit_and_one_write() {
+    let disk = Arc::new(Disk::default());
+    let committer = Committer::start(Arc::clone(&disk), FailStop::default()).unwrap();
+    let (alice, outgoing) = Recorder::new(1);
+    {
+        let _slow = disk.slow.lock();
+        for _ in 0..100 {
+            committer.room(LINE_BYTES).unwrap().fill(work(&outgoing));
+            committer.nudge();
+        }
+        assert!(alice.events().is_empty(), "nothing is acknowledged before the disk has it");
+    }
+    assert!(committer.drain(LONG));
+    assert_eq!(alice.events().len(), 100);
+    assert!(disk.commits.load(Ordering::SeqCst) <= 3);
+    assert!(alice.flushes() <= 3);
+}
+
+#[test]
+fn who_finds_no_room_waits_and_whoever_brings_work_does_not() {
+    let disk = Arc::new(Disk::default());
+    let committer = Committer::start(Arc::clone(&disk), FailStop::default()).unwrap();
+    let (_, outgoing) = Recorder::new(1);
+    let first = committer.room(COMMIT_BYTES_WAITING_MAX - LINE_BYTES).unwrap();
+    let second = committer.room(LINE_BYTES).unwrap();
+    std::thread::scope(|scope| {
+        let third = scope.spawn(|| committer.room(LINE_BYTES).is_some());
+        let slow = disk.slow.lock();
+        // There is room for these, so that nobody who holds a log waits.
+        second.fill(work(&outgoing));
+        first.fill(work(&outgoing));
+        committer.nudge();
+        drop(slow);
+        assert!(third.join().unwrap());
+    });
+    let given_back = committer.room(COMMIT_BYTES_WAITING_MAX).unwrap();
+    drop(given_back);
+    assert!(committer.room(COMMIT_BYTES_WAITING_MAX).is_some());
+}
+
+#[test]
+fn after_a_failure_nothing_is_acknowledged_nobody_waits_and_the_server_is_told() {
+    let (fail_stop, reason) = FailStop::new();
+    let disk = Arc::new(Disk::default());
+    let committer = Committer::start(Arc::clone(&disk), fail_stop).unwrap();
+    disk.broken.store(true, Ordering::SeqCst);
+    let (alice, outgoing) = Recorder::new(1);
+    let full = committer.room(COMMIT_BYTES_WAITING_MAX).unwrap();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| committer.room(LINE_BYTES).is_some());
+        full.fill(work(&outgoing));
+        committer.nudge();
+        assert!(reason.recv_timeout(LONG).is_ok());
+        // It may have got the room that the failing batch left; nothing comes of it.
+        let _ = waiting.join().unwrap();
+    });
+    disk.broken.store(false, Ordering::SeqCst);
+    assert!(!committer.close(LONG));
+    assert!(committer.room(LINE_BYTES).is_none());
+    assert!(!committer.drain(LONG) && !disk.closed.load(Ordering::SeqCst));
+    assert!(alice.events().is_empty());
+}
+
+#[test]
+fn a_close_waits_for_what_has_room_and_takes_nothing_more() {
+    let disk = Arc::new(Disk::default());
+    let committer = Committer::start(Arc::clone(&disk), FailStop::default()).unwrap();
+    let (alice, outgoing) = Recorder::new(1);
+    let room = committer.room(LINE_BYTES).unwrap();
+    std::thread::scope(|scope| {
+        let closing = scope.spawn(|| committer.close(LONG));
+        while committer.room(LINE_BYTES).is_some() {
+            std::thread::yield_now();
+        }
+        assert!(!disk.closed.load(Ordering::SeqCst));
+        room.fill(work(&outgoing));
+        committer.nudge();
+        assert!(closing.join().unwrap());
+    });
+    assert!(disk.closed.load(Ordering::SeqCst));
+    assert_eq!(alice.events().len(), 1);
+}
+
+#[test]
+fn one_that_is_dropped_does_what_waits_and_closes_nothing() {
+    let disk = Arc::new(Disk::default());
+    let committer = Committer::start(Arc::clone(&disk), FailStop::default()).unwrap();
+    let (alice, outgoing) = Recorder::new(1);
+    committer.room(LINE_BYTES).unwrap().fill(work(&outgoing));
+    drop(committer);
+    assert_eq!(alice.events().len(), 1);
+    assert!(!disk.closed.load(Ordering::SeqCst));
+}
+
+#[test]
+fn it_rests_once_after_work_and_never_before() {
+    let disk = Arc::new(Disk::default());
+    let (committer, shared) = Committer::queue();
+    let (_, outgoing) = Recorder::new(1);
+    committer.room(LINE_BYTES).unwrap().fill(work(&outgoing));
+    std::thread::scope(|scope| {
+        let mut medium = Arc::clone(&disk);
+        scope.spawn(move || run(&shared, &mut medium, &FailStop::default(), Some(Duration::ZERO)));
+        while disk.rests.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        assert!(committer.close(LONG));
+    });
+    assert_eq!((disk.commits.load(Ordering::SeqCst), disk.rests.load(Ordering::SeqCst)), (1, 1));
+}
+
+#[test]
+fn with_the_systems_word_for_it_nothing_waits() {
+    let committer = Committer::of_the_system();
+    let (alice, outgoing) = Recorder::new(1);
+    committer.room(usize::MAX).unwrap().fill(work(&outgoing));
+    assert_eq!(alice.events().len(), 1);
+    assert!(committer.drain(LONG) && committer.close(LONG));
+}

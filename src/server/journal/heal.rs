@@ -1,0 +1,171 @@
+//! Brings what the journal holds into the logs: before a server starts, and in a copy.
+//!
+//! Each line is compared with what its log has in its place, and written there where it is missing or
+//! torn. Whatever else was there is set aside, never written over unseen. Nothing of the journal is
+//! touched before every log that it names is on the disk, so that a crash in between does no more than
+//! have all of it done again.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+use tracing::{error, warn};
+
+use super::{
+    FILES,
+    record::{Record, scan},
+};
+use crate::{
+    server::{
+        conversation_log::file_name,
+        log_file::{Lines, mend, put_aside, set_aside},
+        log_line,
+        logs::LOGS_FOLDER,
+    },
+    store::{self, Action, StoreError},
+    wire::Pair,
+};
+
+/// What a journal held.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(in crate::server) struct Healed {
+    /// The server before ended well: all logs are on the disk, and no line of any is in doubt.
+    pub(in crate::server) clean: bool,
+    /// How many lines were missing in their logs, or torn.
+    pub(in crate::server) lines: u64,
+    /// How many logs ended in something else than their lines.
+    pub(in crate::server) torn: usize,
+}
+
+/// The lines of a pair that its log may lack, by their places.
+pub(in crate::server) type Lacking = BTreeMap<u64, Vec<u8>>;
+
+/// What the journal of a data folder holds, by pair; and whether the server that wrote it ended well.
+pub(in crate::server) fn held(data: &Path) -> Result<(BTreeMap<Pair, Lacking>, bool), StoreError> {
+    let mut pairs: BTreeMap<Pair, Lacking> = BTreeMap::new();
+    let mut clean = true;
+    for name in FILES {
+        let path = data.join(name);
+        let bytes = store::read(&path)?.unwrap_or_default();
+        let scanned = scan(&bytes).map_err(|foreign| {
+            StoreError::at(Action::Read, &path)(std::io::Error::new(std::io::ErrorKind::InvalidData, foreign))
+        })?;
+        clean &= scanned.is_clean;
+        for Record { pair, offset, line } in scanned.records {
+            pairs.entry(pair).or_default().insert(offset, line);
+        }
+    }
+    Ok((pairs, clean))
+}
+
+/// Brings what the journal of a data folder holds into its logs, and these to the disk.
+pub(in crate::server) fn heal(data: &Path) -> Result<Healed, StoreError> {
+    let (pairs, clean) = held(data)?;
+    let mut healed = Healed { clean, ..Healed::default() };
+    if pairs.is_empty() {
+        return Ok(healed);
+    }
+    let folder = data.join(LOGS_FOLDER);
+    store::create_folder(&folder)?;
+    for (pair, lacking) in &pairs {
+        let log = folder.join(file_name(pair));
+        let file = store::open_or_create_unsynced(&log)?;
+        heal_log(&file, &log, lacking, &mut healed)?;
+        store::sync_file(&file, &log)?;
+    }
+    store::sync_folder(&folder)?;
+    if healed.lines > 0 {
+        warn!(lines = healed.lines, "messages were brought into their logs from the journal");
+    }
+    Ok(healed)
+}
+
+fn heal_log(file: &File, path: &Path, lacking: &Lacking, healed: &mut Healed) -> Result<(), StoreError> {
+    let mut end = 0;
+    for (offset, line) in lacking {
+        let length = store::length(file, path)?;
+        if *offset > length {
+            // Somebody took the log away, or put another in its place: zeros in between help nobody.
+            error!(file = ?path, offset, "the journal has a message beyond the end of the log: set aside");
+            put_aside(path, line)?;
+            healed.torn += 1;
+            continue;
+        }
+        end = offset + line.len() as u64;
+        let mut there = vec![0; usize::try_from(length.min(end) - offset).unwrap_or_default()];
+        store::read_exact_at(file, path, &mut there, *offset)?;
+        if there == *line {
+            continue;
+        }
+        // A write that a crash cut short, or of which only parts arrived.
+        let is_torn = there.iter().zip(line).all(|(there, right)| there == right || *there == 0);
+        if !is_torn {
+            warn!(file = ?path, offset, "something else than the message that was stored there was set aside");
+            there.push(b'\n');
+            put_aside(path, &there)?;
+        }
+        store::write_at(file, path, line, *offset)?;
+        healed.lines += 1;
+    }
+    // What comes after was never acknowledged. Whole lines stay: they may have been delivered.
+    healed.torn += usize::from(mend(file, path)?);
+    let length = store::length(file, path)?;
+    let good = whole_lines(file, path, end, length)?;
+    if good < length {
+        set_aside(file, path, good, length, "the end of a log that a crash left was set aside")?;
+        healed.torn += 1;
+    }
+    Ok(())
+}
+
+/// How far there are lines from `start` on, where a line ends, each with the number after the one before.
+fn whole_lines(file: &File, path: &Path, start: u64, length: u64) -> Result<u64, StoreError> {
+    let (mut good, mut last) = (start, None);
+    let mut lines = Lines::new(file, path, 1, start, length);
+    // A line that is none, or has no end, is an error of `next`; only the disk's own are passed on.
+    while let Ok(Some((_, line))) = lines.next() {
+        let Some(entry) = log_line::read(line) else { break };
+        if last.is_some_and(|last| entry.number != last + 1) {
+            break;
+        }
+        last = Some(entry.number);
+        good += line.len() as u64 + 1;
+    }
+    Ok(good)
+}
+
+/// What a log holds once the journal's lines are brought into it, and nothing that a crash left.
+pub(in crate::server) fn as_healed(mut log: Vec<u8>, lacking: &Lacking) -> Vec<u8> {
+    let mut end = 0;
+    for (offset, line) in lacking {
+        let Ok(offset) = usize::try_from(*offset) else { continue };
+        if offset <= log.len() {
+            end = offset + line.len();
+            log.resize(log.len().max(end), 0);
+            if let Some(place) = log.get_mut(offset..end) {
+                place.copy_from_slice(line);
+            }
+        }
+    }
+    let mut good = end;
+    for line in log.get(end..).unwrap_or_default().split_inclusive(|byte| *byte == b'\n') {
+        match line.strip_suffix(b"\n") {
+            Some(whole) if log_line::read(whole).is_some() => good += line.len(),
+            _ => break,
+        }
+    }
+    log.truncate(good);
+    log
+}
+
+/// The files of a data folder's journal.
+pub(in crate::server) fn files(data: &Path) -> impl Iterator<Item = PathBuf> + '_ {
+    FILES.iter().map(|name| data.join(name))
+}
+
+/// Whether a name is that of one of the journal's files.
+pub(in crate::server) fn is_journal(path: &Path) -> bool {
+    FILES.iter().any(|name| path.ends_with(name))
+}
