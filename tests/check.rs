@@ -393,3 +393,68 @@ fn nothing_is_put_over_anything_and_a_damaged_backup_is_not_put_back() {
         beside.filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with(".unfinished"));
     assert_eq!(left.count(), 0, "what was not finished is deleted");
 }
+
+/// A server that was killed after alice sent three messages, of which a power cut took the last two and
+/// a half from the log: only the journal has them.
+fn cut_off_server() -> (TestServer, String) {
+    let mut server = TestServer::starts();
+    let [mut alice, mut bob] = ["alice", "bob"].map(|name| WireClient::registers(&server, name));
+    alice.agrees_with(&mut bob);
+    let mut noise = Noise::new();
+    for _ in 0..3 {
+        alice.sends(bob.name(), &noise.body(0));
+        alice.hears_it_is_stored();
+    }
+    server.is_killed();
+    let whole = server.data_file(LOG);
+    let half = whole.find('\n').unwrap() / 2;
+    fs::write(server.data().join(LOG), &whole[..half]).unwrap();
+    (server, whole)
+}
+
+#[test]
+fn what_only_the_journal_has_is_no_damage_is_in_a_backup_and_comes_back_at_a_start() {
+    let (mut server, whole) = cut_off_server();
+    let data = server.data();
+    let cut = server.data_file(LOG);
+    let (status, said) = check(&data);
+    assert_eq!(status, 0, "{said}");
+    assert!(said.contains("note: a crash left its end") && said.contains("messages: 3"), "{said}");
+    assert_eq!(server.data_file(LOG), cut, "a look changes nothing");
+    for name in ["copy", "copy.tar"] {
+        let (to, back) = (data.with_file_name(name), data.with_file_name(format!("{name}-back")));
+        let (status, said) = upkeep("backup", &[("--data", &data), ("--to", &to)], &[]);
+        assert_eq!(status, 0, "{said}");
+        let (status, said) = upkeep("restore", &[("--from", &to), ("--data", &back)], &[]);
+        assert_eq!(status, 0, "{said}");
+        assert_eq!(fs::read_to_string(back.join(LOG)).unwrap(), whole);
+        assert!(!back.join("journal-0").exists(), "a copy needs none");
+    }
+    let repaired = data.with_file_name("repaired");
+    copy(&data, &repaired);
+    assert_eq!(repair(&repaired).0, 0);
+    assert_eq!(fs::read_to_string(repaired.join(LOG)).unwrap(), whole);
+    server.restarts();
+    server.warns("messages were brought into their logs from the journal");
+    assert_eq!(server.data_file(LOG), whole);
+    assert!(server.stops().success());
+    assert!(check(&data).1.starts_with("no damage"), "a good end leaves nothing to be done");
+}
+
+#[test]
+fn with_the_systems_word_a_message_is_stored_without_a_journal_and_survives_a_kill() {
+    let mut server = TestServer::starts_with(&["--durability", "os"]);
+    let [mut alice, mut bob] = ["alice", "bob"].map(|name| WireClient::registers(&server, name));
+    alice.agrees_with(&mut bob);
+    let mut noise = Noise::new();
+    for number in 1..=20 {
+        alice.sends(bob.name(), &noise.body(0));
+        assert_eq!(alice.hears_it_is_stored(), number);
+    }
+    assert!(!server.data().join("journal-0").exists());
+    server.is_killed();
+    assert_eq!(server.data_file(LOG).lines().count(), 20);
+    server.restarts();
+    let mut alice = WireClient::logs_in(&server, "alice");
+    assert_eq!(alice.reads_all(bob.name()).len(), 20);
+}

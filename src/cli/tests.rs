@@ -74,6 +74,22 @@ fn the_announcement_can_be_pasted() {
 }
 
 #[test]
+fn what_stored_means_is_the_disk_unless_a_flag_or_the_file_says_otherwise() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("server.toml");
+    std::fs::write(&path, "durability = \"os\"\n").unwrap();
+    let durability = |line: &str| match read(line).unwrap() {
+        Task::Server(config, ..) => config.durability,
+        _ => panic!("not a server"),
+    };
+    let file = format!("--config {}", path.display());
+    assert_eq!(durability("securechat server"), server::Durability::Disk);
+    assert_eq!(durability(&format!("securechat server {file}")), server::Durability::Os);
+    assert_eq!(durability(&format!("securechat server {file} --durability disk")), server::Durability::Disk);
+    assert!(read("securechat server --durability maybe").is_err());
+}
+
+#[test]
 fn limits_are_set_by_flags_or_by_the_file_and_0_takes_one_away() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("server.toml");

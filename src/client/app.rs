@@ -257,6 +257,7 @@ impl<'a> App<'a> {
             silent_since.map(|since| since + SILENCE_MAX),
             self.waits_to_reopen_until(),
             self.waits_for_one_until(),
+            self.tries_again_at(),
             self.receipts.due(),
         ];
         let tick = match tick.into_iter().flatten().min() {

@@ -3,12 +3,14 @@
 //! Nothing is sealed under a key that was not proved here, an older one, or that of a changed identity: a
 //! machine that does not remember this peer must meet them first.
 
+use std::collections::BTreeSet;
+
 use super::{
     app::App, conversation::Conversation, error::ClientError, meeting::Concluded, place::Kind, words,
 };
 use crate::{
-    crypto::conversation_key::ConversationKey,
-    wire::{Entry, Header, Username},
+    crypto::{conversation_key::ConversationKey, hash::body_hash},
+    wire::Username,
 };
 
 /// Own messages that are counted as waiting; more are 'at least so many'.
@@ -117,20 +119,18 @@ impl App<'_> {
     /// How many of this user's messages the peer's client has not proved to have.
     pub(super) fn count_waiting(&mut self, peer: &Username) -> Result<u64, ClientError> {
         self.look_at_kept_receipt(peer)?;
+        let delivered = self.pins.peer(peer).delivered;
+        let last = self.log_end(peer)?.unwrap_or(0);
+        let from = last.saturating_sub(WAITING_COUNTED_MAX - 1).max(delivered + 1);
+        let mut waiting = BTreeSet::new();
+        for entry in self.read_range(peer, from, last)? {
+            if entry.sender == self.me {
+                waiting.insert(body_hash(&entry.body).0);
+            }
+        }
+        // What is still on its way may be in the log already, and is counted once.
         let talks = self.retired.iter().chain(self.talks.values()).filter(|talk| talk.peer() == peer);
-        let unconfirmed = talks.map(Conversation::on_their_way).sum::<usize>() as u64;
-        let pins = self.pins.peer(peer);
-        let Some(own) = pins.own.map(|link| link.number).filter(|own| *own > pins.delivered) else {
-            return Ok(unconfirmed);
-        };
-        let from = own.saturating_sub(WAITING_COUNTED_MAX - 1).max(pins.delivered + 1);
-        let entries = self.read_range(peer, from, own)?;
-        // One whose confirmation is still to come is counted already.
-        let counted = |entry: &Entry| {
-            let Header { stream, counter, .. } = *entry.body.header();
-            self.retired.iter().chain(self.talks.values()).any(|talk| talk.awaits(stream, counter))
-        };
-        let stored = entries.iter().filter(|entry| entry.sender == self.me && !counted(entry)).count() as u64;
-        Ok(stored + unconfirmed)
+        waiting.extend(talks.flat_map(Conversation::on_their_way).map(|hash| hash.0));
+        Ok(waiting.len() as u64)
     }
 }

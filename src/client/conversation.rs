@@ -253,9 +253,9 @@ impl Conversation {
         &self.peer
     }
 
-    /// How many messages are neither confirmed nor refused.
-    pub(super) fn on_their_way(&self) -> usize {
-        self.unacknowledged.len()
+    /// The hashes of the messages that are neither confirmed nor refused.
+    pub(super) fn on_their_way(&self) -> impl Iterator<Item = Bytes<32>> {
+        self.unacknowledged.iter().map(|sent| sent.hash)
     }
 
     /// Whether everything sent is confirmed or refused.

@@ -21,6 +21,7 @@ use super::{
     connection::Connection,
     conversation::Conversation,
     error::ClientError,
+    overview::Presence,
     place::{Engaged, Kind},
     terminal::Input,
     words,
@@ -40,6 +41,11 @@ const REOPENED_WITHIN: Duration = Duration::from_secs(10 * 60);
 /// than a short outage. After it the script is told that they left, the lobby's question is asked, and a
 /// line answers that.
 const SCRIPT_WAITS: Duration = Duration::from_secs(2);
+
+/// How often a conversation is opened again by itself after one loss of this side's, and the time between:
+/// of several who all come back at once, some are busy with others first.
+const TRIES_MAX: u32 = 5;
+const TRIED_EVERY: Duration = Duration::from_secs(3);
 
 /// How long the client's own invitation to one peer waits while others are to be met again.
 const ONE_WAITS: Duration = Duration::from_secs(2);
@@ -62,6 +68,10 @@ struct Reopening {
     typed_for: bool,
     /// The client asked for it, not its person: that is no act that a new key may be offered on.
     asked_by_itself: bool,
+    /// How often it may still be tried by itself, where the loss was this side's, ...
+    tries: u32,
+    /// ... and not before this moment.
+    next_try: Instant,
 }
 
 impl Reopenings {
@@ -95,6 +105,8 @@ impl App<'_> {
                 script_waits_until: now + SCRIPT_WAITS,
                 typed_for,
                 asked_by_itself: false,
+                tries: 0,
+                next_try: now,
             };
             if typed_for {
                 self.asks_something_else();
@@ -124,16 +136,48 @@ impl App<'_> {
 
     /// Invites the next peer whose conversation is to be opened again, when nothing else is under way.
     pub(super) fn reopen_next(&mut self) -> Result<(), ClientError> {
+        self.try_those_who_are_here();
         while matches!(self.place.engaged, Engaged::Free)
             && let Some(peer) = self.reopenings.queue.pop_front()
         {
             if let Some(reopening) = self.reopenings.by_peer.get_mut(&peer) {
                 reopening.asked_by_itself = true;
+                reopening.tries = reopening.tries.saturating_sub(1);
+                reopening.next_try = Instant::now() + TRIED_EVERY;
                 self.place.engaged = Engaged::Inviting(peer.clone());
                 self.connection.send(&Request::Invite { peer, new_key: false })?;
             }
         }
         Ok(())
+    }
+
+    /// Those who are here by now, and with whom it has not come to a conversation yet.
+    fn try_those_who_are_here(&mut self) {
+        let due = self.next_tries().filter(|(_, at)| *at <= Instant::now());
+        let peers: Vec<Username> = due.map(|(peer, _)| peer.clone()).collect();
+        self.reopenings.queue.extend(peers);
+    }
+
+    /// The client's own invitation of this peer came to nothing, because somebody else's was first.
+    pub(super) fn crossed(&mut self, peer: Username) {
+        if self.asked_by_itself(&peer) && !self.reopenings.queue.contains(&peer) {
+            self.reopenings.queue.push_back(peer);
+        }
+    }
+
+    /// When to try again, as long as nothing is under way.
+    pub(super) fn tries_again_at(&self) -> Option<Instant> {
+        self.next_tries().map(|(_, at)| at).min()
+    }
+
+    fn next_tries(&self) -> impl Iterator<Item = (&Username, Instant)> {
+        let free = matches!(self.place.engaged, Engaged::Free) && !self.input_ended;
+        let left = self.reopenings.by_peer.iter().filter(move |(peer, reopening)| {
+            free && reopening.tries > 0
+                && self.contacts.presence(peer) == Presence::Connected
+                && !self.reopenings.queue.contains(peer)
+        });
+        left.map(|(peer, reopening)| (peer, reopening.next_try))
     }
 
     /// Somebody asks for what a loss has closed: their program opens it again, and this one answers.
@@ -301,6 +345,7 @@ impl App<'_> {
         }
         for (peer, reopening) in &mut self.reopenings.by_peer {
             reopening.script_waits_until = Instant::now() + SCRIPT_WAITS;
+            (reopening.tries, reopening.next_try) = (TRIES_MAX, Instant::now() + TRIED_EVERY);
             if reopening.typed_for {
                 self.reopenings.queue.push_front(peer.clone());
             } else {

@@ -76,6 +76,10 @@ impl App<'_> {
                 return self.connection.send(&refuse);
             }
         };
+        // One that crossed: the server answers it with `busy`, and it is for later.
+        if let Some(other) = self.place.engaged.peer().filter(|other| **other != peer).cloned() {
+            self.crossed(other);
+        }
         self.place.engaged = Engaged::Meeting(Box::new(meeting));
         self.progress(progress)
     }

@@ -214,13 +214,20 @@ pub(super) struct Room<'a> {
 impl Room<'_> {
     /// Brings the work, for which [`Committer::nudge`] is still to be called. Called while the log is
     /// held, so that lines come here in their order in it.
-    pub(super) fn fill(mut self, work: Work) {
-        let Some(shared) = self.shared.take() else { return work.to.queue(&work.frame) };
+    pub(super) fn fill(self, work: Work) {
+        self.fill_all(vec![work]);
+    }
+
+    /// As [`Room::fill`], with several lines that fit into it together.
+    pub(super) fn fill_all(mut self, work: Vec<Work>) {
+        let Some(shared) = self.shared.take() else {
+            return work.iter().for_each(|work| work.to.queue(&work.frame));
+        };
         let mut queue = shared.queue.lock();
         queue.promised -= self.bytes;
         queue.rooms -= 1;
-        queue.brought += 1;
-        queue.waiting.push(work);
+        queue.brought += work.len() as u64;
+        queue.waiting.extend(work);
     }
 }
 

@@ -314,6 +314,7 @@ impl Visit {
             gate: Arc::clone(&guest.gate),
             exporter: self.link.exporter(),
             answered: 0,
+            gathered: None,
         };
         let hall = Arc::clone(&self.hall);
         let limits = &hall.config.limits;
@@ -377,9 +378,19 @@ impl Visit {
 
     fn carry_out(&mut self, desk: &mut Desk, effects: &mut Effects) -> Result<u64, End> {
         let mut handled = 0;
-        while let Some(request) = self.frames.take::<Request>()? {
-            handled += 1;
-            if desk.handle(request, effects) == Flow::End {
+        loop {
+            let next = self.frames.take::<Request>();
+            // Also before a frame that is none: what came before it is carried out.
+            let flow = match next {
+                Ok(Some(request)) => {
+                    handled += 1;
+                    desk.handle(request, effects)
+                }
+                Ok(None) | Err(_) if desk.finish(effects) == Flow::End => Flow::End,
+                Ok(None) => return Ok(handled),
+                Err(error) => return Err(error.into()),
+            };
+            if flow == Flow::End {
                 return Err(End::Superseded);
             }
             if !effects.starts.is_empty() {
@@ -392,7 +403,6 @@ impl Visit {
                 desk.answered = 0;
             }
         }
-        Ok(handled)
     }
 
     /// Writes to this connection's own client, waiting for it.

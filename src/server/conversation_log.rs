@@ -154,18 +154,35 @@ impl Log {
         Ok(self.open(false)?.map_or(0, |open| open.last))
     }
 
-    /// Stores a message: writes its line, or finds it already written, and gives that.
-    ///
-    /// `written` is called for a new line while the log is held, so that what it queues is in the log's order.
+    /// Stores a message: writes its line, or finds it already written, and gives that. As [`Log::append_run`].
     pub(super) fn append(
         &self,
         sender: &Username,
         body: &Body,
         written: impl FnOnce(Written),
     ) -> Result<Option<Again>, LogError> {
+        let one = |mut run: Vec<Written>| {
+            if let Some(line) = run.pop() {
+                written(line);
+            }
+        };
+        self.append_run(sender, std::slice::from_ref(body), one)
+    }
+
+    /// Stores the first of these messages and, by the same write, those after it that go on in its stream. Or
+    /// finds the first already written, and gives that.
+    ///
+    /// `written` is called for new lines while the log is held, so that what it queues is in the log's order.
+    pub(super) fn append_run(
+        &self,
+        sender: &Username,
+        bodies: &[Body],
+        written: impl FnOnce(Vec<Written>),
+    ) -> Result<Option<Again>, LogError> {
         let place = place(&self.pair, sender).ok_or(LogError::NotAMember)?;
         self.fail_stop.check(&self.path)?;
         let Some(mut open) = self.open(true)? else { return Err(LogError::OutOfOrder) };
+        let Some(body) = bodies.first() else { return Ok(None) };
         let header = body.header();
         let key = (place, header.stream);
         let next = open.streams.get(&key).map_or(0, |stream| stream.next);
@@ -179,22 +196,33 @@ impl Log {
             return again.map(Some).map_err(|reason| self.judge(reason));
         }
         let time = log_line::now().max(open.last_time);
-        let entry = Entry { number: open.last + 1, time, sender: sender.clone(), body: body.clone() };
-        let line = log_line::write(&entry);
-        if let Err(error) = store::write_at(&open.file, &self.path, &line, open.bytes) {
-            // A part of the line may be in the file. It must not stay there for the next to be glued to,
+        let (mut lines, mut run) = (Vec::new(), Vec::new());
+        let counters = bodies.iter().zip(next..u64::MAX);
+        for (body, _) in counters
+            .take_while(|(body, counter)| (body.header().stream, body.header().counter) == (key.1, *counter))
+        {
+            let number = open.last + 1 + run.len() as u64;
+            let entry = Entry { number, time, sender: sender.clone(), body: body.clone() };
+            let line = log_line::write(&entry);
+            let offset = open.bytes + lines.len() as u64;
+            lines.extend_from_slice(&line);
+            run.push(Written { entry, line, offset, in_doubt: open.in_doubt });
+        }
+        if let Err(error) = store::write_at(&open.file, &self.path, &lines, open.bytes) {
+            // A part of the lines may be in the file. It must not stay there for the next to be glued to,
             // nor come back after a power cut to be mixed with it.
             let cut = store::cut(&open.file, &self.path, open.bytes)
                 .and_then(|()| store::sync_file(&open.file, &self.path));
             open.unsure = self.fail_stop.watch(cut).is_err();
             return Err(error.into());
         }
-        let (offset, in_doubt) = (open.bytes, open.in_doubt);
-        open.count(&entry, key, line.len() as u64);
+        for Written { entry, line, .. } in &run {
+            open.count(entry, key, line.len() as u64);
+        }
         if open.last - open.indexed >= INDEX_EVERY_LINES {
             open.save_index(&self.path, self.run);
         }
-        written(Written { entry, line, offset, in_doubt });
+        written(run);
         Ok(None)
     }
 

@@ -185,6 +185,37 @@ fn what_is_delivered_is_the_line_that_was_written() {
 }
 
 #[test]
+fn a_run_of_messages_is_written_as_one_by_one_and_ends_where_its_stream_does() {
+    let (together, apart) = (Fixture::new(), Fixture::new());
+    let bodies = [body(1, 0, 1), body(1, 1, 2), body(1, 2, 3), body(1, 4, 4), body(2, 0, 5)];
+    let mut places = Vec::new();
+    let written = |run: Vec<Written>| {
+        places.extend(run.into_iter().map(|written| (written.entry.number, written.offset, written.line)));
+    };
+    assert!(together.log.append_run(&name("alice"), &bodies, written).unwrap().is_none());
+    assert_eq!(places.iter().map(|(number, ..)| *number).collect::<Vec<_>>(), [1, 2, 3]);
+    let file = fs::read(together.path()).unwrap();
+    for (_, offset, line) in &places {
+        let offset = usize::try_from(*offset).unwrap();
+        assert_eq!(file[offset..offset + line.len()], line[..]);
+    }
+    let rest = together.log.append_run(&name("alice"), &bodies[3..], |_| panic!("a gap was written"));
+    assert!(matches!(rest, Err(LogError::OutOfOrder)));
+    for body in &bodies[..3] {
+        store(&apart.log, "alice", body).unwrap();
+    }
+    for fixture in [&together, &apart] {
+        let again = fixture.again();
+        let read: Vec<_> =
+            again.read(1, 9, usize::MAX, 0).unwrap().entries.into_iter().map(|entry| entry.body).collect();
+        assert_eq!(read, bodies[..3]);
+        // What is known of the stream is the same, too.
+        assert_eq!(find(&again, "alice", &bodies[2]).unwrap(), 3);
+        assert_eq!(fixture.send("alice", 1, 3), 4);
+    }
+}
+
+#[test]
 fn threads_of_both_members_interleave_without_gaps() {
     let fixture = Fixture::new();
     let order = Mutex::new(Vec::new());

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     crypto::{hash::body_hash, login, login::Exporter},
     wire::{
-        Body, Bytes, Contact, ErrorCode, Event, OwnCopy, Pair, Received, Request, Username,
+        Body, Bytes, Contact, ErrorCode, Event, Header, OwnCopy, Pair, Received, Request, Username,
         limits::{CONTACTS_MAX, FRAME_BYTES_MAX, READ_ENTRIES_MAX, SEALED_KEY_BYTES_MAX},
     },
 };
@@ -48,11 +48,20 @@ pub(super) struct Desk {
     pub(super) exporter: Exporter,
     /// What was queued for this connection's own client since it was last written to, in bytes.
     pub(super) answered: usize,
+    /// Messages to one peer that are to be stored together.
+    pub(super) gathered: Option<(Username, Vec<Body>)>,
 }
 
+/// The connection is not the account's any more.
+struct Gone;
+
 impl Desk {
-    /// Carries a request out. What others are to be told is queued, and written by the caller.
+    /// Carries a request out; a message perhaps later, with those after it or by [`Desk::finish`]. What others are
+    /// to be told is queued, and written by the caller.
     pub(super) fn handle(&mut self, request: Request, effects: &mut Effects) -> Flow {
+        if !matches!(request, Request::Send { .. }) && self.finish(effects) == Flow::End {
+            return Flow::End;
+        }
         let hall = Arc::clone(&self.hall);
         let registry = &hall.registry;
         let caller = &self.caller;
@@ -89,7 +98,7 @@ impl Desk {
                 let done = registry.refuse(caller, &peer, run);
                 self.done(peer, done)
             }
-            Request::Send { peer, body } => self.send(peer, &body, effects),
+            Request::Send { peer, body } => self.gather(peer, body, effects),
             Request::Read { peer, from, count } => self.read(peer, from, count),
             Request::Key { peer, epoch } => {
                 let pair = Pair::new(&caller.name, &peer).ok();
@@ -155,52 +164,101 @@ impl Desk {
         }
     }
 
-    /// Stores a message and hands it to the peer. Its acknowledgement comes from the committer.
-    fn send(&mut self, peer: Username, body: &Body, effects: &mut Effects) -> Flow {
-        let header = *body.header();
-        let (stream, counter) = (header.stream, header.counter);
-        let hall = Arc::clone(&self.hall);
-        let pair = match self.may_send(&peer, header.epoch) {
-            Ok(pair) => pair,
-            Err(code) => return self.answer(&Event::NotStored { peer, stream, counter, code }),
-        };
-        let log = hall.logs.get(&pair);
-        let hash = body_hash(body);
-        // Before anything is held: there may be a wait for the disk.
-        let Some(room) = hall.committer.room(log_line::bytes(body) + COMMIT_BYTES_EXTRA) else {
-            return self.answer(&Event::NotStored { peer, stream, counter, code: ErrorCode::Storage });
-        };
-        let mut room = Some(room);
-        let to = &self.outgoing;
-        let mut acknowledge = |number, line, in_doubt| {
-            let event = Event::Stored { peer: peer.clone(), stream, counter, number, hash };
-            if let (Some(room), Some(frame)) = (room.take(), outgoing::frame(&event)) {
-                room.fill(Work { log: Arc::clone(&log), line, in_doubt, to: to.clone(), frame });
+    /// Keeps a message until no more come to the same peer: what one read brought is written at once.
+    fn gather(&mut self, peer: Username, body: Body, effects: &mut Effects) -> Flow {
+        if let Some((to, bodies)) = &mut self.gathered
+            && *to == peer
+        {
+            bodies.push(body);
+            return Flow::Next;
+        }
+        let flow = self.finish(effects);
+        self.gathered = Some((peer, vec![body]));
+        flow
+    }
+
+    /// Carries out what was kept to be done together with what might have come after it.
+    pub(super) fn finish(&mut self, effects: &mut Effects) -> Flow {
+        let Some((peer, bodies)) = self.gathered.take() else { return Flow::Next };
+        let mut rest = bodies.as_slice();
+        while let Some(first) = rest.first() {
+            match self.send(&peer, first, rest, effects) {
+                Ok(count) => rest = rest.get(count.max(1)..).unwrap_or_default(),
+                Err(Gone) => return Flow::End,
             }
+        }
+        Flow::Next
+    }
+
+    /// Stores the first of these messages, with those that go on in its stream, and hands them to the peer. Their
+    /// acknowledgements come from the committer. Gives how many that were.
+    fn send(
+        &mut self,
+        peer: &Username,
+        first: &Body,
+        bodies: &[Body],
+        effects: &mut Effects,
+    ) -> Result<usize, Gone> {
+        let hall = Arc::clone(&self.hall);
+        let Header { epoch, stream, counter, .. } = *first.header();
+        let pair = match self.may_send(peer, epoch) {
+            Ok(pair) => pair,
+            Err(code) => return Ok(self.not_stored(peer, first, code)),
         };
-        let written = |Written { entry, line, offset, in_doubt }: Written| {
-            acknowledge(entry.number, Some(Line { offset, bytes: line }), in_doubt);
-            let event = Event::Message { peer: self.caller.name.clone(), entry };
-            if let Some(frame) = outgoing::frame(&event) {
-                hall.registry.deliver(&peer, &frame, effects);
+        let alike =
+            bodies.iter().take_while(|body| (body.header().epoch, body.header().stream) == (epoch, stream));
+        let bodies = bodies.get(..alike.count()).unwrap_or_default();
+        let hashes: Vec<_> = bodies.iter().map(body_hash).collect();
+        let log = hall.logs.get(&pair);
+        // Before anything is held: there may be a wait for the disk.
+        let bytes = bodies.iter().map(|body| log_line::bytes(body) + COMMIT_BYTES_EXTRA).sum();
+        let Some(room) = hall.committer.room(bytes) else {
+            return Ok(self.not_stored(peer, first, ErrorCode::Storage));
+        };
+        let (mut room, to, mut count) = (Some(room), &self.outgoing, 0);
+        let work = |counter, number, hash, line, in_doubt| {
+            let frame =
+                outgoing::frame(&Event::Stored { peer: peer.clone(), stream, counter, number, hash })?;
+            Some(Work { log: Arc::clone(&log), line, in_doubt, to: to.clone(), frame })
+        };
+        let written = |run: Vec<Written>| {
+            count = run.len();
+            let mut works = Vec::with_capacity(count);
+            for (Written { entry, line, offset, in_doubt }, hash) in run.into_iter().zip(&hashes) {
+                let line = Some(Line { offset, bytes: line });
+                works.extend(work(entry.body.header().counter, entry.number, *hash, line, in_doubt));
+                let event = Event::Message { peer: self.caller.name.clone(), entry };
+                if let Some(frame) = outgoing::frame(&event) {
+                    hall.registry.deliver(peer, &frame, effects);
+                }
+            }
+            if let Some(room) = room.take() {
+                room.fill_all(works);
             }
         };
         let appended = match self.gate.enter() {
-            Some(_passing) => log.append(&self.caller.name, body, written),
-            None => return Flow::End,
+            Some(_passing) => log.append_run(&self.caller.name, bodies, written),
+            None => return Err(Gone),
         };
         match appended {
-            Ok(again) => {
-                if let Some(again) = again {
-                    acknowledge(again.number, None, again.in_doubt);
+            Ok(None) => Ok(count),
+            Ok(Some(again)) => {
+                let work =
+                    hashes.first().and_then(|hash| work(counter, again.number, *hash, None, again.in_doubt));
+                if let (Some(room), Some(work)) = (room, work) {
+                    room.fill(work);
                 }
-                Flow::Next
+                Ok(1)
             }
-            Err(reason) => {
-                let code = code_of(&reason, &pair);
-                self.answer(&Event::NotStored { peer, stream, counter, code })
-            }
+            Err(reason) => Ok(self.not_stored(peer, first, code_of(&reason, &pair))),
         }
+    }
+
+    /// Says that a message was not stored. One it was.
+    fn not_stored(&mut self, peer: &Username, body: &Body, code: ErrorCode) -> usize {
+        let Header { stream, counter, .. } = *body.header();
+        self.answer(&Event::NotStored { peer: peer.clone(), stream, counter, code });
+        1
     }
 
     /// Whoever has agreed on a key may send under it, also to someone who just left: it is in the log.

@@ -49,6 +49,60 @@ fn sees_entries(person: &Person) -> (Vec<u64>, u64) {
     }
 }
 
+/// Asks for all of it as one read would bring it.
+fn asks_at_once(person: &mut Person, requests: impl IntoIterator<Item = Request>) {
+    let mut effects = Effects::default();
+    for request in requests {
+        assert_eq!(person.desk.handle(request, &mut effects), Flow::Next);
+    }
+    assert_eq!(person.desk.finish(&mut effects), Flow::Next);
+    person.desk.hall.finish(effects).flush();
+    person.desk.hall.committer.nudge();
+}
+
+#[test]
+fn what_comes_together_is_carried_out_in_its_order_and_each_message_for_itself() {
+    let stage = Stage::new();
+    let (mut alice, bob) = stage.talking("alice", "bob");
+    let send = |body| Request::Send { peer: name("bob"), body };
+    let other_epoch = body_of(9, 8, 0, 1, 128);
+    let bodies = [body(0), body(1), body(1), body(3), other_epoch, body(2)];
+    asks_at_once(&mut alice, bodies.into_iter().map(send));
+    for (number, counter) in [(1, 0), (2, 1), (3, 2)] {
+        let Event::Message { entry, .. } = bob.sees() else { panic!() };
+        assert_eq!((entry.number, entry.body.header().counter), (number, counter));
+    }
+    bob.sees_nothing_more();
+    let mut said: Vec<_> = (0..6)
+        .map(|_| match alice.sees() {
+            Event::Stored { counter, number, .. } => (counter, Ok(number)),
+            Event::NotStored { counter, code, .. } => (counter, Err(code)),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    // Refusals do not wait for the disk, acknowledgements do: among themselves each are in order.
+    said.sort_by_key(|(_, outcome)| outcome.is_ok());
+    assert_eq!(
+        said,
+        [
+            (3, Err(ErrorCode::OutOfOrder)),
+            (0, Err(ErrorCode::UnknownEpoch)),
+            (0, Ok(1)),
+            (1, Ok(2)),
+            (1, Ok(2)),
+            (2, Ok(3)),
+        ]
+    );
+    let reads = Request::Read { peer: name("bob"), from: 1, count: 500 };
+    asks_at_once(&mut alice, [send(body(3)), reads, send(body(4))]);
+    let page = loop {
+        if let Event::Entries { last, .. } = alice.sees() {
+            break last;
+        }
+    };
+    assert_eq!(page, 4, "what was sent before it is there, and what was sent after it is not");
+}
+
 #[test]
 fn a_message_is_stored_delivered_and_read_back_by_both() {
     let stage = Stage::new();

@@ -161,7 +161,10 @@ impl Stage {
         assert_eq!(seen.next(), Event::LoggedIn {});
         let caller = Caller { name: username, connection };
         let hall = Arc::clone(&self.hall);
-        Person { desk: Desk { hall, caller, outgoing, gate, exporter: [0; 32], answered: 0 }, seen }
+        Person {
+            desk: Desk { hall, caller, outgoing, gate, exporter: [0; 32], answered: 0, gathered: None },
+            seen,
+        }
     }
 
     /// Two people in a conversation under a new key of this epoch.
@@ -194,7 +197,10 @@ pub(super) struct Person {
 impl Person {
     pub(super) fn asks(&mut self, request: Request) -> Flow {
         let mut effects = Effects::default();
-        let flow = self.desk.handle(request, &mut effects);
+        let mut flow = self.desk.handle(request, &mut effects);
+        if flow == Flow::Next {
+            flow = self.desk.finish(&mut effects);
+        }
         self.desk.hall.finish(effects).flush();
         self.desk.hall.committer.nudge();
         flow
