@@ -40,7 +40,7 @@ pub struct RunArgs {
     /// Runs of each, of which the median counts [default: 5, quick: 3]
     #[arg(long)]
     rounds: Option<usize>,
-    /// Counted milliseconds of each run [default: 1500, quick: 700]
+    /// Counted milliseconds of each run [default: 1500, quick: 400]
     #[arg(long)]
     measured_ms: Option<u64>,
     /// The length of a text, in bytes
@@ -97,7 +97,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let conductor = Conductor {
         stage,
         rounds: args.rounds.unwrap_or(if quick { 3 } else { 5 }),
-        measured_ms: args.measured_ms.unwrap_or(if quick { 700 } else { 1500 }),
+        measured_ms: args.measured_ms.unwrap_or(if quick { 400 } else { 1500 }),
         text_bytes: args.text_bytes,
         threads: args.threads,
         quick,
@@ -145,7 +145,7 @@ impl Conductor {
 
     fn workload(&self, name: &str) -> Result<()> {
         match name {
-            "latency" => self.talk(1, 1, &ALL, 1),
+            "latency" => self.talk(1, 1, if self.quick { &STORING } else { &ALL }, 1),
             "one" => self.shapes(1),
             "sixteen" => self.shapes(16),
             "paced" => self.paced(),
