@@ -18,6 +18,7 @@ mod client_command;
 mod durability;
 mod error;
 mod limits;
+mod scripts;
 mod shell_setup;
 mod span;
 mod upkeep;
@@ -30,17 +31,18 @@ pub use upkeep::Upkeep;
 use client_command::ClientCommand;
 use durability::DurabilitySetting;
 use limits::LimitSettings;
+use scripts::LoginArgs;
 use span::Span;
 
 use crate::{
     client::{
-        ClientConfig, Language, ServerAddress,
+        ClientConfig, Language, Listen, PasswordSource, Send, ServerAddress,
         terminal::{Notify, View},
     },
     crypto::key_file::KdfCost,
     server::{self, ServerConfig},
     transport::Fingerprint,
-    wire::DEFAULT_PORT,
+    wire::{DEFAULT_PORT, Username},
 };
 
 /// Private conversations between people, on a server they run themselves.
@@ -182,7 +184,7 @@ struct ServerArgs {
     limits: LimitSettings,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 struct ClientArgs {
     #[command(subcommand)]
     command: Option<ClientCommand>,
@@ -207,6 +209,11 @@ struct ClientArgs {
     /// Seconds to try to get a lost connection back; 0 ends at once [default: 600]
     #[arg(long, value_name = "SECONDS", env = "SECURECHAT_RETRY")]
     retry: Option<u64>,
+    #[command(flatten)]
+    login: LoginArgs,
+    /// Speak JSON with a program, one object a line each way, as docs/JSON.md describes it
+    #[arg(long)]
+    json: bool,
     /// Lines and nothing else: no moving cursor, no colours, nothing drawn again; for screen readers
     #[arg(long, env = "SECURECHAT_PLAIN", value_parser = clap::builder::FalseyValueParser::new())]
     plain: bool,
@@ -258,6 +265,8 @@ struct ClientFile {
     language: Option<Language>,
     full_screen: Option<bool>,
     mouse: Option<bool>,
+    user: Option<Username>,
+    password_file: Option<PathBuf>,
 }
 
 /// What is to be done.
@@ -278,6 +287,10 @@ pub enum Task {
     Upkeep(Upkeep),
     /// Run a client.
     Client(Box<ClientConfig>),
+    /// Send a message from standard input.
+    Send(Box<Send>),
+    /// Print what arrives.
+    Listen(Box<Listen>),
     /// Print or read a key file.
     Key(KeyTask),
     /// Install completions and manual pages.
@@ -299,8 +312,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Task, CliE
             Some(ServerCommand::Upkeep(upkeep)) => Task::Upkeep(upkeep),
             None => server(*args)?,
         },
-        Command::Client(args) => match args.command {
-            Some(ClientCommand::Key(command)) => Task::Key(command.task()?),
+        Command::Client(mut args) => match args.command.take() {
+            Some(command) => command.task()?,
             None => Task::Client(Box::new(client(*args)?)),
         },
         Command::SetupShell(setup) => Task::SetupShell(setup),
@@ -389,6 +402,9 @@ fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
         server_key: args.server_key.or(from_file),
         authorities: args.ca || file.ca.unwrap_or(false),
         key_file_cost: cost,
+        password: args.login.password().or(file.password_file.map(PasswordSource::File)),
+        user: args.login.user.or(file.user),
+        json: args.json,
         language: (args.language.or(file.language))
             .unwrap_or_else(|| Language::of_environment(|name| std::env::var(name).ok())),
         retry_for: Duration::from_secs(args.retry.or(file.retry).unwrap_or(RETRY_S).min(RETRY_S_MAX)),

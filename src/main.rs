@@ -9,7 +9,7 @@ use std::{
 
 use securechat::{
     cli::{self, CliError, KeyTask, LogFormat, LogLevel, Task, Upkeep},
-    client::{self, KeyCopyError, phrase::Phrase},
+    client::{self, ClientError, KeyCopyError, phrase::Phrase},
     printable::Printable,
     server::{
         self, ServerConfig,
@@ -34,10 +34,9 @@ fn main() -> ExitCode {
         Ok(Task::Upkeep(Upkeep::Restore { from, folder })) => {
             copied(backup::restore(&from, &folder.data), &folder.data)
         }
-        Ok(Task::Client(config)) => match client::run(&config) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => ends_with(&error.last_words(), error.exit_status()),
-        },
+        Ok(Task::Client(config)) => client_ended(client::run(&config)),
+        Ok(Task::Send(task)) => client_ended(client::send(&task)),
+        Ok(Task::Listen(task)) => client_ended(client::listen(&task)),
         Ok(Task::Key(task)) => keep_key(task),
         Ok(Task::SetupShell(setup)) => match setup.run() {
             Ok(said) => said_lines(&said),
@@ -50,6 +49,14 @@ fn main() -> ExitCode {
             if usage.use_stderr() { ExitCode::from(status::USAGE) } else { ExitCode::SUCCESS }
         }
         Err(error) => last_words(&error, error.hint().as_deref(), error.exit_status()),
+    }
+}
+
+/// Says why a client ended, in its person's language.
+fn client_ended(ended: Result<(), ClientError>) -> ExitCode {
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => ends_with(&error.last_words(), error.exit_status()),
     }
 }
 

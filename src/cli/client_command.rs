@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::{CliError, default_home, setting};
+use super::{
+    CliError, Task, default_home,
+    scripts::{ListenArgs, SendArgs},
+    setting,
+};
 use crate::{
     client::{KeyExport, KeyImport, ServerAddress},
     wire::Username,
@@ -16,6 +20,27 @@ pub(super) enum ClientCommand {
     /// Keeps the key file: prints it for paper, and reads it back
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Sends what standard input holds to somebody, as one message
+    ///
+    /// Done when the server has it stored. A client of the same account that runs on this machine sends it;
+    /// where none runs, this logs in for it, which ends a client of the account on another machine. You and
+    /// the other must have agreed on a key before.
+    Send(SendArgs),
+    /// Prints the messages that arrive, until it is ended
+    ///
+    /// A client of the same account that runs on this machine tells them; where none runs, this logs in, and
+    /// serves other scripts meanwhile.
+    Listen(ListenArgs),
+}
+
+impl ClientCommand {
+    pub(super) fn task(self) -> Result<Task, CliError> {
+        Ok(match self {
+            Self::Key(command) => Task::Key(command.task()?),
+            Self::Send(args) => Task::Send(Box::new(args.task()?)),
+            Self::Listen(args) => Task::Listen(Box::new(args.task()?)),
+        })
+    }
 }
 
 /// What is done with a key file.

@@ -9,6 +9,7 @@ use super::{
     home::{HomeError, ServerFolder},
     phrase::Sentence,
     register::{register, register_again},
+    scripts::PasswordSource,
     words,
 };
 use crate::{
@@ -31,6 +32,13 @@ pub(super) enum Try {
     End,
 }
 
+/// What the command line says, and need not be asked.
+pub(super) struct Given {
+    user: Option<Username>,
+    /// Used once: whoever is wrong is not wrong again.
+    pub(super) password: Option<Password>,
+}
+
 /// Asks until somebody is logged in; `None` when the input ended.
 pub(super) fn enter(
     config: &ClientConfig,
@@ -38,13 +46,21 @@ pub(super) fn enter(
     door: &mut Door<'_>,
     desk: &mut Desk,
 ) -> Result<Option<LoggedIn>, ClientError> {
-    let Some(has_account) = ask_for_account(door, desk)? else { return Ok(None) };
+    let password = config.password.as_ref().map(PasswordSource::read).transpose()?;
+    let mut given = Given { user: config.user.clone(), password };
+    let has_account = match &given.user {
+        Some(_) => true,
+        None => match ask_for_account(door, desk)? {
+            Some(has_account) => has_account,
+            None => return Ok(None),
+        },
+    };
     let mut invitation = None;
     loop {
         let tried = if has_account {
-            log_in(folder, door, desk)?
+            log_in(folder, door, desk, &mut given)?
         } else {
-            register(config, folder, door, desk, &mut invitation)?
+            register(config, folder, door, desk, &mut given, &mut invitation)?
         };
         match tried {
             Try::Done(logged_in) => return Ok(Some(*logged_in)),
@@ -92,7 +108,7 @@ pub(super) fn ask_password(
             desk.show(words::PASSWORD_EMPTY);
             continue;
         };
-        if new && desk.is_interactive() {
+        if new && desk.hides_secrets() {
             let Some(repeated) = desk.ask_secret(words::REPEAT_QUESTION)? else { return Ok(None) };
             if Password::new(repeated).is_none_or(|repeated| !repeated.is_same_as(&password)) {
                 desk.show(words::PASSWORDS_DIFFER);
@@ -103,12 +119,30 @@ pub(super) fn ask_password(
     }
 }
 
-fn log_in(folder: &ServerFolder, door: &mut Door<'_>, desk: &mut Desk) -> Result<Try, ClientError> {
-    let Some(name) = ask_name(desk)? else { return Ok(Try::End) };
-    let Some(password) = ask_password(desk, words::PASSWORD_QUESTION, false)? else { return Ok(Try::End) };
+fn log_in(
+    folder: &ServerFolder,
+    door: &mut Door<'_>,
+    desk: &mut Desk,
+    given: &mut Given,
+) -> Result<Try, ClientError> {
+    let name = match &given.user {
+        Some(user) => user.clone(),
+        None => match ask_name(desk)? {
+            Some(name) => name,
+            None => return Ok(Try::End),
+        },
+    };
+    let is_given = given.password.is_some();
+    let password = match given.password.take() {
+        Some(password) => password,
+        None => match ask_password(desk, words::PASSWORD_QUESTION, false)? {
+            Some(password) => password,
+            None => return Ok(Try::End),
+        },
+    };
     let key_files = match folder.key_files(&name) {
         Ok(key_files) => key_files,
-        Err(error @ (HomeError::NoKeyFile { .. } | HomeError::KeyFile { .. })) => {
+        Err(error @ (HomeError::NoKeyFile { .. } | HomeError::KeyFile { .. })) if given.user.is_none() => {
             let error = ClientError::Home(error);
             desk.show(&words::trouble(&error));
             return Ok(Try::Again);
@@ -137,6 +171,9 @@ fn log_in(folder: &ServerFolder, door: &mut Door<'_>, desk: &mut Desk) -> Result
         };
         settle_key_files(folder, &name, (waiting, both))?;
         return Ok(Try::Done(Box::new(LoggedIn { name, keys, connection })));
+    }
+    if is_given {
+        return Err(ClientError::WrongLogin);
     }
     desk.show(words::WRONG_LOGIN);
     Ok(Try::Again)

@@ -27,6 +27,7 @@ use super::{
     place::{Engaged, Place},
     receipts::Receipts,
     reconnect::Reopenings,
+    scripts::{Call, Scripts},
     terminal::Input,
     words,
 };
@@ -104,6 +105,8 @@ pub(super) struct App<'a> {
     /// Keys that no open conversation has, last looked at.
     pub(super) spare_keys: BTreeMap<Username, ConversationKey>,
     pub(super) kept_key_declined: BTreeSet<Username>,
+    /// What programs ask for.
+    pub(super) scripts: Scripts,
     /// What the terminal was last told.
     pub(super) overview_told: Option<Overview>,
     /// The identities whose safety numbers were on the screen: what a person may say they compared.
@@ -122,6 +125,7 @@ impl<'a> App<'a> {
         let LoggedIn { name: me, keys, connection } = logged_in;
         let pins = folder.pins(&me, &keys.vault)?.unwrap_or_default();
         desk.converse();
+        let scripts = Scripts::new(desk.reads_everything());
         Ok(Self {
             desk,
             folder,
@@ -152,6 +156,7 @@ impl<'a> App<'a> {
             epoch_floors: BTreeMap::new(),
             spare_keys: BTreeMap::new(),
             kept_key_declined: BTreeSet::new(),
+            scripts,
             overview_told: None,
             numbers_shown: BTreeMap::new(),
         })
@@ -159,6 +164,7 @@ impl<'a> App<'a> {
 
     /// Runs until the person leaves or the connection ends.
     pub(super) fn run(mut self) -> Result<(), ClientError> {
+        self.take_early_calls();
         let mut leaving = false;
         let ended = loop {
             let turned = if leaving { self.log_out() } else { self.turn() };
@@ -191,6 +197,7 @@ impl<'a> App<'a> {
         for text in self.retired.iter().chain(self.talks.values()).flat_map(Conversation::unconfirmed) {
             self.desk.warn(&words::fate_unknown(&text));
         }
+        self.scripts.end();
         ended
     }
 
@@ -223,6 +230,7 @@ impl<'a> App<'a> {
                 self.on_server(incoming?)?;
                 Ok(Flow::Continue)
             }
+            Event::Program(call) => self.on_call(call),
             Event::Tick => self.on_tick(Instant::now()),
         }
     }
@@ -231,10 +239,16 @@ impl<'a> App<'a> {
         if let Some(event) = self.deferred.pop_front() {
             return Event::Server(Ok(event));
         }
+        if let Some(call) = self.scripts.waiting.pop_front() {
+            return Event::Program(call);
+        }
         // A line that is there already answers what was asked when it was typed: it comes before what the
         // server says now, which may change the question.
         if let Ok(input) = self.desk.typed().try_recv() {
             return Event::Person(input);
+        }
+        if let Ok(call) = self.desk.called().try_recv() {
+            return Event::Program(call);
         }
         let silent_since = self.is_owed_an_answer().then(|| self.silent_since.unwrap_or_else(Instant::now));
         self.silent_since = silent_since;
@@ -258,6 +272,7 @@ impl<'a> App<'a> {
                 Event::Server(incoming.unwrap_or(Err(ClientError::Lost(None))))
             }
             recv(self.desk.typed()) -> input => Event::Person(input.unwrap_or(Input::End)),
+            recv(self.desk.called()) -> call => Event::Program(call.unwrap_or(Call::End)),
             recv(tick) -> _ => Event::Tick,
         }
     }
@@ -323,7 +338,7 @@ impl<'a> App<'a> {
             wire::Event::Closed { peer, by, lost } => self.on_closed(&peer, &by, lost),
             wire::Event::Presence { peer, connected } => self.contacts.came_or_went(&peer, connected),
             wire::Event::Receipt { peer, number, proof } => self.on_receipt(&peer, number, proof)?,
-            wire::Event::Who { connected, total } => self.show_who(&connected, total),
+            wire::Event::Who { connected, total } => self.on_who(&connected, total),
             wire::Event::Error { code, peer } => self.on_error(code, peer)?,
             wire::Event::TakenOver {} => return Err(ClientError::TakenOver),
             wire::Event::Stopping {} => return Err(ClientError::Stopping),

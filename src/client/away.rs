@@ -51,6 +51,19 @@ impl App<'_> {
     /// Opens a conversation of this side alone: reads and checks the log, shows the last messages, and
     /// gives how many of this user's wait for the peer.
     pub(super) fn open_one_sided(&mut self, peer: &Username) -> Result<Result<u64, NoWay>, ClientError> {
+        let concluded = match self.conclude_alone(peer)? {
+            Ok(concluded) => concluded,
+            Err(why) => return Ok(Err(why)),
+        };
+        self.begin_talk(peer, concluded, Kind::OneSided)?;
+        Ok(Ok(self.count_waiting(peer)?))
+    }
+
+    /// The pair's newest key, proved here before, with its codes.
+    pub(super) fn conclude_alone(
+        &mut self,
+        peer: &Username,
+    ) -> Result<Result<Concluded, NoWay>, ClientError> {
         let epoch = match self.proven_key(peer) {
             Ok(epoch) => epoch,
             Err(why) => return Ok(Err(why)),
@@ -62,8 +75,7 @@ impl App<'_> {
         let (Some(own_code), Some(peer_code)) = (own_code.filter(|_| same), peer_code) else {
             return Ok(Err(NoWay::InDoubt));
         };
-        self.begin_talk(peer, Concluded { key, own_code, peer_code, peer_saw: None }, Kind::OneSided)?;
-        Ok(Ok(self.count_waiting(peer)?))
+        Ok(Ok(Concluded { key, own_code, peer_code, peer_saw: None }))
     }
 
     /// The epoch of the pair's newest key, if it was proved here, and nothing speaks against it.

@@ -166,7 +166,7 @@ impl App<'_> {
         if !unread.is_empty() {
             self.desk.notice(&words::unread(&unread));
         }
-        Ok(())
+        self.read_unread(&unread)
     }
 
     /// `/who`: who is connected, and what there is of this person's own contacts.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::{address::ServerAddress, home::HomeError, phrase::Phrase, words};
+use super::{address::ServerAddress, home::HomeError, phrase::Phrase, scripts::PasswordError, words};
 use crate::{
     crypto::{key_file::KeyFileError, random::RandomError},
     status,
@@ -72,6 +72,29 @@ pub enum ClientError {
     Random(#[from] RandomError),
     /// The full-screen view was asked for where there can be none.
     NoFullScreen(super::terminal::NoFullScreen),
+    /// Something is asked where nobody is to answer.
+    NeedsAnswer(String),
+    /// The name or the password that was given is wrong.
+    WrongLogin,
+    /// There is no password where it was to come from.
+    Password(#[from] PasswordError),
+    /// There is no account at this server.
+    NoAccount {
+        /// Where its key file would be.
+        folder: std::path::PathBuf,
+    },
+    /// There are several, and none was named.
+    WhichAccount,
+    /// What was to be sent is no message.
+    Message(Phrase),
+    /// A script's message was not sent, and why.
+    NotSent(String),
+    /// Whether a script's message is stored is not known.
+    NotConfirmed,
+    /// The client that served a script has ended.
+    ClientGone,
+    /// The private socket failed.
+    Socket(#[source] std::io::Error),
     /// Standard input or output failed.
     Terminal(#[from] std::io::Error),
 }
@@ -118,7 +141,13 @@ impl ClientError {
             | Self::TooManyAttempts
             | Self::LoginRefused
             | Self::TakenOver => status::NO_PERMISSION,
-            Self::Lost(_) => status::TEMPORARY,
+            Self::Lost(_) | Self::NotConfirmed | Self::ClientGone => status::TEMPORARY,
+            Self::NeedsAnswer(_) | Self::WhichAccount => status::USAGE,
+            Self::WrongLogin | Self::Password(PasswordError::NotPrivate { .. }) => status::NO_PERMISSION,
+            Self::Message(_) | Self::Password(PasswordError::NotAPassword { .. }) => status::DATA,
+            Self::NoAccount { .. } => status::NO_INPUT,
+            Self::NotSent(_) => status::UNAVAILABLE,
+            Self::Password(PasswordError::Read { .. }) | Self::Socket(_) => status::IO,
             Self::Home(HomeError::NoKeyFile { .. }) => status::NO_INPUT,
             Self::Home(HomeError::Store(_)) | Self::Terminal(_) => status::IO,
             Self::NoFullScreen(_) => status::USAGE,

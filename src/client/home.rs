@@ -92,6 +92,22 @@ impl ServerFolder {
         Ok(Self { folder })
     }
 
+    /// The folder itself.
+    #[must_use]
+    pub(super) fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whose key files are here, in order.
+    ///
+    /// # Errors
+    /// [`HomeError::Store`].
+    pub(super) fn accounts(&self) -> Result<Vec<Username>, HomeError> {
+        let files = store::list(&self.folder)?;
+        let name = |path: &PathBuf| path.file_name()?.to_str()?.strip_suffix(".txt")?.parse().ok();
+        Ok(files.iter().filter_map(name).collect())
+    }
+
     /// Where the server's fingerprint is pinned.
     #[must_use]
     pub(super) fn server_pin_path(&self) -> PathBuf {

@@ -6,7 +6,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{crypto::key_file::KdfCost, transport::Fingerprint};
+use crate::{crypto::key_file::KdfCost, transport::Fingerprint, wire::Username};
 
 mod account;
 mod address;
@@ -40,6 +40,7 @@ mod reconnect;
 mod recovery;
 mod register;
 mod run;
+mod scripts;
 mod search;
 mod several;
 mod talk;
@@ -54,6 +55,7 @@ pub use error::ClientError;
 pub use home::{HomeError, known_servers};
 pub use overview::{Contact, Mark, Overview, Presence, Trust};
 pub use recovery::{KEY_COPY_BYTES_MAX, KeyCopyError, KeyExport, KeyImport, export_key, import_key};
+pub use scripts::{Listen, PasswordError, PasswordSource, Send, listen, send};
 pub use words::Language;
 
 /// What the client is to do, as the command line says.
@@ -71,6 +73,12 @@ pub struct ClientConfig {
     pub authorities: bool,
     /// What opening a key file made from now on costs.
     pub key_file_cost: KdfCost,
+    /// Whose account: then there is one, and neither is asked.
+    pub user: Option<Username>,
+    /// Where the password comes from, if no person types it.
+    pub password: Option<PasswordSource>,
+    /// A program is at the other side of standard input and output, and both speak JSON.
+    pub json: bool,
     /// The language that its person is spoken to in.
     pub language: Language,
     /// How long to try to get a lost connection back; zero ends the client at once.
@@ -87,20 +95,28 @@ pub struct ClientConfig {
 /// As the variants of [`ClientError`] say; each has an exit status, and most a hint.
 pub fn run(config: &ClientConfig) -> Result<(), ClientError> {
     config.language.speak();
-    if matches!(config.view, terminal::View::FullScreen { .. }) {
+    if matches!(config.view, terminal::View::FullScreen { .. }) && !config.json {
         terminal::Terminal::may_be_full_screen().map_err(ClientError::NoFullScreen)?;
     }
-    let mut desk = desk::Desk::open(config.view, config.notify)?;
-    let ended = run_at(config, &mut desk);
+    let mut desk =
+        if config.json { desk::Desk::program()? } else { desk::Desk::open(config.view, config.notify)? };
+    let folder = home::ServerFolder::open(&config.home, &config.address);
+    let ended = folder.map_err(ClientError::from).and_then(|folder| run_at(config, &folder, &mut desk));
+    desk.ended(&ended);
     desk.close();
     ended
 }
 
-fn run_at(config: &ClientConfig, desk: &mut desk::Desk) -> Result<(), ClientError> {
-    let folder = home::ServerFolder::open(&config.home, &config.address)?;
-    let mut door = door::Door::open(config, &folder, desk)?;
-    match account::enter(config, &folder, &mut door, desk)? {
-        Some(logged_in) => app::App::new(config, desk, &folder, door, logged_in)?.run(),
-        None => Ok(()),
+fn run_at(
+    config: &ClientConfig,
+    folder: &home::ServerFolder,
+    desk: &mut desk::Desk,
+) -> Result<(), ClientError> {
+    let mut door = door::Door::open(config, folder, desk)?;
+    let Some(logged_in) = account::enter(config, folder, &mut door, desk)? else { return Ok(()) };
+    let socket = scripts::Socket::open(folder.path(), &logged_in.name, desk.calls().clone());
+    if let Err(error) = socket {
+        desk.diagnose(&words::no_socket(&error));
     }
+    app::App::new(config, desk, folder, door, logged_in)?.run()
 }

@@ -87,7 +87,11 @@ impl App<'_> {
         proof: Bytes<32>,
     ) -> Result<(), ClientError> {
         self.contacts.keep_receipt(peer, Received { number, proof });
-        if self.place.is_open(peer) { self.look_at_kept_receipt(peer) } else { Ok(()) }
+        if self.place.is_open(peer) || self.scripts.is_quiet(peer) {
+            self.look_at_kept_receipt(peer)
+        } else {
+            Ok(())
+        }
     }
 
     /// Compares the peer's newest receipt with the message that it is of. What does not verify is said, and
@@ -115,7 +119,7 @@ impl App<'_> {
             pins.delivered = pins.delivered.max(number);
             pins.left_to = pins.left_to.saturating_sub(if number >= left_to { left_to } else { 0 });
         });
-        self.desk.mark(&Mark::Delivered { peer: peer.clone(), number });
+        self.mark_message(&Mark::Delivered { peer: peer.clone(), number });
         if left_to > 0 && number >= left_to {
             self.desk.show(&words::delivered(peer));
         }

@@ -334,6 +334,7 @@ impl App<'_> {
         self.desk.notice(words::RECONNECTED);
         self.send_again()?;
         self.contacts.ask_again();
+        self.scripts.begin_anew();
         let one_sided = self.place.open_with().filter(|peer| self.place.kind(peer) == Some(Kind::OneSided));
         for peer in one_sided.cloned().collect::<Vec<_>>() {
             self.catch_up(&peer)?;
@@ -404,7 +405,7 @@ impl App<'_> {
             if !self.input_ended && (self.desk.is_interactive() || takes_lines) {
                 self.desk.listen();
             }
-            match self.desk.typed().recv_deadline(until) {
+            match self.typed_or_called(until) {
                 // It was asked for before the loss, as the kept ones were: it comes after them.
                 Ok(Input::Line(line)) if !self.held.is_empty() && !self.desk.is_interactive() => {
                     self.held.push_back(line);

@@ -2,7 +2,7 @@
 
 use super::{
     ClientConfig,
-    account::{LoggedIn, Try, ask_name, ask_password},
+    account::{Given, LoggedIn, Try, ask_name, ask_password},
     connection::Connection,
     desk::Desk,
     door::Door,
@@ -31,6 +31,7 @@ pub(super) fn register(
     folder: &ServerFolder,
     door: &mut Door<'_>,
     desk: &mut Desk,
+    given: &mut Given,
     invitation: &mut Option<InvitationCode>,
 ) -> Result<Try, ClientError> {
     let Some(name) = ask_name(desk)? else { return Ok(Try::End) };
@@ -38,7 +39,13 @@ pub(super) fn register(
         desk.show(&words::key_file_is_there(&name, &path));
         return Ok(Try::Again);
     }
-    let Some(password) = ask_password(desk, words::PASSWORD_QUESTION, true)? else { return Ok(Try::End) };
+    let password = match given.password.take() {
+        Some(password) => password,
+        None => match ask_password(desk, words::PASSWORD_QUESTION, true)? {
+            Some(password) => password,
+            None => return Ok(Try::End),
+        },
+    };
     if door.registration() == Registration::Invite && invitation.is_none() {
         *invitation = ask_invitation(desk)?;
         if invitation.is_none() {

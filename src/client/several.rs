@@ -112,7 +112,8 @@ impl App<'_> {
     /// Shows what came in a conversation, or mentions it where the lines go to another, to be shown in
     /// full when the person turns to it.
     pub(super) fn show_or_keep(&mut self, peer: &Username, shown: Shown) {
-        if self.place.focus() == Some(peer) {
+        // A program is told of every message whole, and turns to nobody.
+        if self.place.focus() == Some(peer) || self.scripts.reads_everything() {
             self.show(&shown);
             return;
         }

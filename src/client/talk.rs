@@ -45,6 +45,7 @@ impl App<'_> {
         conversation.one_sided = kind == Kind::OneSided;
         self.retire(peer);
         self.talks.insert(peer.clone(), conversation);
+        self.scripts.is_quiet_no_more(peer);
         self.place.open(peer, kind, true);
         let shown = match self.log_end(peer)? {
             Some(last) => self.read_log(peer, &pins, last)?,
@@ -120,6 +121,7 @@ impl App<'_> {
         }
         let own = entry.sender == self.me;
         let shown = self.take(peer, entry)?;
+        self.tell_listeners(peer, &shown);
         self.show_or_keep(peer, Shown { message: shown.message.filter(|_| !own), ..shown });
         Ok(())
     }
@@ -164,8 +166,7 @@ impl App<'_> {
     /// A message from the peer, as it was just stored.
     pub(super) fn on_message(&mut self, peer: &Username, entry: &Entry) -> Result<(), ClientError> {
         if !self.place.is_open(peer) {
-            self.on_unread(peer, entry);
-            return Ok(());
+            return self.on_message_elsewhere(peer, entry);
         }
         let hash = body_hash(&entry.body);
         if self
@@ -177,6 +178,7 @@ impl App<'_> {
             return Ok(());
         }
         let shown = self.take(peer, entry)?;
+        self.tell_listeners(peer, &shown);
         if shown.message.is_some() && entry.sender == *peer {
             self.desk.arrived(peer);
         }
@@ -207,7 +209,7 @@ impl App<'_> {
         match self.talks.get_mut(peer)?.seal(text) {
             Ok(body) => {
                 let Header { stream, counter, .. } = *body.header();
-                self.desk.mark(&Mark::Sent { peer: peer.clone(), stream, counter, text: text.to_owned() });
+                self.mark_message(&Mark::Sent { peer: peer.clone(), stream, counter, text: text.to_owned() });
                 return Some(body);
             }
             Err(SessionError::TooLong) => {
@@ -241,12 +243,16 @@ impl App<'_> {
             self.desk.warn(&warning);
         } else {
             let (stream, counter) = at;
-            self.desk.mark(&Mark::Stored { peer: peer.clone(), stream, counter, number });
+            self.mark_message(&Mark::Stored { peer: peer.clone(), stream, counter, number });
             if one_sided {
                 self.remember(peer, |pins| pins.left_to = pins.left_to.max(number));
             }
         }
-        self.remember_chains(peer);
+        if self.scripts.is_quiet(peer) {
+            self.remember_own(peer);
+        } else {
+            self.remember_chains(peer);
+        }
         // The peer may have said that they have it before the server said that it is stored.
         self.look_at_kept_receipt(peer)
     }
@@ -261,8 +267,10 @@ impl App<'_> {
         let refused = talk.not_stored(at.0, at.1);
         let refused = refused.map_err(|_| ClientError::Protocol("no stream could be begun"))?;
         if let Some(text) = refused {
-            self.desk.mark(&Mark::NotStored { peer: peer.clone(), stream: at.0, counter: at.1 });
-            self.desk.warn(&words::not_sent(&text, words::refusal(code, Some(peer)).text()).about(peer));
+            let why = words::refusal(code, Some(peer));
+            self.mark_message(&Mark::NotStored { peer: peer.clone(), stream: at.0, counter: at.1 });
+            self.scripts.refused(at, &why);
+            self.desk.warn(&words::not_sent(&text, why.text()).about(peer));
         }
         Ok(())
     }

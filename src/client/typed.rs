@@ -19,7 +19,10 @@ impl App<'_> {
             Line::Text(text) => return self.on_text(&text),
             Line::Quit => return Ok(Flow::End),
             Line::Help => self.desk.show(words::HELP),
-            Line::Who => self.connection.send(&Request::Who {})?,
+            Line::Who => {
+                self.scripts.person_asks_who();
+                self.connection.send(&Request::Who {})?;
+            }
             Line::History(count) => self.show_history(count)?,
             Line::Search(what) => self.search(&what)?,
             Line::Verify(what) => self.verify(&what)?,
@@ -40,7 +43,7 @@ impl App<'_> {
         Ok(Flow::Continue)
     }
 
-    fn on_text(&mut self, text: &str) -> Result<Flow, ClientError> {
+    pub(super) fn on_text(&mut self, text: &str) -> Result<Flow, ClientError> {
         // Begun before the question that it seems to answer: a message is no name, and no consent.
         let stale = self.desk.take_stale_draft();
         if let Some(peer) = self.talking_while_away() {

@@ -2,6 +2,7 @@
 
 use super::{
     app::App,
+    meeting::Meeting,
     phrase::Phrase,
     place::{Engaged, Place},
     words,
@@ -32,6 +33,12 @@ impl App<'_> {
             self.asks_something_else();
         }
         match wanted {
+            // Nobody is here to accept a key: whoever asks is told so at once.
+            Wanted::Question(_)
+                if self.desk.is_nobody() && self.place.run().is_some_and(Meeting::is_asking) =>
+            {
+                return Some("no".into());
+            }
             Wanted::Question(question) => self.desk.put_question(&question),
             Wanted::Line => self.desk.listen(),
             Wanted::LineFromPerson if self.desk.is_interactive() => self.desk.listen(),

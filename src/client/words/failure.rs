@@ -10,6 +10,7 @@ use crate::{
         error::ClientError,
         home::HomeError,
         phrase::{Arg, Phrase},
+        scripts::PASSWORD_BYTES_MAX,
         terminal::NoFullScreen,
     },
     crypto::key_file::{FormatProblem, KeyFileError, KeyFileFormatError},
@@ -46,6 +47,16 @@ pub(in crate::client) fn failure(error: &ClientError) -> Phrase {
         ClientError::Stopping => say!("stopping"),
         ClientError::TooManyAttempts => say!("attempts_ended_it"),
         ClientError::Home(error) => home(error),
+        ClientError::NeedsAnswer(question) => super::needs_answer(question),
+        ClientError::WrongLogin => say!("wrong_login_given"),
+        ClientError::Password(error) => super::password_failed(error),
+        ClientError::NoAccount { folder } => super::no_account_here(folder),
+        ClientError::WhichAccount => say!("which_account"),
+        ClientError::Message(why) => why.clone(),
+        ClientError::NotSent(why) => super::not_sent_by_script(why),
+        ClientError::NotConfirmed => say!("not_confirmed"),
+        ClientError::ClientGone => say!("client_gone"),
+        ClientError::Socket(error) => super::socket_failed(error),
         ClientError::KeyFile(error) => say!("key_file_failed", why = reason(error)),
         ClientError::Random(error) => say!("random_failed", why = reason(error)),
         ClientError::NoFullScreen(NoFullScreen::NotATerminal) => say!("no_full_screen_pipe"),
@@ -102,7 +113,17 @@ pub(in crate::client) fn hint(error: &ClientError) -> Option<Phrase> {
             say!("store_hint", what = in_our_language(error.hint()?))
         }
         ClientError::NoFullScreen(_) => say!("leave_full_screen_out"),
-        ClientError::Protocol(_)
+        ClientError::NeedsAnswer(_) => say!("give_user_and_password"),
+        ClientError::WrongLogin => say!("check_user_and_password"),
+        ClientError::Password(error) => return super::password_hint(error, PASSWORD_BYTES_MAX),
+        ClientError::NoAccount { .. } => say!("make_an_account_first"),
+        ClientError::WhichAccount => say!("name_one"),
+        ClientError::NotConfirmed => say!("ask_again_if_it_is_there"),
+        ClientError::ClientGone => say!("start_again_later"),
+        ClientError::Message(_)
+        | ClientError::NotSent(_)
+        | ClientError::Socket(_)
+        | ClientError::Protocol(_)
         | ClientError::KeyFile(_)
         | ClientError::Random(_)
         | ClientError::Terminal(_) => return None,

@@ -1,0 +1,102 @@
+//! The flags of clients that no person sits at: who logs in, and what `send` and `listen` need.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{CliError, ClientArgs, client};
+use crate::{
+    client::{Language, Listen, PasswordSource, Send},
+    transport::Fingerprint,
+    wire::Username,
+};
+
+/// Who logs in, where no person answers that.
+#[derive(Debug, Default, Args)]
+pub(super) struct LoginArgs {
+    /// Whose account: there is one, and neither is asked
+    #[arg(long, value_name = "NAME", env = "SECURECHAT_USER")]
+    pub(super) user: Option<Username>,
+    /// A file whose first line is the password; nobody but you may have access to it
+    #[arg(long, value_name = "FILE", env = "SECURECHAT_PASSWORD_FILE", conflicts_with = "password_fd")]
+    pub(super) password_file: Option<PathBuf>,
+    /// An open descriptor to read the password from
+    #[arg(long, value_name = "N")]
+    pub(super) password_fd: Option<u32>,
+}
+
+impl LoginArgs {
+    pub(super) fn password(&self) -> Option<PasswordSource> {
+        match (&self.password_file, self.password_fd) {
+            (_, Some(descriptor)) => Some(PasswordSource::Descriptor(descriptor)),
+            (Some(file), None) => Some(PasswordSource::File(file.clone())),
+            (None, None) => None,
+        }
+    }
+}
+
+/// Where a script's client logs in, and as whom.
+#[derive(Debug, Args)]
+pub(super) struct ConnectArgs {
+    /// The server, and its port if it is not 4117
+    #[arg(long, value_name = "HOST[:PORT]", env = "SECURECHAT_HOST")]
+    host: Option<String>,
+    /// Where key files, pinned servers and pinned peers are kept [default: the platform's data folder]
+    #[arg(long, value_name = "DIR", env = "SECURECHAT_HOME")]
+    home: Option<PathBuf>,
+    /// The fingerprint that the server printed at its start
+    #[arg(long, value_name = "FINGERPRINT", env = "SECURECHAT_SERVER_KEY")]
+    server_key: Option<Fingerprint>,
+    /// Trust a certificate that one of the system's authorities signed, when no fingerprint is known
+    #[arg(long, env = "SECURECHAT_CA", value_parser = clap::builder::FalseyValueParser::new())]
+    ca: bool,
+    /// Seconds to try to get a lost connection back; 0 ends at once [default: 600]
+    #[arg(long, value_name = "SECONDS", env = "SECURECHAT_RETRY")]
+    retry: Option<u64>,
+    #[command(flatten)]
+    login: LoginArgs,
+    /// The language to speak [default: by LC_ALL, LC_MESSAGES, LANG]
+    #[arg(long, value_enum, env = "SECURECHAT_LANGUAGE")]
+    language: Option<Language>,
+    /// A TOML file with any of a client's settings
+    #[arg(long, value_name = "FILE", env = "SECURECHAT_CLIENT_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+impl From<ConnectArgs> for ClientArgs {
+    fn from(given: ConnectArgs) -> Self {
+        let ConnectArgs { host, home, server_key, ca, retry, login, language, config } = given;
+        Self { host, home, server_key, ca, retry, login, language, config, ..Self::default() }
+    }
+}
+
+/// `send`: to whom, and where.
+#[derive(Debug, Args)]
+pub(super) struct SendArgs {
+    /// To whom
+    peer: Username,
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+impl SendArgs {
+    pub(super) fn task(self) -> Result<Send, CliError> {
+        Ok(Send { config: client(ClientArgs::from(self.connect))?, peer: self.peer })
+    }
+}
+
+/// `listen`: where, and how it is printed.
+#[derive(Debug, Args)]
+pub(super) struct ListenArgs {
+    /// Print JSON, one object a line, as docs/JSON.md describes it
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+impl ListenArgs {
+    pub(super) fn task(self) -> Result<Listen, CliError> {
+        Ok(Listen { config: client(ClientArgs::from(self.connect))?, json: self.json })
+    }
+}
