@@ -70,6 +70,8 @@ pub enum ClientError {
     KeyFile(#[from] KeyFileError),
     /// The machine has no randomness to give.
     Random(#[from] RandomError),
+    /// The full-screen view was asked for where there can be none.
+    NoFullScreen(super::terminal::NoFullScreen),
     /// Standard input or output failed.
     Terminal(#[from] std::io::Error),
 }
@@ -119,6 +121,7 @@ impl ClientError {
             Self::Lost(_) => status::TEMPORARY,
             Self::Home(HomeError::NoKeyFile { .. }) => status::NO_INPUT,
             Self::Home(HomeError::Store(_)) | Self::Terminal(_) => status::IO,
+            Self::NoFullScreen(_) => status::USAGE,
             Self::Home(_) => status::DATA,
             Self::KeyFile(_) | Self::Random(_) => status::OS,
         }

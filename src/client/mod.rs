@@ -86,6 +86,9 @@ pub struct ClientConfig {
 /// As the variants of [`ClientError`] say; each has an exit status, and most a hint.
 pub fn run(config: &ClientConfig) -> Result<(), ClientError> {
     config.language.speak();
+    if matches!(config.view, terminal::View::FullScreen { .. }) {
+        terminal::Terminal::may_be_full_screen().map_err(ClientError::NoFullScreen)?;
+    }
     let mut desk = desk::Desk::open(config.view, config.notify)?;
     let ended = run_at(config, &mut desk);
     desk.close();

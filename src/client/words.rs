@@ -23,6 +23,7 @@ mod language;
 mod log;
 mod several;
 mod verify;
+mod view;
 
 pub use language::Language;
 
@@ -33,6 +34,7 @@ pub(super) use key_file::*;
 pub(super) use log::*;
 pub(super) use several::*;
 pub(super) use verify::*;
+pub(super) use view::*;
 
 use super::{
     address::ServerAddress,

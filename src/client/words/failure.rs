@@ -10,6 +10,7 @@ use crate::{
         error::ClientError,
         home::HomeError,
         phrase::{Arg, Phrase},
+        terminal::NoFullScreen,
     },
     crypto::key_file::{FormatProblem, KeyFileError, KeyFileFormatError},
     store::{Action, StoreError},
@@ -47,6 +48,8 @@ pub(in crate::client) fn failure(error: &ClientError) -> Phrase {
         ClientError::Home(error) => home(error),
         ClientError::KeyFile(error) => say!("key_file_failed", why = reason(error)),
         ClientError::Random(error) => say!("random_failed", why = reason(error)),
+        ClientError::NoFullScreen(NoFullScreen::NotATerminal) => say!("no_full_screen_pipe"),
+        ClientError::NoFullScreen(NoFullScreen::Dumb) => say!("no_full_screen_dumb"),
         ClientError::Terminal(error) => say!("terminal_failed", why = reason(error)),
     }
 }
@@ -98,6 +101,7 @@ pub(in crate::client) fn hint(error: &ClientError) -> Option<Phrase> {
         ClientError::Home(HomeError::Store(error)) => {
             say!("store_hint", what = in_our_language(error.hint()?))
         }
+        ClientError::NoFullScreen(_) => say!("leave_full_screen_out"),
         ClientError::Protocol(_)
         | ClientError::KeyFile(_)
         | ClientError::Random(_)
