@@ -223,6 +223,12 @@ struct ClientArgs {
     /// The language to speak [default: by LC_ALL, LC_MESSAGES, LANG]
     #[arg(long, value_enum, env = "SECURECHAT_LANGUAGE")]
     language: Option<Language>,
+    /// Shows contacts, conversation and the line being typed on the whole screen
+    #[arg(long, conflicts_with = "plain", env = "SECURECHAT_FULL_SCREEN", value_parser = clap::builder::FalseyValueParser::new())]
+    full_screen: bool,
+    /// With --full-screen: the mouse scrolls and chooses contacts, instead of selecting text
+    #[arg(long, env = "SECURECHAT_MOUSE", value_parser = clap::builder::FalseyValueParser::new())]
+    mouse: bool,
     /// A TOML file with any of these settings, under the same names
     #[arg(long, value_name = "FILE", env = "SECURECHAT_CLIENT_CONFIG")]
     config: Option<PathBuf>,
@@ -259,6 +265,8 @@ struct ClientFile {
     language: Option<Language>,
     user: Option<Username>,
     password_file: Option<PathBuf>,
+    full_screen: Option<bool>,
+    mouse: Option<bool>,
 }
 
 /// What is to be done.
@@ -400,7 +408,13 @@ fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
         language: (args.language.or(file.language))
             .unwrap_or_else(|| Language::of_environment(|name| std::env::var(name).ok())),
         retry_for: Duration::from_secs(args.retry.or(file.retry).unwrap_or(RETRY_S).min(RETRY_S_MAX)),
-        view: if args.plain || file.plain.unwrap_or(false) { View::Plain } else { View::Lines },
+        view: if args.full_screen || (file.full_screen.unwrap_or(false) && !args.plain) {
+            View::FullScreen { mouse: args.mouse || file.mouse.unwrap_or(false) }
+        } else if args.plain || file.plain.unwrap_or(false) {
+            View::Plain
+        } else {
+            View::Lines
+        },
         notify: args.notify.or(file.notify).unwrap_or_default(),
     })
 }

@@ -136,3 +136,24 @@ fn invitations_are_asked_for_beside_the_server() {
         assert_eq!(error.exit_status(), 64, "{line}: {error}");
     }
 }
+
+#[test]
+fn the_view_is_chosen_by_a_flag_or_by_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("client.toml");
+    std::fs::write(&path, "full-screen = true\nmouse = true\n").unwrap();
+    let with_file = format!("--config {}", path.display());
+    for (arguments, view) in [
+        ("", View::Lines),
+        ("--mouse", View::Lines),
+        ("--full-screen", View::FullScreen { mouse: false }),
+        ("--full-screen --mouse", View::FullScreen { mouse: true }),
+        (with_file.as_str(), View::FullScreen { mouse: true }),
+    ] {
+        let Task::Client(config) = read(&format!("securechat client --host h --home x {arguments}")).unwrap()
+        else {
+            panic!("not a client")
+        };
+        assert_eq!(config.view, view, "{arguments}");
+    }
+}

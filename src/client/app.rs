@@ -21,6 +21,7 @@ use super::{
     error::ClientError,
     event::Event,
     home::ServerFolder,
+    meeting::Meeting,
     overview::Overview,
     pins::{PeerPins, Pins},
     place::{Engaged, Place},
@@ -230,7 +231,7 @@ impl<'a> App<'a> {
                 Ok(Flow::Continue)
             }
             Event::Program(call) => self.on_call(call),
-            Event::Tick => self.on_tick(),
+            Event::Tick => self.on_tick(Instant::now()),
         }
     }
 
@@ -259,6 +260,7 @@ impl<'a> App<'a> {
             self.waits_for_one_until(),
             self.tries_again_at(),
             self.receipts.due(),
+            self.place.run().and_then(Meeting::due),
         ];
         let tick = match tick.into_iter().flatten().min() {
             Some(at) => crossbeam_channel::at(at),
@@ -275,8 +277,8 @@ impl<'a> App<'a> {
         }
     }
 
-    fn on_tick(&mut self) -> Result<Flow, ClientError> {
-        let now = Instant::now();
+    /// What is due by `now`.
+    pub(super) fn on_tick(&mut self, now: Instant) -> Result<Flow, ClientError> {
         if self.talking_while_away().is_none() {
             self.say_who_left();
         }
@@ -288,6 +290,9 @@ impl<'a> App<'a> {
             if let Some(run) = self.place.run() {
                 self.desk.show(&words::waiting_for_answer(&run.peer));
             }
+        }
+        if self.place.run().and_then(Meeting::due).is_some_and(|due| due <= now) {
+            self.give_up_run()?;
         }
         self.wait_for_others(now)?;
         self.send_receipts(now)?;

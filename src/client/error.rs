@@ -93,6 +93,8 @@ pub enum ClientError {
     ClientGone,
     /// The private socket failed.
     Socket(#[source] std::io::Error),
+    /// The full-screen view was asked for where there can be none.
+    NoFullScreen(super::terminal::NoFullScreen),
     /// Standard input or output failed.
     Terminal(#[from] std::io::Error),
 }
@@ -148,6 +150,7 @@ impl ClientError {
             Self::Password(PasswordError::Read { .. }) | Self::Socket(_) => status::IO,
             Self::Home(HomeError::NoKeyFile { .. }) => status::NO_INPUT,
             Self::Home(HomeError::Store(_)) | Self::Terminal(_) => status::IO,
+            Self::NoFullScreen(_) => status::USAGE,
             Self::Home(_) => status::DATA,
             Self::KeyFile(_) | Self::Random(_) => status::OS,
         }

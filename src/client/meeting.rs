@@ -4,6 +4,8 @@
 //! holds against a lying server: a key is shown to the person only after every signature was checked,
 //! an epoch is never taken for a second key, and an outcome is believed only with the peer's proof.
 
+use std::time::Instant;
+
 use super::{
     kept,
     phrase::Phrase,
@@ -18,38 +20,17 @@ use crate::{
         resume::{self, Resuming},
     },
     wire::{
-        Agreement, Bytes, Decline, KeptKey, Offer, OwnCopy, Pair, Request, Resume, Role, Seen, Username,
+        Agreement, Bytes, Decline, Offer, OwnCopy, Pair, Request, Resume, Role, Seen, Username,
         limits::EPOCH_STEP_MAX,
     },
 };
 
 mod answer;
+mod due;
+mod given;
 
 pub(super) use answer::Answer;
-
-/// What this client knows and a run needs.
-pub(super) struct Known<'a> {
-    pub(super) me: &'a Username,
-    pub(super) keys: &'a Unlocked,
-    pub(super) pins: &'a PeerPins,
-    /// An epoch that the peer said it has used, in a run before this one.
-    pub(super) epoch_floor: u32,
-    /// The peer said that it knows another kept key than the server shows.
-    pub(super) kept_key_declined: bool,
-    /// A lost connection closed the conversation with this peer a moment ago, under this epoch.
-    pub(super) reopening: Option<u32>,
-    /// The invitation was the client's own, to open that again: no new key is offered on it.
-    pub(super) asked_by_itself: bool,
-}
-
-/// How a run begins, as the server says.
-pub(super) struct Start {
-    pub(super) peer: Username,
-    pub(super) run: u64,
-    pub(super) role: Role,
-    pub(super) new_key: bool,
-    pub(super) kept: Option<KeptKey>,
-}
+pub(super) use given::{Known, Start};
 
 /// What follows from a step.
 pub(super) enum Progress {
@@ -125,6 +106,8 @@ pub(super) struct Meeting {
     we_reopen: bool,
     peer_reopens: bool,
     peer_saw: Option<Seen>,
+    /// When it began, or went on.
+    moved_at: Instant,
 }
 
 impl Meeting {
@@ -156,6 +139,7 @@ impl Meeting {
             we_reopen: false,
             peer_reopens: false,
             peer_saw: None,
+            moved_at: Instant::now(),
         };
         let judged = kept::judge(start.kept, &meeting.peer, &meeting.pair, known);
         meeting.kept = judged.usable;
@@ -209,6 +193,7 @@ impl Meeting {
 
     /// Takes a step from the other side.
     pub(super) fn step(&mut self, step: Agreement, known: &Known<'_>) -> Progress {
+        self.moved_at = Instant::now();
         match (std::mem::replace(&mut self.stage, Stage::Over), step) {
             (_, Agreement::Decline(why)) => Progress::Declined(why),
             (Stage::Awaiting, Agreement::Offer(offer)) => self.take_offer(&offer, known),
@@ -404,6 +389,7 @@ impl Meeting {
     /// The person refused, or was wrong too often: nothing more is asked while the server is told.
     pub(super) fn refuse(&mut self) -> Request {
         self.stage = Stage::Over;
+        self.moved_at = Instant::now();
         self.answered = true;
         Request::Refuse { peer: self.peer.clone(), run: self.run }
     }

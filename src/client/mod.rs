@@ -94,6 +94,9 @@ pub struct ClientConfig {
 /// As the variants of [`ClientError`] say; each has an exit status, and most a hint.
 pub fn run(config: &ClientConfig) -> Result<(), ClientError> {
     config.language.speak();
+    if !config.json && matches!(config.view, terminal::View::FullScreen { .. }) {
+        terminal::Terminal::may_be_full_screen().map_err(ClientError::NoFullScreen)?;
+    }
     let mut desk =
         if config.json { desk::Desk::program()? } else { desk::Desk::open(config.view, config.notify)? };
     let folder = home::ServerFolder::open(&config.home, &config.address);

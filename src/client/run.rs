@@ -160,6 +160,16 @@ impl App<'_> {
         self.remember(&peer, |pins| pins.note_changed(shown, Utc::now()));
     }
 
+    /// The run stood still for too long.
+    pub(super) fn give_up_run(&mut self) -> Result<(), ClientError> {
+        let Some(run) = self.place.run_mut() else { return Ok(()) };
+        match run.give_up() {
+            Some(progress) => self.progress(progress),
+            // It was refused, and the server does not say how it ended.
+            None => Err(ClientError::Lost(None)),
+        }
+    }
+
     /// A line typed at the key question.
     pub(super) fn on_answer(&mut self, typed: &str) -> Result<(), ClientError> {
         let Some(current) = self.place.run_mut() else { return Ok(()) };

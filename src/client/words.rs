@@ -21,9 +21,11 @@ mod key;
 mod key_file;
 mod language;
 mod log;
+mod reasons;
 mod scripts;
 mod several;
 mod verify;
+mod view;
 
 pub use language::Language;
 
@@ -35,6 +37,7 @@ pub(super) use log::*;
 pub(super) use scripts::*;
 pub(super) use several::*;
 pub(super) use verify::*;
+pub(super) use view::*;
 
 use super::{
     address::ServerAddress,

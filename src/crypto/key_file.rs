@@ -205,6 +205,7 @@ mod tests {
         let (file, made) = KeyFile::create(&alice, &password("one"), KdfCost::FLOOR).unwrap();
         let read: KeyFile = file.to_string().parse().unwrap();
         assert_eq!(read, file);
+        assert_eq!(read.cost(), KdfCost::FLOOR);
         let opened = read.open(&password("one")).unwrap();
         assert_eq!(opened.identity.public(), made.identity.public());
         assert_eq!(opened.login.public(), made.login.public());

@@ -120,6 +120,8 @@ mod tests {
         let composed = Password::new("caf\u{e9}".to_owned()).unwrap();
         let decomposed = Password::new("cafe\u{301}".to_owned()).unwrap();
         assert_eq!(*composed.0, *decomposed.0);
+        assert!(composed.is_same_as(&decomposed));
+        assert!(!composed.is_same_as(&Password::new("cafe".to_owned()).unwrap()));
         assert!(Password::new(String::new()).is_none());
     }
 

@@ -148,6 +148,7 @@ fn folder() -> PathBuf {
 fn normal(screen: &str) -> String {
     let differing = [
         (r"\[(\d\d:\d\d)\]", "14:03"),
+        (r"(?m)(?:│|^) (\d\d:\d\d) \w", "14:03"),
         (r"127\.0\.0\.1[:~]((?:\s*\d){5})", "40117"),
         (r"SHA256:((?:\s*[A-Za-z0-9+/]){43})", "xifCv69878W0FA5V/RogqHjXEOlxxheC1qcIyDED5nc"),
         (r"identity:\s+((?:[a-z2-7]{4}\s+){7}[a-z2-7]{4})\b", "phlpoaj5gz7pn5atg56lsxztxowuvb5b"),

@@ -1,8 +1,9 @@
 //! The person's side of the client: lines in, lines out, and nothing that knows what they mean.
 //!
-//! Two ways of doing it behind one handle. `line_editor` when a person sits at a terminal: editing, history, and what
-//! arrives appears above the line being typed. `plain` everywhere else: the same questions on standard output, one
-//! answer a line, so that a script can hold the conversation.
+//! Three ways of doing it behind one handle. `line_editor` when a person sits at a terminal: editing, history, and what
+//! arrives appears above the line being typed. `full_screen` when they asked for it: everything at a glance. `plain`
+//! everywhere else: the same questions on standard output, one answer a line, so that a script can hold the
+//! conversation.
 //!
 //! Lines are pulled: one is read only when [`Terminal::ask`], [`Terminal::ask_secret`] or [`Terminal::listen`] asked for
 //! it, so a piped answer is never taken before its question. Nothing here makes text printable; the caller did.
@@ -10,6 +11,7 @@
 mod completion;
 mod compose;
 mod deliver;
+mod full_screen;
 mod line_editor;
 mod lines;
 mod mode;
@@ -22,16 +24,14 @@ mod signals;
 mod typed_ahead;
 mod wrap;
 
-use std::{
-    io::{self, IsTerminal},
-    time::Instant,
-};
+use std::{io, time::Instant};
 
 pub use notice::{Notify, NotifyError};
 pub use paint::Emphasis;
 
 use completion::Known;
 use deliver::Deliver;
+use full_screen::{FullScreen, Settings, Way};
 use line_editor::LineEditor;
 use lines::Lines;
 use mode::SavedMode;
@@ -51,11 +51,25 @@ pub enum View {
     Lines,
     /// Line by line, and nothing else: no cursor is moved, nothing is painted or drawn again.
     Plain,
+    /// The whole screen.
+    FullScreen {
+        /// The mouse scrolls and chooses contacts, instead of selecting text.
+        mouse: bool,
+    },
 }
 
 /// The most a typed line may hold, in bytes; far over what a message may, so that the words about a message that is too
 /// long come from where messages are known.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
+
+/// Why the whole screen cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoFullScreen {
+    /// Something is a pipe or a file.
+    NotATerminal,
+    /// `TERM` says that it cannot move its cursor.
+    Dumb,
+}
 
 /// What a person does.
 #[derive(Debug)]
@@ -86,11 +100,25 @@ pub struct Terminal {
 enum Kind {
     Plain(Plain),
     Editor(LineEditor),
+    FullScreen(FullScreen),
 }
 
 impl Terminal {
-    /// Opens standard input and output: the line editor when both are terminals, `TERM` is not `dumb` and the view is
-    /// not the plain one, else plain lines.
+    /// Whether the whole screen can be had here.
+    ///
+    /// # Errors
+    /// [`NoFullScreen`] says why not.
+    pub fn may_be_full_screen() -> Result<(), NoFullScreen> {
+        match (Surroundings::look().is_interactive(), is_clever()) {
+            (false, _) => Err(NoFullScreen::NotATerminal),
+            (true, false) => Err(NoFullScreen::Dumb),
+            (true, true) => Ok(()),
+        }
+    }
+
+    /// Opens standard input and output: the whole screen when that is wanted (and can be had, which
+    /// [`Terminal::may_be_full_screen`] tells), the line editor when both are terminals, `TERM` is
+    /// not `dumb` and the view is not the plain one, else plain lines.
     ///
     /// `deliver` is called with every input, from a thread of this module and never from a caller's; it may wait.
     /// SIGINT, SIGTERM and SIGHUP become [`Input::End`]; a second one ends the process as it would by default.
@@ -100,24 +128,35 @@ impl Terminal {
     pub fn open(view: View, notify: Notify, deliver: Box<dyn Fn(Input) + Send>) -> io::Result<Self> {
         let deliver = Deliver::new(deliver);
         let mode = SavedMode::of_standard_input();
-        let surroundings = Surroundings {
-            input_is_terminal: io::stdin().is_terminal(),
-            output_is_terminal: io::stdout().is_terminal(),
-            errors_are_terminal: io::stderr().is_terminal(),
-        };
-        let interactive = surroundings.input_is_terminal && surroundings.output_is_terminal;
-        let dumb = matches!(std::env::var("TERM").as_deref(), Ok("dumb" | "cons25" | "emacs"));
-        let clever = view != View::Plain && !dumb;
-        let signals = EndOnSignal::start(deliver.clone(), mode.clone())?;
+        let surroundings = Surroundings::look();
+        let interactive = surroundings.is_interactive();
+        let clever = view != View::Plain && is_clever();
+        let errors_are_terminal = surroundings.errors_are_terminal;
         let paint = Paint::choose(surroundings.output_is_terminal && clever);
+        // Nothing but words goes into a pipe or a file.
+        let notices = Notices::new(if surroundings.output_is_terminal { notify } else { Notify::Off });
+        if let (View::FullScreen { mouse }, true) = (view, interactive && clever) {
+            let way = Way::new(mode, mouse)?;
+            let out = way.clone();
+            let signals = EndOnSignal::start(deliver.clone(), move || out.leave())?;
+            let settings = Settings { colours: paint.has_colours(), errors_are_terminal };
+            let kind = Kind::FullScreen(FullScreen::open(deliver, way, settings)?);
+            return Ok(Self {
+                kind,
+                lines: Lines::unbroken(paint),
+                notices,
+                interactive,
+                _signals: Some(signals),
+            });
+        }
+        let found = mode.clone();
+        let signals = EndOnSignal::start(deliver.clone(), move || found.restore())?;
         let (kind, lines) = if interactive && clever {
-            let editor = LineEditor::open(deliver, mode, surroundings.errors_are_terminal)?;
+            let editor = LineEditor::open(deliver, mode, errors_are_terminal)?;
             (Kind::Editor(editor), Lines::broken(paint, mode::columns))
         } else {
             (Kind::Plain(Plain::standard(deliver, mode, surroundings)?), Lines::unbroken(paint))
         };
-        // Nothing but words goes into a pipe or a file.
-        let notices = Notices::new(if surroundings.output_is_terminal { notify } else { Notify::Off });
         Ok(Self { kind, lines, notices, interactive, _signals: Some(signals) })
     }
 
@@ -147,8 +186,10 @@ impl Terminal {
     /// `> `, or `bob> ` when it goes to bob: what is asked can change while a line is half typed. Plain lines do not
     /// care.
     pub fn conversational(&mut self, conversational: bool) {
-        if let Kind::Editor(editor) = &mut self.kind {
-            editor.conversational(conversational);
+        match &self.kind {
+            Kind::Plain(_) => {}
+            Kind::Editor(editor) => editor.conversational(conversational),
+            Kind::FullScreen(view) => view.conversational(conversational),
         }
     }
 
@@ -163,6 +204,7 @@ impl Terminal {
                 editor.set_known(Known { names, commands: words::commands() });
                 editor.set_focus(focus);
             }
+            Kind::FullScreen(view) => view.overview(overview),
         }
     }
 
@@ -172,13 +214,18 @@ impl Terminal {
             match &mut self.kind {
                 Kind::Plain(plain) => plain.rings(&notice),
                 Kind::Editor(editor) => editor.show(&notice),
+                Kind::FullScreen(view) => view.ring(notice),
             }
         }
     }
 
     /// A message of this person's has come so far. What was typed is on the screen already, and what goes wrong
     /// is said: neither the line editor nor plain lines mark it.
-    pub fn mark(&mut self, _mark: &super::Mark) {}
+    pub fn mark(&mut self, mark: &super::Mark) {
+        if let Kind::FullScreen(view) = &self.kind {
+            view.mark(mark);
+        }
+    }
 
     /// Shows one or more whole lines. Never tears a line being typed.
     pub fn show(&mut self, what: &Phrase) {
@@ -191,6 +238,7 @@ impl Terminal {
         match &mut self.kind {
             Kind::Plain(plain) => plain.show(&lines),
             Kind::Editor(editor) => editor.show(&lines),
+            Kind::FullScreen(view) => view.show(emphasis, what),
         }
     }
 
@@ -200,6 +248,7 @@ impl Terminal {
         match &mut self.kind {
             Kind::Plain(plain) => plain.ask(question.text()),
             Kind::Editor(editor) => editor.ask(question.text()),
+            Kind::FullScreen(view) => view.ask(question),
         }
     }
 
@@ -209,6 +258,7 @@ impl Terminal {
         match &self.kind {
             Kind::Plain(_) => false,
             Kind::Editor(editor) => editor.take_stale_draft(),
+            Kind::FullScreen(view) => view.take_stale_draft(),
         }
     }
 
@@ -217,6 +267,7 @@ impl Terminal {
         match &mut self.kind {
             Kind::Plain(plain) => plain.listen(),
             Kind::Editor(editor) => editor.listen(),
+            Kind::FullScreen(view) => view.listen(),
         }
     }
 
@@ -228,6 +279,7 @@ impl Terminal {
         match &mut self.kind {
             Kind::Plain(plain) => plain.ask_secret(question.text()),
             Kind::Editor(editor) => editor.ask_secret(question.text()),
+            Kind::FullScreen(view) => view.ask_secret(question),
         }
     }
 
@@ -238,6 +290,7 @@ impl Terminal {
             Kind::Editor(editor) => {
                 editor.diagnose(&self.lines.of(Emphasis::Warning, what), &Lines::bare(what));
             }
+            Kind::FullScreen(view) => view.diagnose(what),
         }
     }
 
@@ -245,4 +298,9 @@ impl Terminal {
     pub fn close(self) {
         drop(self);
     }
+}
+
+/// Whether the terminal can move its cursor.
+fn is_clever() -> bool {
+    !matches!(std::env::var("TERM").as_deref(), Ok("dumb" | "cons25" | "emacs"))
 }

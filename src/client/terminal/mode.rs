@@ -43,6 +43,16 @@ impl SavedMode {
         self.set(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG);
     }
 
+    /// For a view that takes every key by itself and draws every character by itself.
+    pub(super) fn raw(&self) {
+        #[cfg(unix)]
+        if let Some(found) = &self.found {
+            let mut mode = found.clone();
+            mode.make_raw();
+            let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &mode);
+        }
+    }
+
     /// As it was found, without these, and with each key on its own.
     #[cfg(unix)]
     fn set(&self, without: LocalModes) {

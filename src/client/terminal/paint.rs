@@ -46,6 +46,10 @@ impl Paint {
         Self { colours: terminal_has_colours && wanted(|name| std::env::var(name).ok()) }
     }
 
+    pub(super) fn has_colours(self) -> bool {
+        self.colours
+    }
+
     /// Never colours.
     pub(super) const fn none() -> Self {
         Self { colours: false }

@@ -5,7 +5,7 @@
 
 use std::{
     fmt,
-    io::{self, BufRead, BufReader, ErrorKind, Read, Write},
+    io::{self, BufRead, BufReader, ErrorKind, IsTerminal, Read, Write},
     sync::Arc,
     thread,
 };
@@ -29,6 +29,21 @@ pub(super) struct Surroundings {
     pub(super) input_is_terminal: bool,
     pub(super) output_is_terminal: bool,
     pub(super) errors_are_terminal: bool,
+}
+
+impl Surroundings {
+    pub(super) fn look() -> Self {
+        Self {
+            input_is_terminal: io::stdin().is_terminal(),
+            output_is_terminal: io::stdout().is_terminal(),
+            errors_are_terminal: io::stderr().is_terminal(),
+        }
+    }
+
+    /// Whether a person sits there.
+    pub(super) fn is_interactive(self) -> bool {
+        self.input_is_terminal && self.output_is_terminal
+    }
 }
 
 /// The plain way; see the module.

@@ -1,6 +1,6 @@
 //! Signals that ask the client to end: it logs out and leaves the terminal as it was.
 
-use super::{deliver::Deliver, mode::SavedMode};
+use super::deliver::Deliver;
 
 #[cfg(unix)]
 pub(super) use unix::EndOnSignal;
@@ -22,7 +22,7 @@ mod unix {
         low_level::emulate_default_handler,
     };
 
-    use super::{Deliver, SavedMode};
+    use super::Deliver;
 
     /// SIGINT, SIGTERM and SIGHUP become [`Input::End`]. A second one ends the process at once: somebody means it.
     ///
@@ -34,7 +34,11 @@ mod unix {
     }
 
     impl EndOnSignal {
-        pub(in crate::client::terminal) fn start(deliver: Deliver, mode: SavedMode) -> io::Result<Self> {
+        /// `restore` leaves the terminal as it was found.
+        pub(in crate::client::terminal) fn start(
+            deliver: Deliver,
+            restore: impl Fn() + Send + 'static,
+        ) -> io::Result<Self> {
             let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
             let heard = Arc::new(AtomicBool::new(false));
             let before = Arc::clone(&heard);
@@ -44,7 +48,7 @@ mod unix {
                         continue;
                     }
                     if before.swap(true, Ordering::SeqCst) {
-                        mode.restore();
+                        restore();
                         let _ = emulate_default_handler(signal);
                     } else {
                         deliver.end_soon();
@@ -70,7 +74,7 @@ pub(super) struct EndOnSignal;
 
 #[cfg(not(unix))]
 impl EndOnSignal {
-    pub(super) fn start(_: Deliver, _: SavedMode) -> std::io::Result<Self> {
+    pub(super) fn start(_: Deliver, _: impl Fn() + Send + 'static) -> std::io::Result<Self> {
         Ok(Self)
     }
 }

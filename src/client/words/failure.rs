@@ -1,6 +1,6 @@
 //! What is said when something fails: the client's own errors, and the reasons of the parts it is made of.
 //!
-//! A part's error has its English words where it is defined; `french::REASONS` has the others by them.
+//! A part's error has its English words where it is defined; `reasons` has the others by them.
 
 use std::{error::Error, io};
 
@@ -11,6 +11,7 @@ use crate::{
         home::HomeError,
         phrase::{Arg, Phrase},
         scripts::PASSWORD_BYTES_MAX,
+        terminal::NoFullScreen,
     },
     crypto::key_file::{FormatProblem, KeyFileError, KeyFileFormatError},
     store::{Action, StoreError},
@@ -18,7 +19,7 @@ use crate::{
     wire::BytesError,
 };
 
-use super::{Language, french, refusal, shown};
+use super::{Language, reasons, refusal, shown};
 
 /// Why the client ends.
 pub(in crate::client) fn failure(error: &ClientError) -> Phrase {
@@ -58,6 +59,8 @@ pub(in crate::client) fn failure(error: &ClientError) -> Phrase {
         ClientError::Socket(error) => super::socket_failed(error),
         ClientError::KeyFile(error) => say!("key_file_failed", why = reason(error)),
         ClientError::Random(error) => say!("random_failed", why = reason(error)),
+        ClientError::NoFullScreen(NoFullScreen::NotATerminal) => say!("no_full_screen_pipe"),
+        ClientError::NoFullScreen(NoFullScreen::Dumb) => say!("no_full_screen_dumb"),
         ClientError::Terminal(error) => say!("terminal_failed", why = reason(error)),
     }
 }
@@ -116,6 +119,7 @@ pub(in crate::client) fn hint(error: &ClientError) -> Option<Phrase> {
         ClientError::WhichAccount => say!("name_one"),
         ClientError::NotConfirmed => say!("ask_again_if_it_is_there"),
         ClientError::ClientGone => say!("start_again_later"),
+        ClientError::NoFullScreen(_) => say!("leave_full_screen_out"),
         ClientError::Message(_)
         | ClientError::NotSent(_)
         | ClientError::Socket(_)
@@ -248,6 +252,6 @@ fn system(error: &io::Error) -> String {
 pub(in crate::client) fn in_our_language(english: &str) -> String {
     match Language::spoken() {
         Language::English => english.to_owned(),
-        Language::French => french::reason(english).unwrap_or_else(|| english.to_owned()),
+        Language::French => reasons::in_french(english).unwrap_or_else(|| english.to_owned()),
     }
 }

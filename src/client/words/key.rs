@@ -154,6 +154,10 @@ pub(in crate::client) fn key_not_stored(peer: &Username) -> Phrase {
     say!("key_not_stored", peer)
 }
 
+pub(in crate::client) fn no_step_came(peer: &Username, seconds: u64) -> Phrase {
+    say!("no_step_came", peer, seconds)
+}
+
 pub(in crate::client) fn timed_out(peer: &Username) -> Phrase {
     say!("timed_out", peer)
 }

@@ -1,0 +1,272 @@
+//! What the person's keys change, and what follows from it outside of the view. Pure.
+
+use super::{
+    super::Input,
+    decode::{Code, Key, Typed},
+    draw,
+    editor::{Edit, Step},
+    keys::{Action, Pick, Scroll, action},
+    model::{Model, Outstanding},
+};
+use crate::client::words;
+
+/// How many rows the wheel of a mouse moves.
+const WHEEL_ROWS: usize = 3;
+
+/// What switches to another contact; the client's command.
+const WITH: &str = "/with";
+
+/// What is to be done for a key outside of the view.
+#[derive(Debug)]
+pub(super) enum Effect {
+    /// This goes to the client.
+    Deliver(Input),
+    /// The program is put aside, until it is called back.
+    Suspend,
+    /// Everything is drawn anew.
+    Redraw,
+}
+
+impl Model {
+    /// Takes what was typed.
+    pub(super) fn typed(&mut self, typed: Typed) -> Option<Effect> {
+        self.note = None;
+        self.seen();
+        match typed {
+            Typed::Key(key) => self.key(key),
+            Typed::Paste(text) => {
+                self.paste(&text);
+                None
+            }
+            Typed::PasteTooLong => {
+                self.note = Some(words::VIEW_LINE_TOO_LONG.into());
+                None
+            }
+            Typed::WheelUp => self.scroll(Scroll::LinesUp),
+            Typed::WheelDown => self.scroll(Scroll::LinesDown),
+            Typed::Click { column, row } => {
+                let clicked = draw::contact_at(self, column, row)?;
+                self.switch_to(Pick::Number(clicked))
+            }
+        }
+    }
+
+    fn key(&mut self, key: Key) -> Option<Effect> {
+        let hidden = self.hides_keys();
+        let nothing_typed = if hidden { self.secret.is_empty() } else { self.editor.is_empty() };
+        let action = action(key, nothing_typed)?;
+        match action {
+            Action::End => return Some(Effect::Deliver(Input::End)),
+            Action::Suspend => return Some(Effect::Suspend),
+            Action::Redraw => return Some(Effect::Redraw),
+            Action::Scroll(scroll) => return self.scroll(scroll),
+            _ => {}
+        }
+        if self.help.take().is_some() {
+            // Pressed again, the key is the character.
+            if key == Key::plain(Code::Char('?')) && !hidden {
+                self.insert("?");
+            }
+            return None;
+        }
+        if self.pasted.is_some() {
+            return self.answer_paste(action);
+        }
+        if action == Action::Help && !(hidden && key.code == Code::Char('?')) {
+            self.help = Some(0);
+            return None;
+        }
+        if hidden {
+            return self.hidden_key(key, action);
+        }
+        match action {
+            Action::Edit(Edit::Insert(c)) => self.insert(c.encode_utf8(&mut [0; 4])),
+            Action::NewLine => self.insert("\n"),
+            Action::Edit(edit) => {
+                self.line_begins();
+                if !self.editor.edit(edit) {
+                    self.note = Some(words::VIEW_LINE_TOO_LONG.into());
+                }
+                if self.editor.is_empty() {
+                    self.draft_is_stale = false;
+                }
+            }
+            Action::Done => return self.done(),
+            Action::Contact(pick) => return self.switch_to(pick),
+            Action::Complete | Action::Dismiss | Action::Help => {}
+            Action::Scroll(_) | Action::Redraw | Action::Suspend | Action::End => {}
+        }
+        None
+    }
+
+    /// Whether keys go to the hidden line; or nowhere, while a secret may be typed ahead of its question.
+    pub(super) fn hides_keys(&self) -> bool {
+        match self.outstanding {
+            Outstanding::Secret | Outstanding::AfterSecret => true,
+            Outstanding::Line => false,
+            Outstanding::Nothing => !self.conversational,
+        }
+    }
+
+    fn hidden_key(&mut self, key: Key, action: Action) -> Option<Effect> {
+        if self.outstanding != Outstanding::Secret {
+            return None;
+        }
+        match (action, key.code) {
+            (Action::Edit(Edit::Insert(c)), _) | (Action::Help, Code::Char(c)) => {
+                self.push_secret(c.encode_utf8(&mut [0; 4]));
+            }
+            (Action::Edit(Edit::Delete(Step::Left)), _) => self.secret.pop(),
+            (Action::Edit(Edit::Cut(_)), _) => self.secret.clear(),
+            (Action::Done, _) => {
+                self.outstanding = Outstanding::AfterSecret;
+                return Some(Effect::Deliver(Input::Line(self.secret.take())));
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn push_secret(&mut self, text: &str) {
+        if !self.secret.push(text) {
+            self.note = Some(words::VIEW_LINE_TOO_LONG.into());
+        }
+    }
+
+    fn insert(&mut self, text: &str) {
+        self.line_begins();
+        if !self.editor.insert(text) {
+            self.note = Some(words::VIEW_LINE_TOO_LONG.into());
+        }
+    }
+
+    fn line_begins(&mut self) {
+        self.switching = false;
+        if self.editor.is_empty() {
+            self.begun_in = self.focus().map(str::to_owned);
+        }
+    }
+
+    /// A paste: without the end of its last line. Several lines are asked about first.
+    fn paste(&mut self, text: &str) {
+        let lines = text.replace("\r\n", "\n").replace('\r', "\n");
+        let lines = lines.trim_end_matches('\n');
+        if self.hides_keys() {
+            if self.outstanding == Outstanding::Secret {
+                self.push_secret(&lines.replace('\n', ""));
+            }
+            return;
+        }
+        let text: String = lines.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+        self.help = None;
+        if text.contains('\n') {
+            self.pasted = Some(text);
+        } else {
+            self.insert(&text);
+        }
+    }
+
+    fn answer_paste(&mut self, action: Action) -> Option<Effect> {
+        match action {
+            Action::Done | Action::Edit(Edit::Insert('y' | 'Y')) => {
+                let text = self.pasted.take()?;
+                self.insert(&text);
+            }
+            Action::Dismiss | Action::Edit(Edit::Insert('n' | 'N')) => self.pasted = None,
+            _ => {}
+        }
+        None
+    }
+
+    /// Enter: the line goes to the client, if it waits for one.
+    fn done(&mut self) -> Option<Effect> {
+        if self.outstanding != Outstanding::Line {
+            self.note = Some(words::VIEW_NOTHING_ASKED.into());
+            return None;
+        }
+        let focus = self.focus().map(str::to_owned);
+        if self.question.is_none() && self.begun_in != focus && !self.editor.is_empty() && !self.is_command()
+        {
+            // It was meant for somebody else: who presses the key again has seen for whom it is now.
+            self.note = Some(words::view_begun_elsewhere(self.begun_in.as_deref(), focus.as_deref()));
+            self.begun_in = focus;
+            return None;
+        }
+        if self.question.is_none() && self.editor.is_empty() {
+            return None;
+        }
+        let command = self.is_command();
+        let line = self.editor.take();
+        if self.conversational || self.question.is_none() {
+            self.editor.remember(&line);
+        }
+        match &self.question {
+            Some(question) if !self.conversational => self.echo(format!("{}{line}", question.text())),
+            Some(_) => self.echo(line.clone()),
+            None if command || focus.is_none() => self.echo(line.clone()),
+            None => {}
+        }
+        self.scrollback_mut().see_end();
+        self.switching = line.starts_with(WITH);
+        self.delivered_stale = std::mem::take(&mut self.draft_is_stale);
+        self.outstanding = Outstanding::Nothing;
+        Some(Effect::Deliver(Input::Line(line)))
+    }
+
+    /// Whether the line is for the client and not for a peer.
+    fn is_command(&self) -> bool {
+        self.editor.text().starts_with('/') && !self.editor.text().starts_with("//")
+    }
+
+    /// Asks the client for another conversation. The line being typed stays where it is.
+    fn switch_to(&mut self, pick: Pick) -> Option<Effect> {
+        if self.outstanding != Outstanding::Line || !self.conversational {
+            return None;
+        }
+        let overview = self.overview.as_ref()?;
+        let count = overview.contacts.len();
+        let at = overview.contacts.iter().position(|contact| Some(&contact.name) == overview.focus.as_ref());
+        let wanted = match (pick, at) {
+            (Pick::Number(number), _) => number,
+            (Pick::Next, None) => 0,
+            (Pick::Next, Some(at)) => (at + 1) % count,
+            (Pick::Previous, None) => count.checked_sub(1)?,
+            (Pick::Previous, Some(at)) => (at + count - 1) % count,
+        };
+        let name = overview.contacts.get(wanted).filter(|_| Some(wanted) != at)?.name.clone();
+        self.switching = true;
+        self.delivered_stale = false;
+        self.outstanding = Outstanding::Nothing;
+        Some(Effect::Deliver(Input::Line(format!("{WITH} {name}"))))
+    }
+
+    fn scroll(&mut self, scroll: Scroll) -> Option<Effect> {
+        let window = draw::window(self)?;
+        if let Some(from) = self.help {
+            let last = draw::help_end(self);
+            self.help = Some(match scroll {
+                Scroll::PageUp | Scroll::LinesUp => from.saturating_sub(WHEEL_ROWS),
+                Scroll::PageDown | Scroll::LinesDown => (from + WHEEL_ROWS).min(last),
+                Scroll::Start => 0,
+                Scroll::End => last,
+            });
+            return None;
+        }
+        // A row of the page before stays in sight.
+        let page = window.rows.saturating_sub(1).max(1);
+        let scrollback = self.scrollback_mut();
+        match scroll {
+            Scroll::PageUp => scrollback.up(page, window),
+            Scroll::PageDown => scrollback.down(page, window),
+            Scroll::LinesUp => scrollback.up(WHEEL_ROWS, window),
+            Scroll::LinesDown => scrollback.down(WHEEL_ROWS, window),
+            Scroll::Start => scrollback.see_start(window),
+            Scroll::End => scrollback.see_end(),
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+#[path = "typing_tests.rs"]
+mod tests;
