@@ -21,6 +21,7 @@ mod key;
 mod key_file;
 mod language;
 mod log;
+mod reasons;
 mod scripts;
 mod several;
 mod verify;

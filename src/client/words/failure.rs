@@ -1,6 +1,6 @@
 //! What is said when something fails: the client's own errors, and the reasons of the parts it is made of.
 //!
-//! A part's error has its English words where it is defined; `french::REASONS` has the others by them.
+//! A part's error has its English words where it is defined; `reasons` has the others by them.
 
 use std::{error::Error, io};
 
@@ -19,7 +19,7 @@ use crate::{
     wire::BytesError,
 };
 
-use super::{Language, french, refusal, shown};
+use super::{Language, reasons, refusal, shown};
 
 /// Why the client ends.
 pub(in crate::client) fn failure(error: &ClientError) -> Phrase {
@@ -120,6 +120,7 @@ pub(in crate::client) fn hint(error: &ClientError) -> Option<Phrase> {
         ClientError::WhichAccount => say!("name_one"),
         ClientError::NotConfirmed => say!("ask_again_if_it_is_there"),
         ClientError::ClientGone => say!("start_again_later"),
+        ClientError::NoFullScreen(_) => say!("leave_full_screen_out"),
         ClientError::Message(_)
         | ClientError::NotSent(_)
         | ClientError::Socket(_)
@@ -252,6 +253,6 @@ fn system(error: &io::Error) -> String {
 pub(in crate::client) fn in_our_language(english: &str) -> String {
     match Language::spoken() {
         Language::English => english.to_owned(),
-        Language::French => french::reason(english).unwrap_or_else(|| english.to_owned()),
+        Language::French => reasons::in_french(english).unwrap_or_else(|| english.to_owned()),
     }
 }

@@ -108,7 +108,7 @@ fn the_languages_have_the_same_form_and_no_words_of_each_other() {
 
 #[test]
 fn french_marks_stand_apart_from_their_words() {
-    let all = french::TABLE.iter().map(|(_, words)| *words).chain(french::reasons().map(|(_, words)| words));
+    let all = french::TABLE.iter().map(|(_, words)| *words).chain(reasons::all_in_french());
     for words in all {
         let prose =
             words.split('`').step_by(2).collect::<String>().replace("{de:", "{").replace("{que:", "{");
@@ -150,7 +150,7 @@ fn every_reason_is_known_in_french() {
     let all = fixed_words();
     assert!(all.len() > 45, "{}", all.len());
     for words in all {
-        assert!(french::reason(&words).is_some(), "no French for {words:?}");
+        assert!(reasons::in_french(&words).is_some(), "no French for {words:?}");
     }
 }
 
