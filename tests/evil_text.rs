@@ -80,8 +80,10 @@ impl Cheat {
     }
 }
 
-fn bob_on_a_terminal(server: &TestServer) -> Pty {
-    let mut bob = server.client_on_a_terminal("bob");
+fn bob_on_a_terminal(server: &TestServer, arguments: &[&str]) -> Pty {
+    let mut command = server.client_command("bob");
+    command.args(arguments).env("LC_ALL", "C.UTF-8");
+    let mut bob = Pty::spawn(command);
     let password = password_of("bob");
     for (question, answer) in [
         ("Do you already have an account? (yes/no)", "no"),
@@ -113,7 +115,7 @@ fn is_joiner_in_place(c: char, before: Option<char>) -> bool {
 #[test]
 fn nothing_that_a_peer_writes_reaches_the_terminal_but_characters_to_show() {
     let server = TestServer::starts();
-    let mut bob = bob_on_a_terminal(&server);
+    let mut bob = bob_on_a_terminal(&server, &[]);
     let mut cheat = Cheat::meets(&server, &mut bob);
     bob.sees("Conversation with alice is open.");
     bob.types(DRAFT);
@@ -173,6 +175,49 @@ fn nothing_that_a_peer_writes_reaches_the_terminal_but_characters_to_show() {
 /// A payload between marks that it is found by; a row may end before the last.
 fn message_of(number: usize, payload: &str) -> String {
     format!("<{number:03}|{payload} |{number:03}>")
+}
+
+/// What was drawn without the sequences that the full-screen view draws with: places, colours, the cursor, what it
+/// erases and the modes it enters with.
+fn without_the_views_own(raw: &str) -> String {
+    let own = r"\x1b\[(?:\d+;\d+H|[0-9;]*m|2J|\?25[lh]|\?1049h|\?2004h)";
+    regex::Regex::new(own).unwrap().replace_all(raw, "").into_owned()
+}
+
+#[test]
+fn nothing_that_a_peer_writes_reaches_the_full_screen_view_but_characters_to_show() {
+    let server = TestServer::starts();
+    let mut bob = bob_on_a_terminal(&server, &["--full-screen"]);
+    let mut cheat = Cheat::meets(&server, &mut bob);
+    bob.sees("Conversation with alice is open.");
+    bob.types(DRAFT);
+    bob.sees_line_typed(&format!(" > {DRAFT}"));
+    let modes = bob.screen().modes();
+    let begun = bob.screen().raw().len();
+    for (number, payload) in payloads::all().iter().enumerate() {
+        cheat.writes(payload);
+        // Each is drawn: the next comes when what follows it is seen.
+        cheat.writes(&format!("after number {number}."));
+        bob.sees(&format!("after number {number}."));
+        let screen = bob.screen();
+        assert_eq!(screen.modes(), modes, "{payload:?}");
+        for row in screen.contents().lines().skip(2) {
+            // What is said stands behind the line beside the contacts, and moves neither it nor the line being typed.
+            let beside = row.chars().nth(19);
+            assert!(
+                matches!(beside, Some('│' | '┴')) || row == format!(" > {DRAFT}"),
+                "{payload:?}: {row:?}"
+            );
+        }
+    }
+    let raw = without_the_views_own(&bob.screen().raw()[begun..]);
+    let mut before = None;
+    for c in raw.chars() {
+        assert!(!is_evil(c) || is_joiner_in_place(c, before), "{c:?} after {before:?}");
+        before = Some(c);
+    }
+    bob.types("\u{15}exit\r");
+    bob.sees("Who do you want to start a conversation with?");
 }
 
 /// Words that only the program says begin no row, though the payloads are full of them.
