@@ -120,7 +120,6 @@ pub(in crate::client) fn hint(error: &ClientError) -> Option<Phrase> {
         ClientError::WhichAccount => say!("name_one"),
         ClientError::NotConfirmed => say!("ask_again_if_it_is_there"),
         ClientError::ClientGone => say!("start_again_later"),
-        ClientError::NoFullScreen(_) => say!("leave_full_screen_out"),
         ClientError::Message(_)
         | ClientError::NotSent(_)
         | ClientError::Socket(_)
