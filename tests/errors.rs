@@ -275,6 +275,9 @@ fn a_wrong_setting_in_a_configuration_file_is_named_with_status_78() {
     );
 }
 
+/// What the journal's two files of 1 MiB take, in blocks of 4 KiB.
+const JOURNAL_BLOCKS: u32 = 512;
+
 /// A disk of so many blocks of 4 KiB that is in use by one program alone, mounted where only that program sees it.
 /// `None` where this user may not do that.
 fn on_a_small_disk(blocks: u32, folder: &Path, program: &Command) -> Option<Command> {
@@ -321,8 +324,9 @@ struct SmallServer {
 }
 
 impl SmallServer {
-    /// `None` where this user may not mount one.
+    /// On a disk with so many blocks beside those of the journal. `None` where this user may not mount one.
     fn starts(blocks: u32) -> Option<Self> {
+        let blocks = blocks + JOURNAL_BLOCKS;
         let disk = tempfile::tempdir().unwrap();
         let program = server_on(&disk.path().join("data"), "127.0.0.1:0");
         let mut command = on_a_small_disk(blocks, disk.path(), &program)?;

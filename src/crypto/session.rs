@@ -163,7 +163,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::crypto::hash::body_hash;
+    use crate::{crypto::hash::body_hash, wire::limits::PADDED_BYTES_MIN};
 
     fn key(pair: &str, epoch: u32, secret: u8) -> ConversationKey {
         ConversationKey::new(pair.parse().unwrap(), epoch, Secret::copied(&[secret; 32]).unwrap())
@@ -190,6 +190,18 @@ mod tests {
         assert_eq!((one.header().counter, two.header().counter), (0, 1));
         assert_eq!(two.header().previous, body_hash(&one));
         assert_eq!((one.header().stream, one.header().epoch), (stream.id(), 1));
+    }
+
+    #[test]
+    fn each_counter_has_a_nonce_of_its_own() {
+        assert_eq!(nonce(0), [0; 12]);
+        assert_eq!(nonce(0x0102_0304_0506_0708), [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        // One text under two counters: with one nonce the ciphertexts would differ in what is bound only.
+        let key = key("alice+bob", 1, 1);
+        let mut stream = Stream::start(&key, &name("alice")).unwrap();
+        let [one, two] = [FIRST, FIRST].map(|previous| stream.seal(&previous, &plain("the same")).unwrap());
+        let text = |body: &Body| body.ciphertext()[..PADDED_BYTES_MIN].to_vec();
+        assert_ne!(text(&one), text(&two));
     }
 
     #[test]
