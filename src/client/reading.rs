@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     crypto::{conversation_key::ConversationKey, hash::body_hash},
-    wire::{self, Bytes, Entry, Pair, Request, Username, limits},
+    wire::{self, Bytes, Entry, ErrorCode, Pair, Request, Username, limits},
 };
 
 /// Messages of before that are shown when a conversation opens.
@@ -251,8 +251,7 @@ impl App<'_> {
         let request = Request::Key { peer: peer.clone(), epoch };
         let is_answer = |event: &wire::Event| match event {
             wire::Event::Key { peer: of, epoch: answered, .. } => of == peer && *answered == epoch,
-            wire::Event::Error { peer: of, .. } => of.as_ref() == Some(peer),
-            _ => false,
+            event => refuses_reading(event, peer),
         };
         let kept = match self.ask_server(&request, is_answer)? {
             wire::Event::Key { kept, .. } => kept.filter(|kept| kept.epoch == epoch),
@@ -375,9 +374,23 @@ impl ReadAhead {
 fn answers_read(event: &wire::Event, peer: &Username) -> bool {
     match event {
         wire::Event::Entries { peer: of, .. } => of == peer,
-        wire::Event::Error { peer: of, .. } => of.as_ref() == Some(peer),
-        _ => false,
+        event => refuses_reading(event, peer),
     }
+}
+
+/// Whether this refuses a reading. An invitation of the same peer may be under way too, and be refused
+/// before: that is another answer, which is not to be taken for this one.
+fn refuses_reading(event: &wire::Event, peer: &Username) -> bool {
+    let wire::Event::Error { code, peer: of } = event else { return false };
+    let of_reading = matches!(
+        code,
+        ErrorCode::Storage
+            | ErrorCode::UnknownUser
+            | ErrorCode::Yourself
+            | ErrorCode::NoKey
+            | ErrorCode::BadRequest
+    );
+    of_reading && of.as_ref() == Some(peer)
 }
 
 fn warning(text: Phrase) -> Shown {
@@ -427,6 +440,17 @@ mod tests {
                 }
             }
             prop_assert_eq!((ahead.next, ahead.asked.len(), ahead.pages.len()), (to + 1, 0, 0));
+        }
+    }
+
+    #[test]
+    fn the_refusal_of_an_invitation_answers_no_reading() {
+        let [bob, carol] = ["bob", "carol"].map(|name| name.parse::<Username>().unwrap());
+        let refusal = |code, peer: &Username| wire::Event::Error { code, peer: Some(peer.clone()) };
+        assert!(answers_read(&refusal(ErrorCode::Storage, &bob), &bob));
+        assert!(!answers_read(&refusal(ErrorCode::Storage, &carol), &bob));
+        for code in [ErrorCode::NotConnected, ErrorCode::Busy, ErrorCode::PeerBusy, ErrorCode::NotOpen] {
+            assert!(!answers_read(&refusal(code, &bob), &bob), "{code:?}");
         }
     }
 }
