@@ -381,5 +381,5 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("make_it_private", "make it private: chmod 600 {path}"),
     ("first_line_at_most", "it is the first line, of at most {max} bytes"),
     ("check_user_and_password", "check --user, the password and the key file of that account"),
-    ("ask_again_if_it_is_there", "it may be stored: look with securechat client history, or in the client, before sending it again"),
+    ("ask_again_if_it_is_there", "it may be stored: look in the client before sending it again"),
 ];

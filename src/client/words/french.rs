@@ -383,7 +383,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("make_it_private", "rendez-le privé : chmod 600 {path}"),
     ("first_line_at_most", "c'est la première ligne, de {max} octets au plus"),
     ("check_user_and_password", "vérifiez --user, le mot de passe et le fichier de clé de ce compte"),
-    ("ask_again_if_it_is_there", "il est peut-être enregistré : regardez avec securechat client history, ou dans le client, avant de l'envoyer à nouveau"),
+    ("ask_again_if_it_is_there", "il est peut-être enregistré : regardez dans le client avant de l'envoyer à nouveau"),
 ];
 
 /// French typography: no-break spaces before `: ; ? !` and within guillemets, and the apostrophe. The plain
