@@ -66,6 +66,7 @@ fn a_registration_cut_anywhere_leaves_one_account_and_its_key_file() {
         client.sees("Username: ");
         client.types(&name);
         client.sees("Password: ");
+        line.waits_for_open(1);
         line.cuts_after(way, after / 3 + 1, how);
         client.types(&password_of(&name));
         if client.sees_any(&["Start again and answer yes", "Account created"]) == "Account created" {
@@ -88,6 +89,7 @@ fn a_login_cut_anywhere_can_simply_be_tried_again() {
     for (way, after) in [(Way::Up, 1), (Way::Up, 60), (Way::Up, 120), (Way::Down, 1), (Way::Down, 20)] {
         let mut client = line.client(&server, "alice");
         answers(&mut client, "yes");
+        line.waits_for_open(1);
         line.cuts_after(way, after, Cut::Breaks);
         client.types(&password_of("alice"));
         assert_eq!(client.ends().code(), Some(75));

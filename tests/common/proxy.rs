@@ -183,6 +183,12 @@ impl Proxy {
         self.shared.line.lock().cut_after = Some((way, bytes, how));
     }
 
+    /// Waits until no more than so many connections are open: what the farewell of an earlier one still
+    /// brings would count for a cut, and the cut would come too early.
+    pub fn waits_for_open(&self, connections: usize) {
+        self.waits_until("the end of earlier connections", |line| line.open.len() <= connections);
+    }
+
     /// Whether the cut that was ordered has happened.
     pub fn has_cut(&self) -> bool {
         self.shared.line.lock().cut_after.is_none()
@@ -308,6 +314,7 @@ impl Shared {
         // One end is gone: so is the other. A broken one is passed on as an ended one.
         let _ = to.shutdown(Shutdown::Write);
         self.line.lock().open.retain(|open| !Arc::ptr_eq(open, wires));
+        self.changed.notify_all();
     }
 
     /// How many of these bytes may go now, and whether the line is cut after them; `None` when it is cut.
