@@ -154,3 +154,24 @@ fn control_c_in_the_editor_is_the_editors() {
     person.tells("line \"kept\"");
     person.closes();
 }
+
+#[test]
+fn a_paste_of_several_lines_is_one_line() {
+    let mut person = Person::sits_down();
+    person.is_told("listen|");
+    person.pty.sees_line_typed(">");
+    person.pty.types("\x1b[200~one\ntwo\n\x1b[201~\r");
+    person.tells("line \"one\\ntwo\"");
+    person.closes();
+}
+
+#[test]
+fn sixteen_kibibytes_are_pasted_whole() {
+    let mut person = Person::sits_down();
+    person.is_told("listen|");
+    person.pty.sees_line_typed(">");
+    let text = "漢字é ".repeat(16 * 1024 / 9);
+    person.pty.types(&format!("\x1b[200~{text}\x1b[201~\r"));
+    person.tells(&format!("line {text:?}"));
+    person.closes();
+}
