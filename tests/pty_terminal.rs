@@ -130,7 +130,11 @@ impl Person {
         let listener = UnixListener::bind(&path).unwrap();
         let mut command = Command::new(env::current_exe().unwrap());
         command.args(["--exact", "the_program_under_test", "--nocapture", "--test-threads=1"]);
-        command.env(SOCKET, &path).env_remove("NO_COLOR").envs(environment.iter().copied());
+        command
+            .env(SOCKET, &path)
+            .env_remove("NO_COLOR")
+            .env("RUST_BACKTRACE", "0")
+            .envs(environment.iter().copied());
         let pty = Pty::spawn_as_is(command);
         let (orders, _) = listener.accept().unwrap();
         orders.set_read_timeout(Some(PATIENCE)).unwrap();
