@@ -20,7 +20,7 @@ use std::{
     time::Instant,
 };
 
-use crossbeam_channel::{RecvTimeoutError, at, never, select};
+use crossbeam_channel::{at, never, select};
 
 pub(super) use caller::{Call, Caller};
 pub use history::{History, Range, history};
@@ -188,22 +188,22 @@ impl App<'_> {
         }
     }
 
-    /// What is typed next while there is no connection. What programs ask for waits for one, but for the end.
-    pub(super) fn typed_or_called(&mut self, until: Instant) -> Result<Input, RecvTimeoutError> {
+    /// What is typed next while there is no connection; `None` when nothing came until then. What programs ask for waits for one, but for the end.
+    pub(super) fn typed_or_called(&mut self, until: Instant) -> Option<Input> {
         let none = never();
         loop {
             let takes = self.scripts.waiting.len() < CALLS_WAITING_MAX;
             let called = if takes { self.desk.called() } else { &none };
             select! {
-                recv(self.desk.typed()) -> input => return input.map_err(|_| RecvTimeoutError::Disconnected),
+                recv(self.desk.typed()) -> input => return Some(self.desk.taken(input)),
                 recv(called) -> call => match call {
                     Ok(Call::Asked(caller, asked)) if asked.quits() && caller.owns_the_client() => {
-                        return Ok(Input::Line("/quit".into()));
+                        return Some(Input::Line("/quit".into()));
                     }
-                    Ok(Call::End) | Err(_) => return Ok(Input::End),
+                    Ok(Call::End) | Err(_) => return Some(Input::End),
                     Ok(call) => self.scripts.waiting.push_back(call),
                 },
-                recv(at(until)) -> _ => return Err(RecvTimeoutError::Timeout),
+                recv(at(until)) -> _ => return None,
             }
         }
     }
