@@ -18,6 +18,7 @@ mod client_command;
 mod durability;
 mod error;
 mod limits;
+mod moment;
 mod scripts;
 mod shell_setup;
 mod span;
@@ -36,7 +37,7 @@ use span::Span;
 
 use crate::{
     client::{
-        ClientConfig, Language, Listen, PasswordSource, Send, ServerAddress,
+        ClientConfig, History, Language, Listen, PasswordSource, Send, ServerAddress,
         terminal::{Notify, View},
     },
     crypto::key_file::KdfCost,
@@ -53,7 +54,7 @@ use crate::{
     propagate_version = true,
     after_help = "On the machine that is to be the server:  securechat server\n\
                   On everybody's own machine:               securechat client --host HOST\n\n\
-                  Exit statuses: 0 done, 64 wrong usage, 65 a damaged file, 66 a missing key file, 68 an unknown host,\n\
+                  Exit statuses: 0 done, 64 wrong usage, 65 a damaged file or history, 66 a missing key file, 68 an unknown host,\n\
                   69 the server is not there, 71 the machine refused, 74 a file could not be read or written,\n\
                   75 the connection was lost, 76 another protocol, 77 a changed server key or a refused login,\n\
                   78 a wrong configuration file"
@@ -291,6 +292,8 @@ pub enum Task {
     Send(Box<Send>),
     /// Print what arrives.
     Listen(Box<Listen>),
+    /// Write a conversation out.
+    History(Box<History>),
     /// Print or read a key file.
     Key(KeyTask),
     /// Install completions and manual pages.

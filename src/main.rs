@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Ok(Task::Client(config)) => client_ended(client::run(&config)),
         Ok(Task::Send(task)) => client_ended(client::send(&task)),
         Ok(Task::Listen(task)) => client_ended(client::listen(&task)),
+        Ok(Task::History(task)) => client_ended(client::history(&task)),
         Ok(Task::Key(task)) => keep_key(task),
         Ok(Task::SetupShell(setup)) => match setup.run() {
             Ok(said) => said_lines(&said),

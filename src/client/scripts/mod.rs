@@ -1,15 +1,19 @@
 //! Programs that use the client: one whose client it is (`--json`), and scripts that a running client serves over
 //! its private socket. What they ask for, and what they are told.
 //!
-//! A script can send, read and listen. It can accept no key: consent stays with the person.
+//! A script can send, read, export and listen. It can accept no key: consent stays with the person.
 
 mod caller;
+mod export;
+mod history;
 mod json;
 mod password;
 mod program;
 mod quietly;
+mod sift;
 mod socket;
 mod task;
+mod written;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -19,12 +23,14 @@ use std::{
 use crossbeam_channel::{at, never, select};
 
 pub(super) use caller::{Call, Caller};
+pub use history::{History, Range, history};
 pub(super) use password::PASSWORD_BYTES_MAX;
 pub use password::{PasswordError, PasswordSource};
 pub(super) use program::Program;
 pub(super) use socket::Socket;
 pub use task::{Listen, Send, listen, send};
 
+use export::Export;
 use json::{Asked, HISTORY_MAX, Message, Told, Warning};
 
 use super::{
@@ -56,6 +62,8 @@ pub(super) struct Scripts {
     listeners: Vec<Caller>,
     /// Who asked who is connected; nobody: the person did.
     who: VecDeque<Option<(Caller, Option<String>)>>,
+    /// What is being exported to whom: one thing each.
+    exports: BTreeMap<u64, Export>,
     /// Conversations that are open to no person: see `quietly`.
     quiet: BTreeSet<Username>,
     /// The number of the last message told of each peer.
@@ -173,6 +181,7 @@ impl App<'_> {
             Call::Gone(number) => {
                 self.scripts.listeners.retain(|caller| caller.number != number);
                 self.scripts.sent.retain(|sent| sent.caller.number != number);
+                self.scripts.exports.remove(&number);
                 Ok(Flow::Continue)
             }
             Call::Asked(caller, asked) => self.on_asked(caller, asked),
@@ -207,6 +216,8 @@ impl App<'_> {
                 self.scripts.who.push_back(Some((caller, id)));
             }
             Asked::History { id, peer, count } => self.history_for(&caller, id, &peer, count)?,
+            Asked::Export { id, peer, last } => self.export(caller, id, peer, last)?,
+            Asked::More {} => self.export_more(caller)?,
             Asked::Listen {} => self.listens(caller),
             _ if !caller.owns_the_client() => caller.refuse(None, words::NOT_FOR_SCRIPTS),
             Asked::Answer { question, text } => {
