@@ -5,7 +5,7 @@
 
 mod common;
 
-use std::{env, process::Command};
+use std::{env, fs, os::unix::fs::PermissionsExt, process::Command};
 
 use common::{Pty, TestServer, password_of};
 use expectrl::process::unix::{Signal, WaitStatus};
@@ -14,15 +14,22 @@ use securechat::client::terminal::{Notify, Terminal, View};
 /// Set for the program that panics.
 const PANICS: &str = "SECURECHAT_TEST_PANICS";
 
-fn view(server: &TestServer, name: &str) -> Pty {
+fn command(server: &TestServer, name: &str) -> Command {
     let mut command = server.client_command(name);
     command.args(["--full-screen", "--retry", "0"]).env("LC_ALL", "C.UTF-8");
-    Pty::spawn(command)
+    command
+}
+
+fn view(server: &TestServer, name: &str) -> Pty {
+    Pty::spawn(command(server, name))
 }
 
 /// A new account, made in the view: in the lobby.
 fn registers(server: &TestServer, name: &str) -> Pty {
-    let mut person = view(server, name);
+    registers_in(view(server, name), name)
+}
+
+fn registers_in(mut person: Pty, name: &str) -> Pty {
     let password = password_of(name);
     for (question, answer) in [
         ("Do you already have an account? (yes/no)", "no"),
@@ -131,6 +138,117 @@ fn a_paste_of_several_lines_is_one_message_after_asking() {
         let rows: Vec<_> = contents.lines().filter(|row| row.contains(" line")).collect();
         rows.len() == 2 && rows[0].contains("alice  first line") && rows[1].contains("second line")
     });
+}
+
+#[test]
+fn a_message_is_written_in_an_editor_and_enter_sends_it() {
+    let server = TestServer::starts();
+    let editor = server.data().parent().unwrap().join("editor");
+    // It shows what it is given and that the screen is its own, waits for a key, and adds a line.
+    let script = "#!/bin/sh\necho editing; cat \"$1\"; head -n 1 > /dev/null; echo 'and more' >> \"$1\"\n";
+    fs::write(&editor, script).unwrap();
+    fs::set_permissions(&editor, fs::Permissions::from_mode(0o700)).unwrap();
+    let mut with_editor = command(&server, "alice");
+    with_editor.env("VISUAL", &editor);
+    let (mut alice, mut bob) = (registers_in(Pty::spawn(with_editor), "alice"), registers(&server, "bob"));
+    meet(&mut alice, &mut bob, "bob");
+    alice.types("/edit it begins so\r");
+    alice.waits_until("the editor on the normal screen", |screen| {
+        screen.modes().starts_with("alternate false") && screen.contents().contains("editing\nit begins so")
+    });
+    // What arrives meanwhile does not disturb the editor, and is seen afterwards.
+    bob.types("meanwhile\r");
+    bob.waits_until("its mark", |screen| screen.contents().contains("meanwhile ✓"));
+    assert!(!alice.screen().contents().contains("meanwhile"));
+    alice.types("\n");
+    alice.sees_line_typed("   and more");
+    alice.sees("meanwhile");
+    alice.types("\r");
+    bob.waits_until("both lines", |screen| {
+        let contents = screen.contents();
+        contents.contains("alice  it begins so") && contents.contains("and more")
+    });
+    alice.types("exit\r");
+    bob.sees("alice left the conversation");
+}
+
+#[test]
+fn the_wheel_scrolls_and_a_click_on_a_contact_goes_there() {
+    let server = TestServer::starts();
+    let mut with_mouse = command(&server, "alice");
+    with_mouse.arg("--mouse");
+    let (mut alice, mut bob) = (registers_in(Pty::spawn(with_mouse), "alice"), registers(&server, "bob"));
+    let mut carol = registers(&server, "carol");
+    meet(&mut alice, &mut bob, "bob");
+    alice.types("/with carol\r");
+    carol.sees("alice wants to start a conversation with you");
+    let (of_alice, of_carol) = (code(&alice), code(&carol));
+    alice.types(&format!("{of_carol}\r"));
+    carol.types(&format!("{of_alice}\r"));
+    alice.sees("─ carol · key verified");
+    assert!(alice.screen().modes().contains("mouse PressRelease"), "{}", alice.screen().modes());
+    // The second row of the screen is the title; bob is the first contact below it.
+    alice.types("\u{1b}[<0;6;3M\u{1b}[<0;6;3m");
+    alice.sees("─ bob · key verified");
+    for number in 0..9 {
+        bob.types(&format!("message {number}\r"));
+        alice.sees(&format!("message {number}"));
+    }
+    alice.types("\u{1b}[<64;40;10M");
+    alice.waits_until("an earlier one", |screen| {
+        !screen.contents().contains("message 8") && screen.contents().contains("more below")
+    });
+    alice.types("\u{1b}[<65;40;10M");
+    alice.sees("message 8");
+    alice.types("\u{4}");
+    assert!(matches!(alice.ends(), WaitStatus::Exited(_, 0)));
+    is_as_it_was(&alice);
+}
+
+#[test]
+fn any_size_is_survived_and_the_key_stays_in_sight() {
+    let server = TestServer::starts();
+    let (mut alice, mut bob) = (registers(&server, "alice"), registers(&server, "bob"));
+    meet(&mut alice, &mut bob, "bob");
+    alice.types("hello");
+    alice.sees_line_typed(" > hello");
+    for (rows, columns) in [(12, 40), (6, 20), (2, 2), (1, 1), (1, 80), (24, 1), (12, 40)] {
+        alice.resizes(rows, columns);
+        if rows >= 6 && columns >= 40 {
+            alice.waits_until("the state of the key", |screen| {
+                screen.contents().contains("bob · key verified")
+            });
+            alice.sees_line_typed(" > hello");
+        } else if (rows, columns) == (6, 20) {
+            alice.waits_until("the state of the key", |screen| screen.contents().contains("bob · key ver"));
+        }
+    }
+    alice.types("\r");
+    bob.sees("alice  hello");
+}
+
+#[test]
+fn ctrl_c_leaves_and_logs_out_and_so_does_an_interrupt_from_outside() {
+    let server = TestServer::starts();
+    let mut alice = registers(&server, "alice");
+    alice.types("\u{3}");
+    assert!(matches!(alice.ends(), WaitStatus::Exited(_, 0)));
+    is_as_it_was(&alice);
+    let mut bob = registers(&server, "bob");
+    bob.signals(Signal::SIGINT);
+    assert!(matches!(bob.ends(), WaitStatus::Exited(_, 0)));
+    is_as_it_was(&bob);
+}
+
+#[test]
+fn a_second_interrupt_ends_it_at_once_and_leaves_the_terminal_as_it_was() {
+    let server = TestServer::starts();
+    let mut alice = view(&server, "alice");
+    alice.sees("Do you already have an account?");
+    alice.signals(Signal::SIGINT);
+    alice.signals(Signal::SIGINT);
+    alice.ends();
+    is_as_it_was(&alice);
 }
 
 #[test]

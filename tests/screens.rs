@@ -7,6 +7,8 @@
 
 mod common;
 
+#[path = "screens/colours.rs"]
+mod colours;
 #[path = "screens/full_screen.rs"]
 mod full_screen;
 #[path = "screens/line.rs"]

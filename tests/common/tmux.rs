@@ -111,6 +111,11 @@ impl Window<'_> {
         self.drawn(&[])
     }
 
+    /// The screen with the sequences that paint it.
+    pub fn painted(&self) -> String {
+        self.drawn(&["-e"])
+    }
+
     /// The screen, after all that scrolled away above it.
     pub fn everything(&self) -> String {
         self.drawn(&["-S", "-"])

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// This person with a new account, made in the view: in the lobby.
-fn registers<'s>(stage: &'s Stage, name: &'static str) -> Person<'s> {
+pub(crate) fn registers<'s>(stage: &'s Stage, name: &'static str) -> Person<'s> {
     let person = stage.person(name);
     let password = password_of(name);
     for (question, answer) in [
@@ -24,6 +24,17 @@ fn registers<'s>(stage: &'s Stage, name: &'static str) -> Person<'s> {
     person
 }
 
+/// From the question about the key to an open conversation.
+pub(crate) fn answer_the_key(alice: &Person<'_>, bob: &Person<'_>, of_alice: &str, of_bob: &str) {
+    alice.types(&format!("{of_bob}\r"));
+    alice.sees("Waiting for bob to answer...");
+    bob.types(&format!("{of_alice}\r"));
+    for person in [alice, bob] {
+        person.sees("key verified");
+        person.sees_last(">");
+    }
+}
+
 #[test]
 fn a_first_meeting_and_a_conversation_on_the_whole_screen() {
     for size in SIZES {
@@ -33,13 +44,7 @@ fn a_first_meeting_and_a_conversation_on_the_whole_screen() {
         alice.types("bob\r");
         let (of_alice, of_bob) = (alice.is_asked_about_the_key(), bob.is_asked_about_the_key());
         alice.shows("full-screen-key");
-        alice.types(&format!("{of_bob}\r"));
-        alice.sees("Waiting for bob to answer...");
-        bob.types(&format!("{of_alice}\r"));
-        for person in [&alice, &bob] {
-            person.sees("key verified");
-            person.sees_last(">");
-        }
+        answer_the_key(&alice, &bob, &of_alice, &of_bob);
         alice.types("hello bob\r");
         bob.sees("hello bob");
         bob.types("only you can read this, and nobody on the way from my keyboard to your screen can\r");

@@ -3,7 +3,7 @@
 use crate::stage::{Person, SIZES, Stage};
 
 /// From the lobby to an open conversation: both read their codes to each other.
-fn meet(alice: &Person<'_>, bob: &Person<'_>) {
+pub(crate) fn meet(alice: &Person<'_>, bob: &Person<'_>) {
     for person in [alice, bob] {
         person.sees("Who do you want to start a conversation with?");
     }

@@ -30,6 +30,7 @@ pub(crate) struct Stage {
     tmux: Tmux,
     size: (u16, u16),
     arguments: Vec<String>,
+    environment: Vec<(&'static str, &'static str)>,
     // Last, so that it goes after the programs in it.
     _folder: tempfile::TempDir,
 }
@@ -48,14 +49,22 @@ impl Stage {
             tmux: Tmux::starts_in(folder.path()),
             size,
             arguments: arguments.iter().map(|&word| word.to_owned()).collect(),
+            environment: Vec::new(),
             _folder: folder,
         })
+    }
+
+    /// The same, where clients find these in their environment.
+    pub(crate) fn with(mut self, environment: &[(&'static str, &'static str)]) -> Self {
+        self.environment = environment.to_vec();
+        self
     }
 
     /// This person's client, which asks its first question.
     pub(crate) fn person(&self, name: &'static str) -> Person<'_> {
         let mut client: Command = self.server.client_command_at(Path::new(&format!("{name}-home")));
         client.args(&self.arguments).env("TZ", "UTC").env("LC_ALL", "C.UTF-8");
+        client.envs(self.environment.iter().copied());
         Person { name, window: self.tmux.opens(name, self.size, &client), size: self.size }
     }
 
@@ -102,16 +111,25 @@ impl Person<'_> {
 
     /// Waits until the screen is the one that is kept under this name for windows of this size.
     pub(crate) fn shows(&self, name: &str) {
+        self.shows_as(name, || normal(&self.window.screen()));
+    }
+
+    /// The same of its colours: where one begins, `ESC` and its number stand in the screen that is kept.
+    pub(crate) fn shows_in_colours(&self, name: &str) {
+        self.shows_as(&format!("{name}-in-colours"), || in_colours(&self.window.painted()));
+    }
+
+    fn shows_as(&self, name: &str, look: impl Fn() -> String) {
         let (columns, rows) = self.size;
         let path = folder().join(format!("{name}-{columns}x{rows}.txt"));
         if env::var_os("UPDATE_SCREENS").is_some() {
-            fs::write(&path, self.settled()).expect("a screen is written");
+            fs::write(&path, settled(&look)).expect("a screen is written");
             return;
         }
         let kept = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let screen = normal(&self.window.screen());
+            let screen = look();
             if screen == kept {
                 return;
             }
@@ -124,19 +142,38 @@ impl Person<'_> {
             thread::sleep(Duration::from_millis(20));
         }
     }
+}
 
-    /// The screen, once it does not change any more.
-    fn settled(&self) -> String {
-        let (mut screen, mut since) = (String::new(), Instant::now());
-        while since.elapsed() < SETTLED_AFTER {
-            let now = normal(&self.window.screen());
-            if now != screen {
-                (screen, since) = (now, Instant::now());
-            }
-            thread::sleep(Duration::from_millis(50));
+/// The screen, once it does not change any more.
+fn settled(look: &impl Fn() -> String) -> String {
+    let (mut screen, mut since) = (String::new(), Instant::now());
+    while since.elapsed() < SETTLED_AFTER {
+        let now = look();
+        if now != screen {
+            (screen, since) = (now, Instant::now());
         }
-        screen
+        thread::sleep(Duration::from_millis(50));
     }
+    screen
+}
+
+/// A painted screen without what differs from run to run, which stands between its sequences.
+fn in_colours(painted: &str) -> String {
+    let sequences = Regex::new("\u{1b}\\[[0-9;]*m|\u{e}|\u{f}").expect("a pattern");
+    let bare = sequences.replace_all(painted, "");
+    let same = normal(&bare);
+    assert_eq!(bare.chars().count(), same.chars().count(), "nothing moves");
+    let mut letters = same.chars();
+    let mut screen = String::new();
+    let mut from = 0;
+    for found in sequences.find_iter(painted) {
+        let before = painted.get(from..found.start()).unwrap_or_default();
+        screen.extend(letters.by_ref().take(before.chars().count()));
+        screen.push_str(&found.as_str().replace('\u{1b}', "ESC"));
+        from = found.end();
+    }
+    screen.extend(letters);
+    screen
 }
 
 fn folder() -> PathBuf {

@@ -1,5 +1,7 @@
 //! What Tab completes: names and commands.
 
+use crate::client::{Overview, words};
+
 /// What there is to complete.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Known {
@@ -21,6 +23,12 @@ pub(super) enum Completion {
 }
 
 impl Known {
+    /// What somebody who sees this may mean.
+    pub(super) fn of(overview: &Overview) -> Self {
+        let names = overview.contacts.iter().map(|contact| contact.name.to_string()).collect();
+        Self { names, commands: words::commands() }
+    }
+
     /// Completes the word that ends at the cursor: a command at the start of the line, else a name.
     pub(super) fn complete(&self, line: &str, cursor: usize) -> Completion {
         let Some(before) = line.get(..cursor) else { return Completion::Nothing };

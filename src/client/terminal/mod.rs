@@ -40,7 +40,7 @@ use paint::Paint;
 use plain::{Plain, Surroundings};
 use signals::EndOnSignal;
 
-use super::{Overview, phrase::Phrase, words};
+use super::{Overview, phrase::Phrase};
 use crate::wire::Username;
 
 /// How a person wants to see the conversation.
@@ -200,8 +200,7 @@ impl Terminal {
         match &mut self.kind {
             Kind::Plain(plain) => plain.talks(focus.is_some()),
             Kind::Editor(editor) => {
-                let names = overview.contacts.iter().map(|contact| contact.name.to_string()).collect();
-                editor.set_known(Known { names, commands: words::commands() });
+                editor.set_known(Known::of(overview));
                 editor.set_focus(focus);
             }
             Kind::FullScreen(view) => view.overview(overview),

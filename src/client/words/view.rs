@@ -38,6 +38,16 @@ pub(in crate::client) fn view_presence(presence: Presence) -> Option<Phrase> {
     }
 }
 
+/// A message that was written in an editor, while its conversation was left.
+pub(in crate::client) fn view_waits_with(peer: &str) -> Phrase {
+    say!("view_waits_with", peer)
+}
+
+/// What the word being typed could become.
+pub(in crate::client) fn view_any_of(all: &str) -> Phrase {
+    say!("view_any_of", all)
+}
+
 /// `contacts`: their names, each with a count.
 pub(in crate::client) fn view_unread(contacts: &str) -> Phrase {
     say!("view_unread", contacts)

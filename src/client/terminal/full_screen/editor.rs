@@ -73,6 +73,21 @@ impl Editor {
         self.cursor == self.text.len()
     }
 
+    /// Where the cursor is, in bytes.
+    pub(super) fn cursor(&self) -> usize {
+        self.cursor
+    }
+
+    /// Puts a word in the place of what stands from this byte up to the cursor.
+    pub(super) fn complete(&mut self, start: usize, word: &str) {
+        let (cursor, length) = (self.cursor, self.text.len() + word.len());
+        if self.text.get(start..cursor).is_some() && length <= LINE_BYTES_MAX {
+            self.cutting = false;
+            self.text.replace_range(start..cursor, word);
+            self.cursor = start + word.len();
+        }
+    }
+
     /// Replaces the line, with the cursor at its end: the line before.
     pub(super) fn replace(&mut self, text: String) -> String {
         self.back = 0;

@@ -41,7 +41,7 @@ use signal_hook::{
     low_level::emulate_default_handler,
 };
 
-use super::{Emphasis, Input, deliver::Deliver};
+use super::{Emphasis, Input, compose, deliver::Deliver};
 use crate::client::{
     overview::{Mark, Overview},
     phrase::Phrase,
@@ -82,6 +82,8 @@ struct Shared {
     way: Way,
     wake: Sender<()>,
     closed: AtomicBool,
+    /// Another program has the terminal: the person's editor.
+    lent: AtomicBool,
 }
 
 impl FullScreen {
@@ -98,6 +100,7 @@ impl FullScreen {
             way,
             wake,
             closed: AtomicBool::new(false),
+            lent: AtomicBool::new(false),
         });
         let view = Self { shared, deliver, errors_are_terminal: settings.errors_are_terminal };
         view.start(signals, woken)?;
@@ -272,6 +275,7 @@ impl Shared {
         match effect {
             Some(Effect::Deliver(input)) => deliver.deliver(input),
             Some(Effect::Redraw) => self.tty.lock().forget(),
+            Some(Effect::Compose(begun)) => self.compose(&begun, deliver),
             // To the whole job, as the terminal itself would; this program hears of it as of any other signal.
             Some(Effect::Suspend) => {
                 let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
@@ -279,6 +283,20 @@ impl Shared {
             None => {}
         }
         self.changed();
+    }
+
+    /// Has a message written in the person's own editor, on the normal screen.
+    fn compose(&self, begun: &str, deliver: &Deliver) {
+        {
+            // A frame that is being written is waited for.
+            let _tty = self.tty.lock();
+            self.lent.store(true, Ordering::SeqCst);
+            self.way.leave();
+        }
+        let written = deliver.without_interrupts(|| compose::compose(&compose::editor(), begun));
+        self.model.lock().composed(written.map_err(|error| error.to_string()));
+        self.lent.store(false, Ordering::SeqCst);
+        self.come_back();
     }
 
     // The thread that hears signals.
@@ -291,6 +309,11 @@ impl Shared {
                 continue;
             }
             match signal {
+                // It was the editor that was put aside, and this program stands still with it.
+                SIGTSTP if self.lent.load(Ordering::SeqCst) => {
+                    let _ = emulate_default_handler(SIGTSTP);
+                }
+                SIGCONT if self.lent.load(Ordering::SeqCst) => {}
                 SIGTSTP => {
                     let tty = self.tty.lock();
                     self.way.leave();

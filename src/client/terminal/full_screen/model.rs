@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use chrono::Local;
 
 use super::{
-    super::Emphasis,
+    super::{Emphasis, completion::Known},
     editor::Editor,
     palette::Palette,
     scrollback::{Id, Progress, Said, Scrollback},
@@ -71,6 +71,8 @@ pub(super) struct Model {
     pub(super) drafts: BTreeMap<Option<String>, String>,
     /// Where the line being typed was begun.
     pub(super) begun_in: Option<String>,
+    /// For whom a message is being written in the person's own editor.
+    pub(super) composing_for: Option<String>,
     /// Something stood in the line being typed when the question changed.
     pub(super) draft_is_stale: bool,
     /// The same of the line that was delivered last.
@@ -107,6 +109,7 @@ impl Model {
             editor: Editor::default(),
             drafts: BTreeMap::new(),
             begun_in: None,
+            composing_for: None,
             draft_is_stale: false,
             delivered_stale: false,
             switching: false,
@@ -122,6 +125,11 @@ impl Model {
     /// Whose conversation is looked at.
     pub(super) fn focus(&self) -> Option<&str> {
         self.overview.as_ref()?.focus.as_ref().map(Username::as_str)
+    }
+
+    /// What Tab completes.
+    pub(super) fn known(&self) -> Known {
+        self.overview.as_ref().map(Known::of).unwrap_or_default()
     }
 
     /// What is looked at.

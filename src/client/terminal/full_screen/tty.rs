@@ -14,15 +14,14 @@ use std::{
 };
 
 use ratatui::{
-    backend::CrosstermBackend,
-    buffer::Buffer,
+    buffer::{Buffer, Cell},
     crossterm::{
         cursor::{Hide, MoveTo, Show},
         queue,
         terminal::{Clear, ClearType},
     },
     layout::{Position, Rect},
-    prelude::Backend,
+    style::{Color, Modifier},
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -167,13 +166,49 @@ fn changes(
     if known.is_none() {
         queue!(bytes, Clear(ClearType::All))?;
     }
-    if !changed.is_empty() {
-        CrosstermBackend::new(&mut bytes).draw(changed.into_iter())?;
-    }
+    draw_cells(&mut bytes, &changed)?;
     if let Some(cursor) = cursor {
         queue!(bytes, MoveTo(cursor.x, cursor.y), Show)?;
     }
     Ok(bytes)
+}
+
+/// Draws cells. By hand, as crossterm has only one form of colour, which terminals of sixteen colours take for
+/// something else (38;5;2 is blinking to them).
+fn draw_cells(bytes: &mut Vec<u8>, cells: &[(u16, u16, &Cell)]) -> io::Result<()> {
+    let mut at = None;
+    let mut painted = String::new();
+    for (x, y, cell) in cells {
+        if at != Some((*x, *y)) {
+            queue!(bytes, MoveTo(*x, *y))?;
+        }
+        let paint = paint(cell);
+        if paint != painted {
+            bytes.extend_from_slice(paint.as_bytes());
+            painted = paint;
+        }
+        bytes.extend_from_slice(cell.symbol().as_bytes());
+        at = Some((x + 1, *y));
+    }
+    if !cells.is_empty() {
+        bytes.extend_from_slice(b"\x1b[0m");
+    }
+    Ok(())
+}
+
+/// What paints a cell (ECMA-48 section 8.3.117): the terminal's own colours, and attributes.
+fn paint(cell: &Cell) -> String {
+    let attributes = [(Modifier::BOLD, ";1"), (Modifier::DIM, ";2"), (Modifier::REVERSED, ";7")];
+    let attributes = attributes.iter().filter(|(attribute, _)| cell.modifier.contains(*attribute));
+    let attributes: String = attributes.map(|(_, number)| *number).collect();
+    let colour = match cell.fg {
+        Color::Red => ";31",
+        Color::Green => ";32",
+        Color::Yellow => ";33",
+        Color::Cyan => ";36",
+        _ => "",
+    };
+    format!("\x1b[0{attributes}{colour}m")
 }
 
 #[cfg(test)]
@@ -192,6 +227,28 @@ mod tests {
         let shown = shown.map(screen);
         let cursor = Some(Position::new(1, 1));
         String::from_utf8(changes(shown.as_ref(), &screen(next), (cursor, cursor)).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_tone_has_a_form_that_a_terminal_of_sixteen_colours_understands() {
+        use super::super::{
+            palette::{Glyphs, Palette},
+            rows::Tone,
+        };
+        let palette = Palette { glyphs: &Glyphs::UNICODE, colours: true };
+        for (tone, painted) in [
+            (Tone::Text, "\x1b[0m"),
+            (Tone::Quiet, "\x1b[0;2m"),
+            (Tone::Notice, "\x1b[0;36m"),
+            (Tone::Good, "\x1b[0;32m"),
+            (Tone::Unread, "\x1b[0;1;33m"),
+            (Tone::Bad, "\x1b[0;1;7;31m"),
+            (Tone::Marker, "\x1b[0;7m"),
+        ] {
+            let mut cell = Cell::default();
+            cell.set_style(palette.style(tone));
+            assert_eq!(paint(&cell), painted, "{tone:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the person's keys change, and what follows from it outside of the view. Pure.
 
 use super::{
-    super::Input,
+    super::{Input, completion::Completion, compose},
     decode::{Code, Key, Typed},
     draw,
     editor::{Edit, Step},
@@ -25,6 +25,8 @@ pub(super) enum Effect {
     Suspend,
     /// Everything is drawn anew.
     Redraw,
+    /// A message is written in the person's own editor, which begins with this.
+    Compose(String),
 }
 
 impl Model {
@@ -93,10 +95,23 @@ impl Model {
             }
             Action::Done => return self.done(),
             Action::Contact(pick) => return self.switch_to(pick),
-            Action::Complete | Action::Dismiss | Action::Help => {}
+            Action::Complete => self.complete(),
+            Action::Dismiss | Action::Help => {}
             Action::Scroll(_) | Action::Redraw | Action::Suspend | Action::End => {}
         }
         None
+    }
+
+    /// Tab, in a line that was begun: as in the line view.
+    fn complete(&mut self) {
+        match self.known().complete(self.editor.text(), self.editor.cursor()) {
+            Completion::Nothing => {}
+            Completion::Becomes(start, word) => {
+                self.line_begins();
+                self.editor.complete(start, &word);
+            }
+            Completion::AnyOf(words) => self.note = Some(words::view_any_of(&words.join("  "))),
+        }
     }
 
     /// Whether keys go to the hidden line; or nowhere, while a secret may be typed ahead of its question.
@@ -157,7 +172,7 @@ impl Model {
             }
             return;
         }
-        let text: String = lines.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+        let text: String = lines.chars().filter(|c| is_typed(*c)).collect();
         self.help = None;
         if text.contains('\n') {
             self.pasted = Some(text);
@@ -196,6 +211,12 @@ impl Model {
             return None;
         }
         let command = self.is_command();
+        let begun = compose::begun_by_command(self.editor.text()).map(str::to_owned);
+        if let Some(begun) = begun.filter(|_| self.question.is_none() && focus.is_some()) {
+            self.editor.take();
+            self.composing_for = focus;
+            return Some(Effect::Compose(begun));
+        }
         let line = self.editor.take();
         if self.conversational || self.question.is_none() {
             self.editor.remember(&line);
@@ -211,6 +232,28 @@ impl Model {
         self.delivered_stale = std::mem::take(&mut self.draft_is_stale);
         self.outstanding = Outstanding::Nothing;
         Some(Effect::Deliver(Input::Line(line)))
+    }
+
+    /// What was written in the person's own editor, or why nothing was: it stands in the line being typed, and Enter
+    /// sends it. Where the person was taken elsewhere meanwhile, it waits in its conversation.
+    pub(super) fn composed(&mut self, written: Result<String, String>) {
+        match written {
+            Ok(text) => {
+                let text = text.chars().filter(|c| is_typed(*c)).collect();
+                let begun_in = self.composing_for.take();
+                match begun_in {
+                    Some(peer) if self.focus() != Some(&peer) => {
+                        self.note = Some(words::view_waits_with(&peer));
+                        self.drafts.insert(Some(peer), text);
+                    }
+                    begun_in => {
+                        self.editor.replace(text);
+                        self.begun_in = begun_in;
+                    }
+                }
+            }
+            Err(why) => self.note = Some(words::not_composed(&why)),
+        }
     }
 
     /// Whether the line is for the client and not for a peer.
@@ -265,6 +308,11 @@ impl Model {
         }
         None
     }
+}
+
+/// Whether a character can stand in a line.
+fn is_typed(c: char) -> bool {
+    !c.is_control() || matches!(c, '\n' | '\t')
 }
 
 #[cfg(test)]

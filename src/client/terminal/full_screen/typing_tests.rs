@@ -224,3 +224,50 @@ fn keys_and_the_wheel_scroll() {
     press(&mut model, "\u{1b}[F");
     assert!(!first(&model).1);
 }
+
+#[test]
+fn tab_completes_commands_and_names_in_a_line_that_was_begun() {
+    let mut model = talking();
+    press(&mut model, "/he\t");
+    assert_eq!(model.editor.text(), "/help ");
+    press(&mut model, "\u{15}/with c\t");
+    assert_eq!(model.editor.text(), "/with carol");
+    assert_eq!(press(&mut model, "\r"), ["/with carol"]);
+    model.ask(None);
+    press(&mut model, "/h\t");
+    assert_eq!((model.editor.text(), model.note.as_ref().unwrap().text()), ("/h", "/help  /history"));
+    press(&mut model, "\u{15}a word \t");
+    assert_eq!(model.editor.text(), "a word ", "between words it is a slip of the finger");
+    press(&mut model, "\u{15}ask bo now\u{1b}b\u{2}\t");
+    assert_eq!(model.editor.text(), "ask bob now", "the word before the cursor");
+}
+
+#[test]
+fn an_editor_is_asked_for_in_a_conversation_and_what_it_wrote_stands_in_the_line() {
+    let mut model = talking();
+    assert_eq!(press(&mut model, "/edit a start\r"), [r#"Compose("a start")"#]);
+    model.composed(Ok("two\nlines\u{1b}[31m".to_owned()));
+    assert_eq!(model.editor.text(), "two\nlines[31m");
+    assert_eq!(press(&mut model, "\r"), ["two\nlines[31m"]);
+    model.ask(None);
+    assert_eq!(press(&mut model, "/edit\r"), [r#"Compose("")"#]);
+    model.composed(Err("no editor".to_owned()));
+    assert!(model.note.as_ref().unwrap().text().ends_with("no editor"));
+    // For whoever was taken elsewhere meanwhile it waits where it belongs.
+    press(&mut model, "/edit\r");
+    model.look_at(overview(Some("carol")));
+    model.composed(Ok("for bob".to_owned()));
+    assert!(model.note.as_ref().unwrap().text().contains("with bob"), "{:?}", model.note);
+    assert_eq!(model.editor.text(), "");
+    assert_eq!(press(&mut model, "\u{1b}1"), ["/with bob"]);
+    model.look_at(overview(Some("bob")));
+    assert_eq!(model.editor.text(), "for bob");
+}
+
+#[test]
+fn an_editor_is_for_messages_alone() {
+    let mut model = talking();
+    model.look_at(overview(None));
+    model.ask(Some(question("Who? ")));
+    assert_eq!(press(&mut model, "/edit\r"), ["/edit"], "the client says that nobody would get it");
+}
