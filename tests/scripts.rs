@@ -10,10 +10,10 @@ use std::{
     io::{BufRead, BufReader, Write},
     os::unix::{fs::PermissionsExt, net::UnixStream},
     path::PathBuf,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
-use common::{TestClient, TestServer, open_conversation, password_of, securechat};
+use common::{Cut, Proxy, TestClient, TestServer, open_conversation, password_of, securechat};
 use serde_json::Value;
 
 fn password_file(server: &TestServer, name: &str) -> PathBuf {
@@ -232,4 +232,59 @@ fn passwords_come_from_private_files_or_descriptors_and_are_not_asked_twice() {
     let refused = with(&file);
     assert_eq!(refused.status.code(), Some(77), "{}", errors(&refused));
     assert!(errors(&refused).contains("error: wrong username or password"), "{}", errors(&refused));
+}
+
+/// Alice's client is without a connection, and a script that asked it to send waits; what it has said so far.
+fn waits_without_a_connection(server: &TestServer, line: &Proxy, alice: &mut TestClient) -> (Child, String) {
+    line.refuses(true);
+    line.cuts(Cut::Ends);
+    alice.sees("the connection to the server was lost");
+    let mut command = securechat();
+    command.args(["client", "send", "bob", "--host", &line.host(), "--home"]).arg(server.home_of("alice"));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut script = command.spawn().unwrap();
+    script.stdin.take().unwrap().write_all(b"late").unwrap();
+    let mut said = String::new();
+    BufReader::new(script.stderr.as_mut().unwrap()).read_line(&mut said).unwrap();
+    (script, said)
+}
+
+#[test]
+fn a_message_waits_while_the_client_that_runs_has_no_connection_and_says_so() {
+    let server = TestServer::starts();
+    let line = Proxy::to(&server);
+    let (mut alice, mut bob) = (line.registers(&server, "alice"), server.registers("bob"));
+    open_conversation(&mut alice, &mut bob);
+    let (mut script, said) = waits_without_a_connection(&server, &line, &mut alice);
+    assert!(said.starts_with("note: the client that runs here has lost its connection"), "{said}");
+    assert!(script.try_wait().unwrap().is_none(), "it waits");
+    line.refuses(false);
+    assert_eq!(script.wait().unwrap().code(), Some(0));
+    bob.sees("] alice: late");
+}
+
+#[test]
+fn a_message_that_was_never_sent_is_no_success_when_the_client_ends() {
+    let server = TestServer::starts();
+    let line = Proxy::to(&server);
+    let (mut alice, mut bob) = (line.registers(&server, "alice"), server.registers("bob"));
+    open_conversation(&mut alice, &mut bob);
+    let (script, _) = waits_without_a_connection(&server, &line, &mut alice);
+    alice.types("/quit");
+    let ended = script.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(69));
+    assert_eq!(
+        errors(&ended),
+        "error: not sent: the client that runs here ended before its connection was back\n"
+    );
+}
+
+#[test]
+fn the_socket_and_its_folder_are_for_nobody_else() {
+    let server = TestServer::starts();
+    let _alice = server.registers("alice");
+    let folder = server.folder_of("alice");
+    for (path, mode) in [(folder.join("alice.sock"), 0o600), (folder, 0o700)] {
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode, "{}", path.display());
+    }
 }

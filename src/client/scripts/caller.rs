@@ -30,6 +30,8 @@ pub(in crate::client) struct Caller {
     /// Which one; 0 is the program whose client this is.
     pub(in crate::client) number: u64,
     tell: Arc<Tell>,
+    /// Waits until what it was told is written.
+    written: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Caller {
@@ -43,7 +45,19 @@ impl Caller {
         number: u64,
         tell: impl Fn(&Self, &Told) + Send + Sync + 'static,
     ) -> Self {
-        Self { number, tell: Arc::new(tell) }
+        Self { number, tell: Arc::new(tell), written: Arc::new(|| ()) }
+    }
+
+    /// The same, where telling does not wait until it is written and this does.
+    pub(in crate::client) fn written_by(mut self, written: impl Fn() + Send + Sync + 'static) -> Self {
+        self.written = Arc::new(written);
+        self
+    }
+
+    /// The last thing that it is told: waits until it is written, as the program may end then.
+    pub(in crate::client) fn tell_last(&self, told: &Told) {
+        self.tell(told);
+        (self.written)();
     }
 
     /// Tells it something. Never waits for one at the socket.

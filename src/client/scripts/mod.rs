@@ -39,7 +39,7 @@ use super::{
     error::ClientError,
     overview::Mark,
     phrase::Phrase,
-    terminal::Input,
+    terminal::{Emphasis, Input},
     words,
 };
 use crate::{
@@ -147,10 +147,15 @@ impl Scripts {
         }
     }
 
-    /// The client ends: what is not known to be stored.
+    /// The client ends: what was never sent, and what is not known to be stored.
     pub(super) fn end(&mut self) {
+        for call in self.waiting.drain(..) {
+            if let Call::Asked(caller, Asked::Send { id, peer, .. }) = call {
+                caller.tell_last(&Told::not_sent(id, &peer, &words::NOT_CONNECTED_AT_THE_END.into()));
+            }
+        }
         for sent in self.sent.drain(..).filter(|sent| sent.number.is_none()) {
-            sent.caller.tell(&Told::NotConfirmed { id: sent.id, peer: sent.peer.to_string() });
+            sent.caller.tell_last(&Told::NotConfirmed { id: sent.id, peer: sent.peer.to_string() });
         }
     }
 }
@@ -201,7 +206,12 @@ impl App<'_> {
                         return Some(Input::Line("/quit".into()));
                     }
                     Ok(Call::End) | Err(_) => return Some(Input::End),
-                    Ok(call) => self.scripts.waiting.push_back(call),
+                    Ok(call) => {
+                        if let Call::Asked(caller, Asked::Send { .. }) = &call {
+                            caller.tell(&Told::phrase(Emphasis::Notice, &words::WAITS_FOR_CONNECTION.into()));
+                        }
+                        self.scripts.waiting.push_back(call);
+                    }
                 },
                 recv(at(until)) -> _ => return None,
             }

@@ -46,6 +46,9 @@ mod unix {
     /// How long a script may take to read what is written to it.
     const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
+    /// How long the end of the client waits for one script's last words to be written.
+    const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
+
     /// The longest path of a socket, in bytes, that every system takes: the least is 104, with a final zero.
     const PATH_BYTES_MAX: usize = 103;
 
@@ -155,22 +158,43 @@ mod unix {
         }
     }
 
+    /// What goes to a script.
+    enum Outgoing {
+        Line(String),
+        /// Dropped once all before it is written.
+        SoFar(Sender<()>),
+    }
+
     fn serve(stream: UnixStream, number: u64, me: &Username, calls: &Sender<Call>) -> io::Result<()> {
         stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
-        let (lines, waiting) = bounded::<String>(LINES_WAITING_MAX);
+        let (lines, waiting) = bounded::<Outgoing>(LINES_WAITING_MAX);
         let (mut writing, closing) = (stream.try_clone()?, stream.try_clone()?);
         thread::Builder::new().name("to-script".into()).spawn(move || {
-            for line in waiting {
-                if writing.write_all(line.as_bytes()).is_err() {
-                    let _ = writing.shutdown(Shutdown::Both);
-                    break;
+            for outgoing in waiting {
+                match outgoing {
+                    Outgoing::Line(line) => {
+                        if writing.write_all(line.as_bytes()).is_err() {
+                            let _ = writing.shutdown(Shutdown::Both);
+                            break;
+                        }
+                    }
+                    // Whoever waits for it may have given up.
+                    Outgoing::SoFar(written) => drop(written),
                 }
             }
         })?;
+        let last = lines.clone();
         let caller = Caller::new(number, move |told| {
             // One that does not read is cut off, and holds nobody up.
-            if lines.try_send(told.line()).is_err() {
+            if lines.try_send(Outgoing::Line(told.line())).is_err() {
                 let _ = closing.shutdown(Shutdown::Both);
+            }
+        });
+        let caller = caller.written_by(move || {
+            let (written, hears) = bounded::<()>(0);
+            if last.try_send(Outgoing::SoFar(written)).is_ok() {
+                // It is dropped once all before it is written.
+                let _ = hears.recv_timeout(LAST_WORDS_TIMEOUT);
             }
         });
         caller.tell(&Told::hello(Some(me)));

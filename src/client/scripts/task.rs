@@ -117,6 +117,10 @@ fn send_over(stream: Stream, peer: &Username, text: &str) -> Result<(), ClientEr
             Ok(Answer::Stored {}) => return Ok(()),
             Ok(Answer::NotSent { text } | Answer::Error { text }) => return Err(ClientError::NotSent(text)),
             Ok(Answer::NotConfirmed {}) => break,
+            Ok(Answer::Notice { text }) => {
+                // Nobody can be told that telling failed.
+                let _ = writeln!(io::stderr(), "{text}");
+            }
             _ => {}
         }
     }

@@ -361,6 +361,8 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("json_too_long", "line {line} has more than {max} bytes; it was not taken"),
     ("json_not_understood", "line {line} is nothing that can be asked: {why}"),
     ("not_asked", "question {question} is not asked now; this answer was not taken"),
+    ("waits_for_connection", "note: the client that runs here has lost its connection; this waits until it is back, and is sent then"),
+    ("not_connected_at_the_end", "the client that runs here ended before its connection was back"),
     ("not_logged_in", "nobody is logged in yet: only answers are taken"),
     ("not_for_scripts", "a script cannot do that: it can send, listen, export, and ask who and history"),
     ("not_a_command", "a command begins with one /; what is to be said to somebody is sent"),

@@ -363,6 +363,8 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("json_too_long", "la ligne {line} a plus de {max} octets ; elle n'a pas été prise en compte"),
     ("json_not_understood", "la ligne {line} n'est rien qui puisse être demandé : {why}"),
     ("not_asked", "la question {question} n'est pas posée maintenant ; cette réponse n'a pas été prise en compte"),
+    ("waits_for_connection", "remarque : le client qui tourne ici a perdu sa connexion ; cela attend qu'elle soit rétablie, et sera envoyé alors"),
+    ("not_connected_at_the_end", "le client qui tourne ici a pris fin avant que sa connexion soit rétablie"),
     ("not_logged_in", "personne n'est encore connecté : seules des réponses sont prises en compte"),
     ("not_for_scripts", "un script ne peut pas faire cela : il peut envoyer, écouter, exporter, et demander qui est là et ce qui précède"),
     ("not_a_command", "une commande commence par un seul / ; ce qui est à dire à quelqu'un s'envoie"),

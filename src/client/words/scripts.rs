@@ -12,6 +12,8 @@ use crate::{
     wire::Username,
 };
 
+pub(in crate::client) const WAITS_FOR_CONNECTION: Sentence = Sentence("waits_for_connection");
+pub(in crate::client) const NOT_CONNECTED_AT_THE_END: Sentence = Sentence("not_connected_at_the_end");
 pub(in crate::client) const NOT_LOGGED_IN: Sentence = Sentence("not_logged_in");
 pub(in crate::client) const NOT_FOR_SCRIPTS: Sentence = Sentence("not_for_scripts");
 pub(in crate::client) const NOT_A_COMMAND: Sentence = Sentence("not_a_command");
