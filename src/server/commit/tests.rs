@@ -54,8 +54,8 @@ fn log() -> Arc<Log> {
 
 fn work(to: &Outgoing) -> Work {
     let frame = crate::server::outgoing::frame(&Event::LoggedIn {}).unwrap();
-    let line = Some(Line { offset: 0, bytes: vec![b'x'; LINE_BYTES] });
-    Work { log: log(), line, in_doubt: false, to: to.clone(), frame }
+    let lines = Some(Lines { offset: 0, bytes: vec![b'x'; LINE_BYTES] });
+    Work { log: log(), lines, in_doubt: false, to: to.clone(), frame }
 }
 
 #[test]
