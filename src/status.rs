@@ -2,7 +2,7 @@
 
 /// A flag, or what follows it, is wrong.
 pub const USAGE: u8 = 64;
-/// A file of this machine is damaged.
+/// A file of this machine is damaged, or a history that was written out is not whole.
 pub const DATA: u8 = 65;
 /// A file that is needed is not there.
 pub const NO_INPUT: u8 = 66;

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use tempfile::{NamedTempFile, TempDir, TempPath};
+use tempfile::{NamedTempFile, TempDir};
 use thiserror::Error;
 
 mod disk;
@@ -169,11 +169,9 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
 /// # Errors
 /// [`StoreError`]; the old file is then still there, unless only the last sync of the folder failed.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let unfinished = unfinished(path, bytes)?;
-    disk::rename(&unfinished, path).map_err(StoreError::at(Action::Replace, path))?;
-    // Its name of before is gone; dropped, it would be deleted under that name.
-    let _ = unfinished.keep();
-    sync_folder(parent(path))
+    let unfinished = unfinished_file(parent(path))?;
+    write_at(unfinished.as_file(), unfinished.path(), bytes, 0)?;
+    finish_in_place(unfinished, path)
 }
 
 /// Makes a new file that holds `bytes`, and never touches one that is there.
@@ -398,14 +396,6 @@ pub fn sync_folder(path: &Path) -> Result<(), StoreError> {
     disk::sync_folder(path).map_err(StoreError::at(Action::Sync, path))
 }
 
-/// The bytes in a file of their own beside `path`, on the disk; deleted when dropped.
-fn unfinished(path: &Path, bytes: &[u8]) -> Result<TempPath, StoreError> {
-    let (file, unfinished) = unfinished_file(parent(path))?.into_parts();
-    write_at(&file, &unfinished, bytes, 0)?;
-    sync_file(&file, &unfinished)?;
-    Ok(unfinished)
-}
-
 /// A new file that has no name of its own yet, in the folder where it will have one; deleted when dropped.
 ///
 /// # Errors
@@ -423,6 +413,19 @@ pub fn finish_new(unfinished: NamedTempFile, path: &Path) -> Result<(), StoreErr
     let (file, unfinished) = unfinished.into_parts();
     sync_file(&file, &unfinished)?;
     disk::name_new(unfinished, path).map_err(StoreError::at(Action::Replace, path))?;
+    sync_folder(parent(path))
+}
+
+/// The same, in the place of whatever file or link has the name.
+///
+/// # Errors
+/// [`StoreError`]; the name is then as it was, unless only the last sync of the folder failed.
+pub fn finish_in_place(unfinished: NamedTempFile, path: &Path) -> Result<(), StoreError> {
+    let (file, unfinished) = unfinished.into_parts();
+    sync_file(&file, &unfinished)?;
+    disk::rename(&unfinished, path).map_err(StoreError::at(Action::Replace, path))?;
+    // Its name of before is gone; dropped, it would be deleted under that name.
+    let _ = unfinished.keep();
     sync_folder(parent(path))
 }
 

@@ -166,6 +166,7 @@ fn the_program_can_be_put_aside_and_called_back() {
     alice.sees_line_typed(" > half a name");
     alice.types("\u{1a}");
     alice.waits_until("the normal screen", |screen| screen.modes().starts_with("alternate false"));
+    alice.stands_still();
     alice.signals(Signal::SIGCONT);
     alice.sees_line_typed(" > half a name");
     assert!(alice.screen().modes().starts_with("alternate true"));
@@ -206,6 +207,8 @@ fn the_program_that_panics() {
 fn a_panic_leaves_the_terminal_as_it_was_and_its_words_are_seen() {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", "the_program_that_panics", "--nocapture", "--test-threads=1"]).env(PANICS, "1");
+    // What it says is to stay on the screen until it is looked at.
+    command.env("RUST_BACKTRACE", "0");
     let mut program = Pty::spawn(command);
     program.sees("as told");
     program.ends();

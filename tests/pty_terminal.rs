@@ -7,6 +7,11 @@
 
 mod common;
 
+#[path = "pty_terminal/endings.rs"]
+mod endings;
+#[path = "pty_terminal/several_lines.rs"]
+mod several_lines;
+
 use std::{
     env,
     io::{BufRead, BufReader, Write},
@@ -58,6 +63,8 @@ fn obey(orders: UnixStream) {
     for order in BufReader::new(orders).lines() {
         let order = order.unwrap();
         let (verb, rest) = order.split_once('|').unwrap();
+        // Whoever gives orders has been told what was typed.
+        terminal.taken();
         match verb {
             "ask" => terminal.ask(&Phrase::literal(rest)),
             "listen" => terminal.listen(),
@@ -123,7 +130,11 @@ impl Person {
         let listener = UnixListener::bind(&path).unwrap();
         let mut command = Command::new(env::current_exe().unwrap());
         command.args(["--exact", "the_program_under_test", "--nocapture", "--test-threads=1"]);
-        command.env(SOCKET, &path).env_remove("NO_COLOR").envs(environment.iter().copied());
+        command
+            .env(SOCKET, &path)
+            .env_remove("NO_COLOR")
+            .env("RUST_BACKTRACE", "0")
+            .envs(environment.iter().copied());
         let pty = Pty::spawn_as_is(command);
         let (orders, _) = listener.accept().unwrap();
         orders.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -157,6 +168,28 @@ impl Person {
             (1..=count).map(|number| format!("[14:03] bob: message {number:03}")).collect();
         assert_eq!(seen, sent.iter().collect::<Vec<_>>(), "{}", rows.join("\n"));
     }
+}
+
+/// In a conversation with bob.
+fn talking() -> Person {
+    talking_with(&[XTERM])
+}
+
+fn talking_with(environment: &[(&str, &str)]) -> Person {
+    let mut person = Person::sits_down_with(environment);
+    person.is_told("converse|");
+    person.is_told("talks|bob");
+    person.is_told("listen|");
+    person.pty.sees_line_typed("bob>");
+    person
+}
+
+/// A script that is an editor: what it does with its file, `$1`.
+fn editor(folder: &std::path::Path, does: &str) -> String {
+    let path = folder.join("editor");
+    std::fs::write(&path, does).unwrap();
+    // In place of the shell that starts it, as editors are not asked by theirs whether Ctrl-C was for both.
+    format!("exec sh {}", path.display())
 }
 
 #[test]
@@ -228,27 +261,6 @@ fn lines_typed_ahead_are_kept_for_later_questions() {
 }
 
 #[test]
-fn a_paste_of_several_lines_is_one_line() {
-    let mut person = Person::sits_down();
-    person.is_told("listen|");
-    person.pty.sees_line_typed(">");
-    person.pty.types("\x1b[200~one\ntwo\n\x1b[201~\r");
-    person.tells("line \"one\\ntwo\"");
-    person.closes();
-}
-
-#[test]
-fn sixteen_kibibytes_are_pasted_whole() {
-    let mut person = Person::sits_down();
-    person.is_told("listen|");
-    person.pty.sees_line_typed(">");
-    let text = "漢字é ".repeat(16 * 1024 / 9);
-    person.pty.types(&format!("\x1b[200~{text}\x1b[201~\r"));
-    person.tells(&format!("line {text:?}"));
-    person.closes();
-}
-
-#[test]
 fn the_first_questions_stand_before_the_answer_and_later_ones_above_the_line() {
     let mut person = Person::sits_down();
     person.is_told("ask|Username: ");
@@ -264,120 +276,6 @@ fn the_first_questions_stand_before_the_answer_and_later_ones_above_the_line() {
     person.pty.sees("Accept this key?");
     person.pty.sees_line_typed("> bo");
     person.closes();
-}
-
-#[test]
-fn a_secret_is_not_shown_and_nothing_typed_ahead_becomes_a_visible_line() {
-    let mut person = Person::sits_down();
-    person.is_told("ask|Username: ");
-    person.pty.sees_line_typed("Username:");
-    person.pty.types("alice\rearly secret\r");
-    person.tells("line \"alice\"");
-    person.is_told("secret|Password: ");
-    person.pty.sees_line_typed("Password:");
-    person.pty.types("correct h");
-    person.is_told("show|bob wants to start a conversation with you");
-    person.pty.sees("bob wants to start a conversation with you");
-    person.pty.sees_line_typed("Password:");
-    person.pty.types("orse\r");
-    person.tells("line \"correct horse\"");
-    person.is_told("converse|");
-    person.is_told("ask|Who? ");
-    person.pty.sees_line_typed(">");
-    person.pty.types("\x1b[Abob\r");
-    person.tells("line \"bob\"");
-    let raw = person.pty.screen().raw();
-    assert!(!raw.contains("horse") && !raw.contains("correct"), "{raw}");
-    person.closes();
-}
-
-#[test]
-fn a_secret_asked_while_a_line_is_typed_comes_after_it() {
-    let mut person = Person::sits_down();
-    person.is_told("converse|");
-    person.is_told("listen|");
-    person.pty.types("half");
-    person.pty.sees_line_typed("> half");
-    person.is_told("secret|Password: ");
-    person.pty.sees("Password: (press Enter first)");
-    person.pty.types("\r");
-    person.pty.sees_line_typed("Password:");
-    person.pty.types("hidden\r");
-    person.tells("line \"hidden\"");
-    assert!(!person.pty.screen().raw().contains("hidden"));
-    person.closes();
-}
-
-#[test]
-fn control_c_and_control_d_end_the_input_everywhere() {
-    for (order, prompt, key) in [
-        ("ask|Username: ", "Username:", "\x03"),
-        ("ask|Username: ", "Username:", "\x04"),
-        ("secret|Password: ", "Password:", "\x03"),
-        ("secret|Password: ", "Password:", "\x04"),
-    ] {
-        let mut person = Person::sits_down();
-        person.is_told(order);
-        person.pty.sees_line_typed(prompt);
-        person.pty.types(key);
-        person.tells("end");
-        person.closes();
-    }
-}
-
-#[test]
-fn closing_in_the_middle_of_anything_leaves_the_terminal_as_it_was() {
-    for (order, prompt, keys) in [
-        ("listen|", ">", "half"),
-        ("ask|Username: ", "Username:", "half"),
-        ("secret|Password: ", "Password:", "half"),
-        ("show|nothing asked", "", ""),
-    ] {
-        let mut person = Person::sits_down();
-        person.is_told(order);
-        person.pty.sees_line_typed(prompt);
-        person.pty.types(keys);
-        person.is_told("show|last words");
-        person.closes();
-        assert!(person.pty.screen().everything().iter().any(|row| row == "last words"), "{order}");
-    }
-}
-
-#[test]
-fn a_panic_leaves_the_terminal_as_it_was() {
-    for order in ["listen|", "secret|Password: "] {
-        let mut person = Person::sits_down();
-        person.is_told(order);
-        person.is_told("show|ready");
-        person.pty.sees("ready");
-        person.is_told("panic|");
-        person.pty.sees("as told");
-        person.pty.ends();
-        assert!(!person.pty.screen().marks_pastes());
-    }
-}
-
-#[test]
-fn a_signal_to_end_is_the_end_of_input() {
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
-        let mut person = Person::sits_down();
-        person.is_told("listen|");
-        person.pty.sees_line_typed(">");
-        person.pty.signals(signal);
-        person.tells("end");
-        person.closes();
-    }
-}
-
-#[test]
-fn a_second_signal_ends_the_program() {
-    let mut person = Person::sits_down();
-    person.is_told("secret|Password: ");
-    person.pty.sees_line_typed("Password:");
-    person.pty.signals(Signal::SIGTERM);
-    person.tells("end");
-    person.pty.signals(Signal::SIGTERM);
-    assert!(matches!(person.pty.ends(), WaitStatus::Signaled(_, Signal::SIGTERM, _)));
 }
 
 #[test]
@@ -470,181 +368,6 @@ fn the_prompt_says_to_whom_a_line_goes_and_changes_under_what_is_typed() {
     person.saw_messages(3);
     let rows = person.pty.screen().everything();
     assert_eq!(rows.iter().filter(|row| row.contains("half a l")).count(), 1, "{rows:#?}");
-    person.closes();
-}
-
-/// In a conversation with bob.
-fn talking() -> Person {
-    talking_with(&[XTERM])
-}
-
-fn talking_with(environment: &[(&str, &str)]) -> Person {
-    let mut person = Person::sits_down_with(environment);
-    person.is_told("converse|");
-    person.is_told("talks|bob");
-    person.is_told("listen|");
-    person.pty.sees_line_typed("bob>");
-    person
-}
-
-/// Pastes as a terminal does, between its marks, with carriage returns for line ends.
-fn pasted(text: &str) -> String {
-    format!("\x1b[200~{}\x1b[201~", text.replace('\n', "\r"))
-}
-
-const QUESTION: &str = "lines as one message? (yes/no/edit)";
-
-#[test]
-fn several_pasted_lines_are_one_message_once_its_person_says_so() {
-    let mut person = talking();
-    person.pty.types(&pasted("one\ntwo\n\n  four\n"));
-    person.pty.sees_line_typed("");
-    person.pty.types("\r");
-    person.pty.sees("Send these 4 lines as one message? (yes/no/edit)");
-    person.is_told("flood|1 2");
-    person.pty.sees("message 002");
-    person.pty.types("what?\r");
-    person.pty.waits_until("the question again", |screen| {
-        screen.contents().matches(QUESTION).count() == 2 && screen.line_typed().ends_with("(yes/no/edit)")
-    });
-    person.pty.types("yes\r");
-    person.tells("line \"one\\ntwo\\n\\n  four\"");
-    person.closes();
-}
-
-#[test]
-fn several_lines_can_be_edited_or_left_and_come_back_by_the_up_arrow() {
-    let mut person = talking();
-    person.pty.types(&format!("{}\r", pasted("one\ntwo")));
-    person.pty.sees(QUESTION);
-    person.pty.types("edit\r");
-    person.pty.sees_line_typed("two");
-    person.pty.types("!\r");
-    person.pty.waits_until("the question again", |screen| screen.contents().matches(QUESTION).count() == 2);
-    person.pty.types("no\r");
-    person.pty.sees("not sent; the up arrow brings it back");
-    person.pty.sees_line_typed("bob>");
-    person.pty.types("\x1b[A\r");
-    person.pty.waits_until("the question again", |screen| screen.contents().matches(QUESTION).count() == 3);
-    person.pty.types("y\r");
-    person.tells("line \"one\\ntwo!\"");
-    person.closes();
-}
-
-#[test]
-fn a_paste_of_one_line_is_not_asked_about() {
-    let mut person = talking();
-    person.pty.types(&format!("{}\r", pasted("one line\n")));
-    person.tells("line \"one line\"");
-    person.closes();
-}
-
-#[test]
-fn a_paste_cannot_answer_the_question_about_itself() {
-    let mut person = talking();
-    // One that ends its own marks, presses Enter and says yes.
-    person.pty.types("\x1b[200~one\ntwo\x1b[201~\ryes\ryes\r");
-    person.pty.sees(QUESTION);
-    person.is_told("flood|1 1");
-    person.pty.sees("message 001");
-    person
-        .pty
-        .waits_until("the question, unanswered", |screen| screen.line_typed().ends_with("(yes/no/edit)"));
-    person.pty.types("no\r");
-    person.pty.sees("not sent;");
-    person.pty.types("after\r");
-    person.tells("line \"after\"");
-    person.closes();
-}
-
-#[test]
-fn a_conversation_that_ends_while_several_lines_are_asked_about_makes_them_no_answer() {
-    let mut person = talking();
-    person.pty.types(&format!("{}\r", pasted("one\ntwo")));
-    person.pty.sees(QUESTION);
-    person.is_told("talks|");
-    person.is_told("ask|Who? ");
-    person.pty.sees("Who?");
-    person.pty.types("yes\r");
-    person.tells("line \"one\\ntwo\"");
-    person.is_told("stale|");
-    person.tells("true");
-    person.closes();
-}
-
-/// A script that is an editor: what it does with its file, `$1`.
-fn editor(folder: &std::path::Path, does: &str) -> String {
-    let path = folder.join("editor");
-    std::fs::write(&path, does).unwrap();
-    // In place of the shell that starts it, as editors are not asked by theirs whether Ctrl-C was for both.
-    format!("exec sh {}", path.display())
-}
-
-#[test]
-fn a_message_is_written_in_ones_own_editor_while_what_arrives_waits() {
-    let folder = tempfile::tempdir().unwrap();
-    let (report, go) = (folder.path().join("report"), folder.path().join("go"));
-    let does = format!(
-        "cat \"$1\" > {report}; stty -a < /dev/tty | grep -o '[-]*echo ' >> {report}; echo EDITING; read answer\n\
-         printf 'and more\\n' >> \"$1\"; rm -f {go}",
-        report = report.display(),
-        go = go.display()
-    );
-    let editor = editor(folder.path(), &does);
-    let mut person = talking_with(&[XTERM, ("VISUAL", &editor), ("EDITOR", "false")]);
-    person.pty.types("/edit hello bob\r");
-    person.pty.sees("EDITING");
-    person.is_told("flood|1 20");
-    person.is_told("interactive|");
-    person.tells("true");
-    assert!(!person.pty.screen().contents().contains("message"), "what arrives waits");
-    // Ctrl-C is the editor's, which ignores it here; then it is left.
-    person.pty.types("\r");
-    person.pty.sees("message 020");
-    person.pty.sees("Send these 2 lines as one message?");
-    assert_eq!(std::fs::read_to_string(report).unwrap(), "hello bob\necho \n");
-    person.pty.types("yes\r");
-    person.tells("line \"hello bob\\nand more\"");
-    person.saw_messages(20);
-    person.closes();
-}
-
-#[test]
-fn the_line_being_typed_goes_to_the_editor_by_a_key_and_one_line_comes_back_to_be_sent() {
-    let folder = tempfile::tempdir().unwrap();
-    let editor = editor(folder.path(), "printf '%s, longer' \"$(cat \"$1\")\" > \"$1\"");
-    let mut person = talking_with(&[XTERM, ("VISUAL", ""), ("EDITOR", &editor)]);
-    person.pty.types("hello\x18\x05");
-    person.pty.sees_line_typed("bob> hello, longer");
-    person.pty.types("!\r");
-    person.tells("line \"hello, longer!\"");
-    person.closes();
-}
-
-#[test]
-fn an_editor_that_fails_sends_nothing_and_the_line_is_there_again() {
-    let mut person = talking_with(&[XTERM, ("VISUAL", "false")]);
-    person.pty.types("/edit hello\r");
-    person.pty.sees("nothing was sent: the editor ended with an error");
-    person.pty.sees_line_typed("bob> hello");
-    person.pty.types("\r");
-    person.tells("line \"hello\"");
-    person.closes();
-}
-
-#[test]
-fn control_c_in_the_editor_is_the_editors() {
-    let folder = tempfile::tempdir().unwrap();
-    let editor = editor(folder.path(), "trap 'echo INTERRUPTED' INT; echo EDITING; read a || read a; :");
-    let mut person = talking_with(&[XTERM, ("VISUAL", &editor)]);
-    person.pty.types("/edit kept\r");
-    person.pty.sees("EDITING");
-    person.pty.types("\x03");
-    person.pty.sees("INTERRUPTED");
-    person.pty.types("\r");
-    person.pty.sees_line_typed("bob> kept");
-    person.pty.types("\r");
-    person.tells("line \"kept\"");
     person.closes();
 }
 

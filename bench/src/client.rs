@@ -19,7 +19,14 @@ use std::{
 use anyhow::{Context, Result, anyhow, ensure};
 use parking_lot::{Condvar, Mutex};
 
-use crate::{data::Contents, peer::Peer, report::grouped, target::Target, workloads::Conductor};
+use crate::{
+    data::Contents,
+    export::{self, Exported},
+    peer::Peer,
+    report::grouped,
+    target::Target,
+    workloads::Conductor,
+};
 
 /// Starts, of which the median counts.
 const STARTS: usize = 21;
@@ -162,7 +169,8 @@ pub fn run(conductor: &Conductor) -> Result<()> {
     let mut alice = Client::start(product, server.address, &bob.server_key(), &home)?;
     meet(&mut alice, &mut bob)?;
     let count = if conductor.quick { MESSAGES_QUICK } else { MESSAGES };
-    let (took, typing) = flood(&mut alice, bob, count)?;
+    // Bob stays: when he goes, the conversation ends.
+    let (took, typing) = flood(&mut alice, &mut bob, count)?;
     alice.forgets();
     let shown = alice.screen.shown.lock().messages;
     let begun = Instant::now();
@@ -171,7 +179,12 @@ pub fn run(conductor: &Conductor) -> Result<()> {
     alice.sees_messages(shown + HISTORY.min(count) - typing.len() as u64)?;
     let history = begun.elapsed();
     let search = search(&mut alice, count)?;
-    conductor.say(&table(&starts, count, took, &typing, history, search))
+    let export = |how| export::run(product, server.address, &bob.server_key(), &home, how, count);
+    let served = [export("--text")?, export("--json")?];
+    drop(alice);
+    let alone = [export("--text")?, export("--json")?];
+    conductor.say(&table(&starts, count, took, &typing, history, search))?;
+    conductor.say(&exports(count, &served, &alone))
 }
 
 /// From the first question to the open conversation.
@@ -191,7 +204,7 @@ fn meet(alice: &mut Client, bob: &mut Peer) -> Result<()> {
 
 /// Sends so many messages as fast as they are shown, while a line is typed now and then: how long it took,
 /// and how long each typed line took to arrive, sorted.
-fn flood(alice: &mut Client, mut bob: Peer, count: u64) -> Result<(Duration, Vec<Duration>)> {
+fn flood(alice: &mut Client, bob: &mut Peer, count: u64) -> Result<(Duration, Vec<Duration>)> {
     let frames = bob.seals(count)?;
     let link = bob.link();
     let (typed, over) = (Mutex::new(VecDeque::new()), AtomicBool::new(false));
@@ -297,6 +310,26 @@ fn table(
             "| {count} messages opened, verified and searched, s | {:.2} | under 2 |",
             search.as_secs_f64()
         );
+    }
+    text
+}
+
+fn exports(count: u64, served: &[Exported; 2], alone: &[Exported; 2]) -> String {
+    #[allow(clippy::cast_precision_loss)]
+    let count = grouped(count as f64, 0);
+    let mut text = format!(
+        "\n| `client history`: {count} messages opened, verified, written | s | peak MiB | to reach |\n|---|--:|--:|--:|\n"
+    );
+    let ways = ["by the client that runs", "logging in by itself"];
+    for (way, both) in ways.into_iter().zip([served, alone]) {
+        for (form, Exported { took, memory_kib }) in ["text", "JSON"].into_iter().zip(both) {
+            let _ = writeln!(
+                text,
+                "| {way}, {form} | {:.2} | {} | under 2 |",
+                took.as_secs_f64(),
+                memory_kib / 1024
+            );
+        }
     }
     text
 }

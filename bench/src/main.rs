@@ -6,7 +6,7 @@
 //!
 //! In reading order: `line` and `person`, the protocol's client side; `noise`, messages made beforehand;
 //! `crowd`, `talk` (`ours`), `idle`, `logins`, `pages`, the workloads; `relay` (`frames`, `journal`); `rivals`; `meter`; `data`,
-//! `target` (`brokers`), `workloads` (`growth`, `client` with its `peer`), `report`, the conductor's.
+//! `target` (`brokers`), `workloads` (`growth`, `client` with its `peer` and `export`), `report`, the conductor's.
 
 use std::{
     io::{self, Write},
@@ -21,6 +21,7 @@ mod brokers;
 mod client;
 mod crowd;
 mod data;
+mod export;
 mod frames;
 mod growth;
 mod idle;

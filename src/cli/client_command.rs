@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::{
     CliError, Task, default_home,
-    scripts::{ListenArgs, SendArgs},
+    scripts::{HistoryArgs, ListenArgs, SendArgs},
     setting,
 };
 use crate::{
@@ -31,6 +31,18 @@ pub(super) enum ClientCommand {
     /// A client of the same account that runs on this machine tells them; where none runs, this logs in, and
     /// serves other scripts meanwhile.
     Listen(ListenArgs),
+    /// Writes out the conversation with somebody, from its first message on
+    ///
+    /// Every message is fetched from the server, opened and checked here, and written in order. What is
+    /// missing, altered or cannot be opened is named in its place, counted at the end on standard error, and
+    /// makes the exit status 65 instead of 0. Nothing else is written anywhere, and what was unread stays so.
+    /// The other need not be connected. A client of the same account that runs on this machine is used for
+    /// it; where none runs, this logs in, which ends a client of the account on another machine.
+    ///
+    /// TIME is a day (2026-11-01), a minute ("2026-11-01 14:30"), both by this machine's clock; an RFC 3339
+    /// time (2026-11-01T14:30:00Z); or how long ago (90m, 3h, 2d). It is compared with when the senders say
+    /// that they sent.
+    History(HistoryArgs),
 }
 
 impl ClientCommand {
@@ -39,6 +51,7 @@ impl ClientCommand {
             Self::Key(command) => Task::Key(command.task()?),
             Self::Send(args) => Task::Send(Box::new(args.task()?)),
             Self::Listen(args) => Task::Listen(Box::new(args.task()?)),
+            Self::History(args) => Task::History(Box::new(args.task()?)),
         })
     }
 }

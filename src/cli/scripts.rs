@@ -1,12 +1,12 @@
-//! The flags of clients that no person sits at: who logs in, and what `send` and `listen` need.
+//! The flags of clients that no person sits at: who logs in, and what `send`, `listen` and `history` need.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CliError, ClientArgs, client};
+use super::{CliError, ClientArgs, client, moment::Moment, setting};
 use crate::{
-    client::{Language, Listen, PasswordSource, Send},
+    client::{History, Language, Listen, PasswordSource, Range, Send},
     transport::Fingerprint,
     wire::Username,
 };
@@ -15,7 +15,7 @@ use crate::{
 #[derive(Debug, Default, Args)]
 pub(super) struct LoginArgs {
     /// Whose account: there is one, and neither is asked
-    #[arg(long, value_name = "NAME", env = "SECURECHAT_USER")]
+    #[arg(long, value_name = "NAME", env = "SECURECHAT_USER", value_parser = Username::from_typed)]
     pub(super) user: Option<Username>,
     /// A file whose first line is the password; nobody but you may have access to it
     #[arg(long, value_name = "FILE", env = "SECURECHAT_PASSWORD_FILE", conflicts_with = "password_fd")]
@@ -74,6 +74,7 @@ impl From<ConnectArgs> for ClientArgs {
 #[derive(Debug, Args)]
 pub(super) struct SendArgs {
     /// To whom
+    #[arg(value_parser = Username::from_typed)]
     peer: Username,
     #[command(flatten)]
     connect: ConnectArgs,
@@ -98,5 +99,50 @@ pub(super) struct ListenArgs {
 impl ListenArgs {
     pub(super) fn task(self) -> Result<Listen, CliError> {
         Ok(Listen { config: client(ClientArgs::from(self.connect))?, json: self.json })
+    }
+}
+
+/// `history`: with whom, what of it, and how it is written.
+#[derive(Debug, Args)]
+pub(super) struct HistoryArgs {
+    /// With whom
+    peer: Username,
+    /// Only what was sent then or later; TIME as above
+    #[arg(long, value_name = "TIME")]
+    since: Option<Moment>,
+    /// Only what was sent before; of a day or minute, all of it
+    #[arg(long, value_name = "TIME")]
+    until: Option<Moment>,
+    /// Only the last N messages of that
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    last: Option<u64>,
+    /// Write JSON, one object a line, as docs/JSON.md describes it
+    #[arg(long, conflicts_with = "text")]
+    json: bool,
+    /// Write lines as the client shows them; this is so unless told
+    #[arg(long)]
+    text: bool,
+    /// Write to this new file, for its owner only, instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Replace that file if it is there
+    #[arg(long, requires = "output")]
+    force: bool,
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+impl HistoryArgs {
+    pub(super) fn task(self) -> Result<History, CliError> {
+        let Self { peer, since, until, last, json, text: _, output, force, connect } = self;
+        let range = Range {
+            since: since.map(|moment| moment.begins()),
+            until: until.map(|moment| moment.ends()),
+            last,
+        };
+        if range.since.zip(range.until).is_some_and(|(since, until)| since >= until) {
+            return Err(setting("--since, --until", "the first is not before the second"));
+        }
+        Ok(History { config: client(ClientArgs::from(connect))?, peer, range, json, output, force })
     }
 }

@@ -20,18 +20,22 @@ impl FromStr for Span {
     type Err = SpanError;
 
     fn from_str(text: &str) -> Result<Self, SpanError> {
-        let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or(SpanError)?;
-        let unit_s: u64 = match unit {
-            "s" => 1,
-            "m" => 60,
-            "h" => 60 * 60,
-            "d" => 24 * 60 * 60,
-            _ => return Err(SpanError),
-        };
-        let number: u64 = number.parse().map_err(|_| SpanError)?;
-        let seconds = number.checked_mul(unit_s).filter(|seconds| (1..=SECONDS_MAX).contains(seconds));
+        let seconds = seconds(text).filter(|seconds| (1..=SECONDS_MAX).contains(seconds));
         seconds.map(|seconds| Self(Duration::from_secs(seconds))).ok_or(SpanError)
     }
+}
+
+/// How many seconds a number and its unit are; `None` for what is neither.
+pub(super) fn seconds(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1))?;
+    let unit_s: u64 = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit_s)
 }
 
 impl From<Span> for Duration {

@@ -245,7 +245,7 @@ impl<'a> App<'a> {
         // A line that is there already answers what was asked when it was typed: it comes before what the
         // server says now, which may change the question.
         if let Ok(input) = self.desk.typed().try_recv() {
-            return Event::Person(input);
+            return Event::Person(self.desk.taken(Ok(input)));
         }
         if let Ok(call) = self.desk.called().try_recv() {
             return Event::Program(call);
@@ -271,7 +271,7 @@ impl<'a> App<'a> {
                 self.silent_since = None;
                 Event::Server(incoming.unwrap_or(Err(ClientError::Lost(None))))
             }
-            recv(self.desk.typed()) -> input => Event::Person(input.unwrap_or(Input::End)),
+            recv(self.desk.typed()) -> input => Event::Person(self.desk.taken(input)),
             recv(self.desk.called()) -> call => Event::Program(call.unwrap_or(Call::End)),
             recv(tick) -> _ => Event::Tick,
         }
@@ -417,6 +417,9 @@ impl<'a> App<'a> {
             return Ok(());
         }
         self.desk.show(&words::refusal(code, peer.as_ref()));
+        if code == ErrorCode::UnknownUser && self.place.focus().is_none() {
+            self.say_what_there_is();
+        }
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 //! the caller; here is only the order. A break never stops a conversation: the chain goes on from the
 //! message that was shown.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use super::pins::{Link, PeerPins};
 use crate::wire::{Bytes, Header, Seen};
@@ -60,7 +60,28 @@ pub(super) struct Chains {
     complete_to: u64,
     /// Numbers above it that were taken before one below them.
     beyond: BTreeSet<u64>,
-    shown: VecDeque<Bytes<32>>,
+    shown: ShownHashes,
+}
+
+/// The hashes of what was shown last: looked up for every message, so not one after the other.
+#[derive(Debug, Default)]
+struct ShownHashes {
+    in_order: VecDeque<Bytes<32>>,
+    all: HashSet<Bytes<32>>,
+}
+
+impl ShownHashes {
+    fn insert(&mut self, hash: Bytes<32>) {
+        if !self.all.insert(hash) {
+            return;
+        }
+        self.in_order.push_back(hash);
+        if self.in_order.len() > HASHES_REMEMBERED
+            && let Some(oldest) = self.in_order.pop_front()
+        {
+            self.all.remove(&oldest);
+        }
+    }
 }
 
 impl Chains {
@@ -74,7 +95,7 @@ impl Chains {
             highest_number: pins.highest_number,
             complete_to: pins.complete_to,
             beyond: BTreeSet::new(),
-            shown: VecDeque::new(),
+            shown: ShownHashes::default(),
         };
         for link in [pins.own, pins.theirs].into_iter().flatten() {
             chains.remember(link.seen.hash);
@@ -101,7 +122,7 @@ impl Chains {
             highest_number: 0,
             complete_to: 0,
             beyond: BTreeSet::new(),
-            shown: VecDeque::new(),
+            shown: ShownHashes::default(),
         }
     }
 
@@ -168,7 +189,7 @@ impl Chains {
     /// Whether this hash belongs to a message that was shown.
     #[must_use]
     pub(super) fn was_shown(&self, hash: &Bytes<32>) -> bool {
-        self.shown.contains(hash)
+        self.shown.all.contains(hash)
     }
 
     /// Whether somebody who had seen this message of `side` had seen more than was shown until now: lines
@@ -185,9 +206,7 @@ impl Chains {
 
     /// A message was read again from the log: its hash is remembered, to know a repeat by.
     pub(super) fn note_shown(&mut self, hash: Bytes<32>) {
-        if !self.was_shown(&hash) {
-            self.remember(hash);
-        }
+        self.remember(hash);
     }
 
     /// Places the next message of a sender: says what is wrong with its place, and moves on.
@@ -230,10 +249,7 @@ impl Chains {
     }
 
     fn remember(&mut self, hash: Bytes<32>) {
-        if self.shown.len() == HASHES_REMEMBERED {
-            self.shown.pop_front();
-        }
-        self.shown.push_back(hash);
+        self.shown.insert(hash);
     }
 
     fn end(&self, side: Side) -> End {
@@ -292,6 +308,21 @@ mod tests {
         assert_eq!(chains.advance(Side::Theirs, 4, &header(1, 1), hash(2)), Err(Break::Repeat));
         assert_eq!(chains.advance(Side::Theirs, 4, &header(1, 1), hash(99)), Err(Break::Late));
         assert_eq!(chains.advance(Side::Theirs, 4, &header(3, 3), hash(4)), Ok(()));
+    }
+
+    #[test]
+    fn only_so_many_hashes_are_remembered_and_the_oldest_is_forgotten_first() {
+        let mut hashes = ShownHashes::default();
+        let of = |n: usize| {
+            let mut bytes = [0; 32];
+            bytes[..8].copy_from_slice(&n.to_be_bytes());
+            Bytes(bytes)
+        };
+        (0..=HASHES_REMEMBERED).for_each(|n| hashes.insert(of(n)));
+        hashes.insert(of(5));
+        assert_eq!((hashes.in_order.len(), hashes.all.len()), (HASHES_REMEMBERED, HASHES_REMEMBERED));
+        assert!(!hashes.all.contains(&of(0)) && hashes.all.contains(&of(1)));
+        assert!(hashes.all.contains(&of(HASHES_REMEMBERED)));
     }
 
     #[test]

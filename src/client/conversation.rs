@@ -1,15 +1,16 @@
-//! One open conversation: sealing what goes out, opening and placing what comes in.
+//! One open conversation: sealing what goes out, taking what comes in.
 //!
 //! Nothing is shown as somebody's word unless it opened under the key as theirs; nothing typed is
 //! forgotten before the server said that it is stored.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
-use chrono::{TimeZone, Utc};
+use chrono::Utc;
 
 use super::{
-    chain::{Break, Chains, Side},
+    chain::{Chains, Side},
     meeting::Concluded,
+    opener::{Opened, Opener, Said, Sending},
     phrase::Phrase,
     pins::{Link, PeerPins},
     words,
@@ -19,7 +20,7 @@ use crate::{
         conversation_key::{Code, ConversationKey},
         hash::body_hash,
         receipt,
-        session::{self, Plain, SessionError, Stream},
+        session::{Plain, SessionError, Stream},
     },
     printable::Printable,
     wire::{Body, Bytes, Entry, Received, Request, Seen, StreamId, Username},
@@ -28,9 +29,6 @@ use crate::{
 /// Messages kept to be shown when the person turns to their conversation.
 const UNSEEN_MAX: usize = 500;
 
-/// Own messages remembered, to compare with what the peer says to have seen.
-const OWN_REMEMBERED: usize = 4096;
-
 /// What a line of the log comes to.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Shown {
@@ -38,12 +36,6 @@ pub(super) struct Shown {
     pub(super) warnings: Vec<Phrase>,
     /// The message.
     pub(super) message: Option<Phrase>,
-}
-
-impl Shown {
-    fn warning(text: Phrase) -> Self {
-        Self { warnings: vec![text], message: None }
-    }
 }
 
 /// A message on its way.
@@ -58,10 +50,7 @@ struct Unacknowledged {
 /// An open conversation, or a closed one whose last messages are not confirmed yet.
 pub(super) struct Conversation {
     me: Username,
-    peer: Username,
-    keys: BTreeMap<u32, ConversationKey>,
-    /// Epochs for which there is no key to be had.
-    keyless: BTreeSet<u32>,
+    opener: Opener,
     own_code: Code,
     peer_code: Code,
     epoch: u32,
@@ -70,7 +59,6 @@ pub(super) struct Conversation {
     /// The hash of the last message sealed: the next one names it.
     sealed_last: Bytes<32>,
     unacknowledged: VecDeque<Unacknowledged>,
-    own_sent: VecDeque<Seen>,
     /// The log was read up to this number: what is shown from there need not be shown again.
     pub(super) read_to: u64,
     /// The log was read: it has been open to its person.
@@ -93,12 +81,12 @@ impl Conversation {
         let (stream, epoch) = (Stream::start(&key, &me)?, key.epoch());
         let chains = Chains::remembered(pins);
         let sealed_last = chains.previous(Side::Own);
-        let own_sent = pins.own.map(|link| link.seen).into_iter().collect();
+        let mut opener = Opener::new(me.clone(), peer);
+        opener.add_key(epoch, Some(key));
+        pins.own.iter().for_each(|link| opener.remember_own(link.seen));
         Ok(Self {
             me,
-            peer,
-            keys: BTreeMap::from([(epoch, key)]),
-            keyless: BTreeSet::new(),
+            opener,
             own_code,
             peer_code,
             epoch,
@@ -106,7 +94,6 @@ impl Conversation {
             chains,
             sealed_last,
             unacknowledged: VecDeque::new(),
-            own_sent,
             read_to: 0,
             open: false,
             one_sided: false,
@@ -120,7 +107,7 @@ impl Conversation {
         self.stream = Stream::start(&key, &self.me)?;
         self.epoch = key.epoch();
         (self.own_code, self.peer_code) = (own_code, peer_code);
-        self.keys.insert(self.epoch, key);
+        self.opener.add_key(self.epoch, Some(key));
         Ok(self.epoch)
     }
 
@@ -155,32 +142,24 @@ impl Conversation {
 
     /// The key of an epoch, if it is here.
     pub(super) fn key_of(&self, epoch: u32) -> Option<&ConversationKey> {
-        self.keys.get(&epoch)
+        self.opener.key_of(epoch)
     }
 
     /// The receipt for the peer's newest message.
     pub(super) fn newest_of_theirs(&self) -> Option<Received> {
         let Link { number, epoch, seen } = self.chains.last(Side::Theirs)?;
-        let proof = receipt::prove(self.keys.get(&epoch)?, &self.me, number, &seen.hash);
+        let proof = receipt::prove(self.opener.key_of(epoch)?, &self.me, number, &seen.hash);
         Some(Received { number, proof })
     }
 
     /// An epoch whose key is to be had before this entry can be opened.
     pub(super) fn missing_epoch(&self, entry: &Entry) -> Option<u32> {
-        let epoch = entry.body.header().epoch;
-        (!self.keys.contains_key(&epoch) && !self.keyless.contains(&epoch)).then_some(epoch)
+        self.opener.missing_epoch(entry)
     }
 
     /// The key of an epoch, or that there is none.
     pub(super) fn add_key(&mut self, epoch: u32, key: Option<ConversationKey>) {
-        match key {
-            Some(key) => {
-                self.keys.insert(epoch, key);
-            }
-            None => {
-                self.keyless.insert(epoch);
-            }
-        }
+        self.opener.add_key(epoch, key);
     }
 
     /// Seals a message. It is remembered until the server has confirmed or refused it.
@@ -190,7 +169,7 @@ impl Conversation {
         let body = self.stream.seal(&self.sealed_last, &plain)?;
         let (header, hash) = (*body.header(), body_hash(&body));
         self.sealed_last = hash;
-        self.remember_own(Seen { stream: header.stream, counter: header.counter, hash });
+        self.opener.remember_own(Seen { stream: header.stream, counter: header.counter, hash });
         self.unacknowledged.push_back(Unacknowledged {
             stream: header.stream,
             counter: header.counter,
@@ -212,7 +191,7 @@ impl Conversation {
         let at = self.position(stream, counter)?;
         let sent = self.unacknowledged.remove(at)?;
         if sent.hash != hash {
-            return Some(words::stored_differs(&self.peer));
+            return Some(words::stored_differs(self.opener.peer()));
         }
         if !self.chains.was_shown(&hash) {
             // In the order of sealing, so a break here is the server's doing: the next reading names it.
@@ -232,7 +211,7 @@ impl Conversation {
         if stream == self.stream.id() {
             let before = at.checked_sub(1).and_then(|before| self.unacknowledged.get(before));
             self.sealed_last = before.map_or_else(|| self.chains.previous(Side::Own), |before| before.hash);
-            if let Some(key) = self.keys.get(&self.epoch) {
+            if let Some(key) = self.opener.key_of(self.epoch) {
                 self.stream = Stream::start(key, &self.me)?;
             }
         }
@@ -250,7 +229,7 @@ impl Conversation {
 
     /// With whom it is.
     pub(super) fn peer(&self) -> &Username {
-        &self.peer
+        self.opener.peer()
     }
 
     /// The hashes of the messages that are neither confirmed nor refused.
@@ -267,7 +246,7 @@ impl Conversation {
     pub(super) fn unconfirmed_requests(&self) -> impl Iterator<Item = Request> {
         self.unacknowledged
             .iter()
-            .map(|sent| Request::Send { peer: self.peer.clone(), body: sent.body.clone() })
+            .map(|sent| Request::Send { peer: self.opener.peer().clone(), body: sent.body.clone() })
     }
 
     /// The texts whose fate is not known, printable.
@@ -287,95 +266,14 @@ impl Conversation {
 
     /// Opens an entry and places it in `chains`, which need not be the conversation's own.
     pub(super) fn take_into(&mut self, chains: &mut Chains, entry: &Entry) -> Shown {
-        let mut shown = self.open_into(chains, entry);
-        shown.warnings = shown.warnings.into_iter().map(|warning| warning.about(&self.peer)).collect();
-        shown
-    }
-
-    fn open_into(&mut self, chains: &mut Chains, entry: &Entry) -> Shown {
-        let Entry { number, sender, body, .. } = entry;
-        let (header, hash) = (*body.header(), body_hash(body));
-        let (side, other) = if *sender == self.me {
-            (Side::Own, &self.peer)
-        } else if *sender == self.peer {
-            (Side::Theirs, &self.me)
-        } else {
-            return Shown::warning(words::does_not_open(*number, sender));
-        };
-        let Some(key) = self.keys.get(&header.epoch) else {
-            return Shown::warning(words::no_key_for(*number, sender, header.epoch));
-        };
-        let plain = match session::open(key, sender, body) {
-            Ok(plain) => plain,
-            Err(_) if session::open(key, other, body).is_ok() => {
-                return Shown::warning(words::relabelled(*number, sender, other));
-            }
-            Err(_) => return Shown::warning(words::does_not_open(*number, sender)),
-        };
-        // It opened: it is this sender's own word. Only now does anything change.
-        let mut warnings = Vec::new();
-        match chains.advance(side, *number, &header, hash) {
-            Ok(()) => {}
-            Err(Break::Repeat) => return Shown::warning(words::repeat(*number, sender)),
-            Err(Break::Gap) => warnings.push(words::gap(*number, sender)),
-            Err(Break::Late) => warnings.push(words::late(*number, sender)),
-            Err(Break::OldKey) => warnings.push(words::old_key(*number, sender)),
-        }
-        warnings.extend(plain.seen.and_then(|seen| self.judge_seen(chains, side, *number, seen)));
-        if side == Side::Own {
-            self.remember_own(Seen { stream: header.stream, counter: header.counter, hash });
-        }
-        let message = words::Message {
-            peer: &self.peer,
-            from: sender,
-            own: side == Side::Own,
-            number: *number,
-            sent: Utc.timestamp_millis_opt(plain.sent).single(),
-            text: &plain.text,
-        };
-        let message = words::message(&message);
-        Shown { warnings, message: Some(message) }
-    }
-
-    fn remember_own(&mut self, seen: Seen) {
-        if self.own_sent.len() == OWN_REMEMBERED {
-            self.own_sent.pop_front();
-        }
-        self.own_sent.push_back(seen);
-    }
-
-    /// What a message's sender had seen of the other member when they wrote it: a warning when that
-    /// cannot be, by what was sent here or by what was shown until now.
-    fn judge_seen(&self, chains: &Chains, side: Side, number: u64, seen: Seen) -> Option<Phrase> {
-        let (sender, other, of) = match side {
-            Side::Own => (&self.me, &self.peer, Side::Theirs),
-            Side::Theirs => (&self.peer, &self.me, Side::Own),
-        };
-        // Of what this client is still sending, the peer may know sooner than it is confirmed here.
-        let on_its_way = self.unacknowledged.iter().any(|sent| sent.hash == seen.hash);
-        let ahead = chains.is_ahead(of, &seen) && !on_its_way;
-        if side == Side::Theirs
-            && self.saw_other_than_sent(&seen)
-            && (!ahead || seen.stream == self.stream.id())
-        {
-            return Some(words::peer_saw_other(&self.peer));
-        }
-        ahead.then(|| words::answers_unseen(number, sender, other))
-    }
-
-    /// Whether the peer saw, under this user's name, something this client knows not to be so.
-    fn saw_other_than_sent(&self, seen: &Seen) -> bool {
-        let mut of_stream = self.own_sent.iter().filter(|own| own.stream == seen.stream).peekable();
-        if of_stream.peek().is_none() {
-            return false;
-        }
-        let mut highest = 0;
-        for own in of_stream {
-            if own.counter == seen.counter {
-                return own.hash != seen.hash;
-            }
-            highest = highest.max(own.counter);
-        }
-        seen.counter > highest
+        let unacknowledged = &self.unacknowledged;
+        let has = |hash: &Bytes<32>| unacknowledged.iter().any(|sent| sent.hash == *hash);
+        let sending = Sending { stream: Some(self.stream.id()), has: &has };
+        let Opened { warnings, message } = self.opener.open_into(chains, entry, sending);
+        let message = message.map(|Said { own, sent, text }| {
+            let (peer, from, number) = (self.opener.peer(), &entry.sender, entry.number);
+            words::message(&words::Message { peer, from, own, number, sent, text: &text })
+        });
+        Shown { warnings, message }
     }
 }

@@ -1,9 +1,9 @@
 //! The person's desk: the terminal, and the one channel on which what they type arrives; or a program in their
 //! place, which is told and asks as JSON.
 
-use std::{borrow::Cow, io};
+use std::borrow::Cow;
 
-use crossbeam_channel::{Receiver, Sender, bounded, never, select};
+use crossbeam_channel::{Receiver, RecvError, Sender, bounded, never, select};
 
 use super::{
     error::ClientError,
@@ -62,7 +62,7 @@ impl Desk {
 
     /// Where nobody types and everything shown goes to `output`.
     #[cfg(any(test, fuzzing))]
-    pub(super) fn over(output: Box<dyn io::Write + std::marker::Send>) -> Result<Self, ClientError> {
+    pub(super) fn over(output: Box<dyn std::io::Write + std::marker::Send>) -> Result<Self, ClientError> {
         let (_, typed) = bounded(0);
         let terminal = Terminal::over(output)?;
         Ok(Self::with(Front::Person(terminal), typed, bounded(CALLS_WAITING_MAX), false))
@@ -135,9 +135,17 @@ impl Desk {
         }
     }
 
-    /// The channel that what is typed comes on, to be selected on.
+    /// The channel that what is typed comes on, to be selected on; then [`Desk::taken`].
     pub(super) fn typed(&self) -> &Receiver<Input> {
         &self.typed
+    }
+
+    /// What was typed has been taken from its channel.
+    pub(super) fn taken(&mut self, typed: Result<Input, RecvError>) -> Input {
+        if let Front::Person(terminal) = &mut self.front {
+            terminal.taken();
+        }
+        typed.unwrap_or(Input::End)
     }
 
     /// The channel that programs' calls come on, to be selected on.
@@ -183,11 +191,10 @@ impl Desk {
     fn wait(&mut self) -> Result<Option<String>, ClientError> {
         loop {
             select! {
-                recv(self.typed) -> input => return match input {
-                    Ok(Input::Line(line)) => Ok(Some(line)),
-                    Ok(Input::End) => Ok(None),
-                    Ok(Input::Failed(error)) => Err(ClientError::Terminal(error)),
-                    Err(_) => Err(ClientError::Terminal(io::ErrorKind::BrokenPipe.into())),
+                recv(self.typed) -> input => return match self.taken(input) {
+                    Input::Line(line) => Ok(Some(line)),
+                    Input::End => Ok(None),
+                    Input::Failed(error) => Err(ClientError::Terminal(error)),
                 },
                 recv(self.calls) -> call => match call {
                     Ok(Call::Asked(caller, asked)) => match asked.answers() {

@@ -10,7 +10,7 @@ use crate::{
     status,
     store::StoreError,
     transport::{Fingerprint, TransportError},
-    wire::ErrorCode,
+    wire::{ErrorCode, Username},
 };
 
 /// Why the client ends other than by its person's wish.
@@ -82,6 +82,8 @@ pub enum ClientError {
     NoAccount {
         /// Where its key file would be.
         folder: std::path::PathBuf,
+        /// Which server.
+        server: super::ServerAddress,
     },
     /// There are several, and none was named.
     WhichAccount,
@@ -91,6 +93,31 @@ pub enum ClientError {
     NotSent(String),
     /// Whether a script's message is stored is not known.
     NotConfirmed,
+    /// There is no such conversation to be written out, and why.
+    NoHistory(String),
+    /// A conversation was written out, and is not whole.
+    Flawed {
+        /// With whom.
+        peer: Username,
+        /// How many messages were written.
+        messages: u64,
+        /// How much of it is not as it should be.
+        flaws: u64,
+    },
+    /// A conversation was not written out to its end: a signal ended that.
+    CutShort,
+    /// A file is where a new one was to be.
+    OutputTaken {
+        /// Which.
+        path: std::path::PathBuf,
+    },
+    /// A folder or a device is where a new file was to be.
+    OutputNoFile {
+        /// Which.
+        path: std::path::PathBuf,
+    },
+    /// Whoever read standard output has enough.
+    OutputClosed,
     /// The client that served a script has ended.
     ClientGone,
     /// The private socket failed.
@@ -141,13 +168,16 @@ impl ClientError {
             | Self::TooManyAttempts
             | Self::LoginRefused
             | Self::TakenOver => status::NO_PERMISSION,
-            Self::Lost(_) | Self::NotConfirmed | Self::ClientGone => status::TEMPORARY,
+            Self::Lost(_) | Self::NotConfirmed | Self::ClientGone | Self::CutShort => status::TEMPORARY,
             Self::NeedsAnswer(_) | Self::WhichAccount => status::USAGE,
             Self::WrongLogin | Self::Password(PasswordError::NotPrivate { .. }) => status::NO_PERMISSION,
-            Self::Message(_) | Self::Password(PasswordError::NotAPassword { .. }) => status::DATA,
+            Self::Message(_) | Self::Flawed { .. } | Self::Password(PasswordError::NotAPassword { .. }) => {
+                status::DATA
+            }
             Self::NoAccount { .. } => status::NO_INPUT,
-            Self::NotSent(_) => status::UNAVAILABLE,
+            Self::NotSent(_) | Self::NoHistory(_) => status::UNAVAILABLE,
             Self::Password(PasswordError::Read { .. }) | Self::Socket(_) => status::IO,
+            Self::OutputTaken { .. } | Self::OutputNoFile { .. } | Self::OutputClosed => status::IO,
             Self::Home(HomeError::NoKeyFile { .. }) => status::NO_INPUT,
             Self::Home(HomeError::Store(_)) | Self::Terminal(_) => status::IO,
             Self::NoFullScreen(_) => status::USAGE,

@@ -10,6 +10,7 @@
 //! - no two messages are sealed under one stream and counter, and no epoch is accepted for two keys;
 //! - a conversation opens only after an outcome that carries Bob's own proof;
 //! - nothing is sealed but under the newest key that Bob proved, whether he is there or not.
+// A broken expectation here is the finding: it has to end the run.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::{

@@ -29,11 +29,14 @@ mod home;
 mod kept;
 mod leaving;
 mod meeting;
+mod misuse;
+mod opener;
 mod overview;
 mod passwd;
 pub mod phrase;
 mod pins;
 mod place;
+mod read_ahead;
 mod reading;
 mod receipts;
 mod reconnect;
@@ -53,9 +56,10 @@ mod words;
 pub use address::{AddressError, ServerAddress};
 pub use error::ClientError;
 pub use home::{HomeError, known_servers};
+pub use misuse::{Misuse, WrongArgument};
 pub use overview::{Contact, Mark, Overview, Presence, Trust};
 pub use recovery::{KEY_COPY_BYTES_MAX, KeyCopyError, KeyExport, KeyImport, export_key, import_key};
-pub use scripts::{Listen, PasswordError, PasswordSource, Send, listen, send};
+pub use scripts::{History, Listen, PasswordError, PasswordSource, Range, Send, history, listen, send};
 pub use words::Language;
 
 /// What the client is to do, as the command line says.

@@ -1,6 +1,6 @@
 //! Reading a pair's log from the server, and comparing it with what this machine remembers of it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::ops::ControlFlow;
 
 use super::{
     app::App,
@@ -9,24 +9,30 @@ use super::{
     error::ClientError,
     phrase::Phrase,
     pins::{Link, PeerPins},
+    read_ahead::ReadAhead,
     words,
 };
 use crate::{
     crypto::{conversation_key::ConversationKey, hash::body_hash},
-    wire::{self, Bytes, Entry, ErrorCode, Pair, Request, Username, limits},
+    wire::{self, Bytes, Entry, ErrorCode, Pair, Request, Username},
 };
 
 /// Messages of before that are shown when a conversation opens.
 const SHOWN_AT_OPENING: u64 = 20;
 
-/// Entries in a page that is asked for ahead: as many short ones as a frame holds.
-const PAGE_AHEAD_ENTRIES: u64 = 150;
-
-/// Pages asked for ahead.
-const PAGES_AHEAD: usize = 8;
-
 /// Entries asked for at a time when looking far back.
 const PAGE_ENTRIES: u64 = 200;
+
+/// How a reading ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// All was read, or as much as was wanted.
+    Done,
+    /// The server gave nothing more.
+    Refused,
+    /// It gave an entry whose number is not the next.
+    Misnumbered { expected: u64, got: u64 },
+}
 
 impl App<'_> {
     /// The number of the log's last entry now. Whatever is stored after this question comes as a message
@@ -167,8 +173,7 @@ impl App<'_> {
         Ok(entries)
     }
 
-    /// The same, one by one as they come. Several pages are asked for ahead: a long log takes as long as
-    /// its bytes, not as its round trips.
+    /// The same, one by one as they come.
     pub(super) fn read_each(
         &mut self,
         peer: &Username,
@@ -176,6 +181,28 @@ impl App<'_> {
         to: u64,
         mut each: impl FnMut(&mut Self, Entry) -> Result<(), ClientError>,
     ) -> Result<(), ClientError> {
+        let read = self.read_while(peer, from, to, |app, entry| {
+            each(app, entry)?;
+            Ok(ControlFlow::Continue(()))
+        })?;
+        match read {
+            Reading::Done => {}
+            Reading::Refused => self.desk.warn(&words::log_unreadable(peer)),
+            Reading::Misnumbered { expected, got } => {
+                self.desk.warn(&words::log_numbering(peer, expected, got));
+            }
+        }
+        Ok(())
+    }
+
+    /// The same until `each` has enough; how that ended is the caller's to say.
+    pub(super) fn read_while(
+        &mut self,
+        peer: &Username,
+        from: u64,
+        to: u64,
+        mut each: impl FnMut(&mut Self, Entry) -> Result<ControlFlow<()>, ClientError>,
+    ) -> Result<Reading, ClientError> {
         // What was left over by a reading that was given up answers nothing of this one.
         self.deferred.retain(|event| !matches!(event, wire::Event::Entries { peer: of, .. } if of == peer));
         let mut ahead = ReadAhead::new(from, to);
@@ -186,24 +213,25 @@ impl App<'_> {
             let page = match self.next_answer(|event| answers_read(event, peer))? {
                 wire::Event::Entries { entries, .. } if !entries.is_empty() => entries,
                 _ => {
-                    self.desk.warn(&words::log_unreadable(peer));
-                    return self.drain(peer, ahead.asked.len().saturating_sub(1));
+                    self.drain(peer, ahead.under_way().saturating_sub(1))?;
+                    return Ok(Reading::Refused);
                 }
             };
             ahead.came(page);
             while let Some(entry) = ahead.take() {
                 if entry.number != ahead.next {
-                    self.desk.warn(&words::log_numbering(peer, ahead.next, entry.number));
-                    return self.drain(peer, ahead.asked.len());
+                    let (expected, got) = (ahead.next, entry.number);
+                    self.drain(peer, ahead.under_way())?;
+                    return Ok(Reading::Misnumbered { expected, got });
                 }
-                each(self, entry)?;
-                if ahead.next == to {
-                    return self.drain(peer, ahead.asked.len());
+                if each(self, entry)?.is_break() || ahead.next == to {
+                    self.drain(peer, ahead.under_way())?;
+                    return Ok(Reading::Done);
                 }
                 ahead.next += 1;
             }
         }
-        Ok(())
+        Ok(Reading::Done)
     }
 
     /// Waits for the answers that are not wanted any more, so that none is taken for another's.
@@ -297,81 +325,7 @@ impl App<'_> {
     }
 }
 
-/// Pages of a log that are asked for before the ones ahead of them have come.
-struct ReadAhead {
-    /// The number that is handed out next.
-    next: u64,
-    to: u64,
-    /// From where nothing was asked for yet.
-    unasked: u64,
-    /// What was asked for and has not come: first and last number, in the order of asking.
-    asked: VecDeque<(u64, u64)>,
-    /// What came, by the number that was asked for. A page may be shorter than asked: its rest is asked for
-    /// again, and comes after pages behind it.
-    pages: BTreeMap<u64, VecDeque<Entry>>,
-    /// The rest of short pages.
-    rest: VecDeque<(u64, u64)>,
-}
-
-impl ReadAhead {
-    fn new(from: u64, to: u64) -> Self {
-        Self {
-            next: from,
-            to,
-            unasked: from,
-            asked: VecDeque::new(),
-            pages: BTreeMap::new(),
-            rest: VecDeque::new(),
-        }
-    }
-
-    /// The next page to ask for, while there is room for one: its first number, and how many.
-    fn ask(&mut self) -> Option<(u64, u32)> {
-        if self.asked.len() == PAGES_AHEAD {
-            return None;
-        }
-        let (from, last) = match self.rest.pop_front() {
-            Some(rest) => rest,
-            None if self.unasked > self.to => return None,
-            None => {
-                let last = self.to.min(self.unasked.saturating_add(PAGE_AHEAD_ENTRIES - 1));
-                let from = std::mem::replace(&mut self.unasked, last.saturating_add(1));
-                (from, last)
-            }
-        };
-        self.asked.push_back((from, last));
-        Some((from, u32::try_from(last - from + 1).unwrap_or(limits::READ_ENTRIES_MAX)))
-    }
-
-    /// A page came: the answer to what was asked for first.
-    fn came(&mut self, page: Vec<Entry>) {
-        let Some((from, last)) = self.asked.pop_front() else { return };
-        // More than was asked for is not taken.
-        let wanted = usize::try_from(last - from + 1).unwrap_or(usize::MAX);
-        let page: VecDeque<Entry> = page.into_iter().take(wanted).collect();
-        let came = page.len() as u64;
-        if came < last - from + 1 {
-            self.rest.push_back((from + came, last));
-        }
-        self.pages.insert(from, page);
-    }
-
-    /// The next entry, if it is there.
-    fn take(&mut self) -> Option<Entry> {
-        let (first, mut page) = self.pages.pop_first()?;
-        if first != self.next {
-            self.pages.insert(first, page);
-            return None;
-        }
-        let entry = page.pop_front()?;
-        if !page.is_empty() {
-            self.pages.insert(first.saturating_add(1), page);
-        }
-        Some(entry)
-    }
-}
-
-fn answers_read(event: &wire::Event, peer: &Username) -> bool {
+pub(super) fn answers_read(event: &wire::Event, peer: &Username) -> bool {
     match event {
         wire::Event::Entries { peer: of, .. } => of == peer,
         event => refuses_reading(event, peer),
@@ -407,41 +361,7 @@ fn keep(all: &mut Vec<Shown>, shown: Shown, with_message: bool) {
 
 #[cfg(test)]
 mod tests {
-    use chrono::Utc;
-    use proptest::{collection::vec, prelude::*};
-
     use super::*;
-
-    fn entry(number: u64) -> Entry {
-        let body = wire::Body::from_bytes(vec![1; 205]).unwrap();
-        Entry { number, time: Utc::now(), sender: "bob".parse().unwrap(), body }
-    }
-
-    proptest! {
-        #[test]
-        fn pages_that_come_short_are_completed_and_every_entry_comes_once_in_order(
-            from in 1..400_u64, count in 0..3_000_u64, lengths in vec(1..200_u64, 1..20),
-        ) {
-            let to = from + count;
-            let (mut ahead, mut lengths) = (ReadAhead::new(from, to), lengths.into_iter().cycle());
-            let mut sent = VecDeque::new();
-            while ahead.next <= to {
-                while let Some(asked) = ahead.ask() {
-                    prop_assert!(asked.1 <= limits::READ_ENTRIES_MAX);
-                    sent.push_back(asked);
-                }
-                prop_assert!(sent.len() <= PAGES_AHEAD);
-                let (first, asked) = sent.pop_front().unwrap();
-                let length = u64::from(asked).min(lengths.next().unwrap());
-                ahead.came((first..first + length).map(entry).collect());
-                while let Some(entry) = ahead.take() {
-                    prop_assert_eq!(entry.number, ahead.next);
-                    ahead.next += 1;
-                }
-            }
-            prop_assert_eq!((ahead.next, ahead.asked.len(), ahead.pages.len()), (to + 1, 0, 0));
-        }
-    }
 
     #[test]
     fn the_refusal_of_an_invitation_answers_no_reading() {

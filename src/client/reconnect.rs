@@ -12,8 +12,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::RecvTimeoutError;
-
 use super::{
     account::log_in_with,
     app::{App, Flow},
@@ -407,24 +405,23 @@ impl App<'_> {
             }
             match self.typed_or_called(until) {
                 // It was asked for before the loss, as the kept ones were: it comes after them.
-                Ok(Input::Line(line)) if !self.held.is_empty() && !self.desk.is_interactive() => {
+                Some(Input::Line(line)) if !self.held.is_empty() && !self.desk.is_interactive() => {
                     self.held.push_back(line);
                 }
-                Ok(Input::Line(line)) => {
+                Some(Input::Line(line)) => {
                     if matches!(self.on_line_offline(line)?, Flow::End) {
                         return Ok(Flow::End);
                     }
                 }
-                Ok(Input::End) => {
+                Some(Input::End) => {
                     self.input_ended = true;
                     // What was typed before the end is still to be sent: only then is there a reason to wait.
                     if self.all_settled() {
                         return Ok(Flow::End);
                     }
                 }
-                Ok(Input::Failed(error)) => return Err(ClientError::Terminal(error)),
-                Err(RecvTimeoutError::Timeout) => return Ok(Flow::Continue),
-                Err(RecvTimeoutError::Disconnected) => return Ok(Flow::End),
+                Some(Input::Failed(error)) => return Err(ClientError::Terminal(error)),
+                None => return Ok(Flow::Continue),
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What the server reads of strangers and of its own disk, for the fuzzer and its twins. Compiled for tests
 //! and for cargo-fuzz only.
+// A broken expectation here is the finding: it has to end the run.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 use std::sync::LazyLock;

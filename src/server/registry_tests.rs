@@ -120,14 +120,18 @@ fn a_peer_lost_while_asked_is_told_and_is_gone_at_once() {
 
 #[test]
 fn no_answer_in_time_ends_it() {
-    let stage = Stage::with(Duration::from_millis(50));
+    let stage = Stage::with(Duration::from_millis(500));
     let (mut alice, bob) = (stage.enter("alice"), stage.enter("bob"));
     alice.invites("bob");
     bob.sees();
     let (run, _) = alice.sees_a_start();
     bob.sees_a_start();
+    // One answer alone changes nothing; neither would one that comes too late, on a machine that stood still.
     alice.accepts(&name("bob"), run, Some(1));
-    assert_eq!(alice.sees_the_outcome(), Outcome::TimedOut {});
+    let told = alice.sees();
+    let too_late = matches!(told, Event::Error { code: ErrorCode::NotOpen, .. });
+    let told = if too_late { alice.sees() } else { told };
+    assert!(matches!(told, Event::Outcome { outcome: Outcome::TimedOut {}, .. }), "{told:?}");
     assert_eq!(bob.sees_the_outcome(), Outcome::TimedOut {});
 }
 

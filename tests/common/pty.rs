@@ -16,7 +16,7 @@ use expectrl::process::{
 };
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::{PATIENCE, unbroken};
+use super::{LOOK_AGAIN, PATIENCE, unbroken};
 
 const ROWS: u16 = 24;
 const COLUMNS: u16 = 80;
@@ -112,6 +112,22 @@ impl Pty {
     /// Sends the program a signal.
     pub fn signals(&mut self, signal: Signal) {
         self.process.signal(signal).expect("a signal");
+    }
+
+    /// Waits until the program stands still, as a shell does before it takes the terminal: one that is
+    /// called back earlier would stop afterwards.
+    pub fn stands_still(&self) {
+        let status = format!("/proc/{}/stat", self.process.pid());
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let status = std::fs::read_to_string(&status).expect("the program's state");
+            // The name before it may hold anything, and ends with the last bracket.
+            if status.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T')) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "the program goes on: {status}");
+            thread::sleep(LOOK_AGAIN);
+        }
     }
 
     /// Waits for the program to end by itself, and for all it drew.

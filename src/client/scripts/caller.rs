@@ -21,23 +21,34 @@ pub(in crate::client) enum Call {
     End,
 }
 
+/// How a program is told; it is told as whom, so that it can ask again.
+type Tell = dyn Fn(&Caller, &Told) + Send + Sync;
+
 /// A program that asks, and how it is told.
 #[derive(Clone)]
 pub(in crate::client) struct Caller {
     /// Which one; 0 is the program whose client this is.
     pub(in crate::client) number: u64,
-    tell: Arc<dyn Fn(&Told) + Send + Sync>,
+    tell: Arc<Tell>,
 }
 
 impl Caller {
     /// The one of that number, told by this.
     pub(in crate::client) fn new(number: u64, tell: impl Fn(&Told) + Send + Sync + 'static) -> Self {
+        Self::telling_itself(number, move |_, told| tell(told))
+    }
+
+    /// The same for one that asks for more when it is told.
+    pub(in crate::client) fn telling_itself(
+        number: u64,
+        tell: impl Fn(&Self, &Told) + Send + Sync + 'static,
+    ) -> Self {
         Self { number, tell: Arc::new(tell) }
     }
 
     /// Tells it something. Never waits for one at the socket.
     pub(in crate::client) fn tell(&self, told: &Told) {
-        (self.tell)(told);
+        (self.tell)(self, told);
     }
 
     /// Tells it that something cannot be done.

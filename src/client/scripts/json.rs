@@ -1,6 +1,6 @@
 //! What a program and the client say to each other, one JSON object a line: the schema of docs/JSON.md.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize, Serializer};
@@ -22,7 +22,7 @@ pub(in crate::client) const VERSION: u32 = 1;
 pub(in crate::client) const HISTORY_MAX: u32 = 200;
 
 /// What a program asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(in crate::client) enum Asked {
     /// Answers the question of that number.
@@ -49,6 +49,16 @@ pub(in crate::client) enum Asked {
         #[serde(default = "twenty")]
         count: u32,
     },
+    /// A whole conversation, a part at a time; or its last so many lines.
+    Export {
+        #[serde(default)]
+        id: Option<String>,
+        peer: Username,
+        #[serde(default)]
+        last: Option<u64>,
+    },
+    /// The next part of it.
+    More {},
     /// From now on what arrives.
     Listen {},
     /// Leave everything, and log out.
@@ -56,6 +66,11 @@ pub(in crate::client) enum Asked {
 }
 
 impl Asked {
+    /// One line, with its end.
+    pub(in crate::client) fn line(&self) -> String {
+        line_of(self)
+    }
+
     /// The answer that it is: to which question, and what.
     pub(in crate::client) fn answers(&self) -> Option<(u64, String)> {
         match self {
@@ -72,7 +87,9 @@ impl Asked {
     /// What its answer is to be known by.
     pub(in crate::client) fn id(&self) -> Option<String> {
         match self {
-            Self::Send { id, .. } | Self::Who { id } | Self::History { id, .. } => id.clone(),
+            Self::Send { id, .. } | Self::Who { id } | Self::History { id, .. } | Self::Export { id, .. } => {
+                id.clone()
+            }
             _ => None,
         }
     }
@@ -110,6 +127,12 @@ pub(in crate::client) enum Told {
     Who { id: Option<String>, connected: Vec<String>, more: u64 },
     /// The last messages.
     History { id: Option<String>, peer: String, messages: Vec<Message>, warnings: Vec<Warning> },
+    /// A place in an exported conversation that is not as it should be.
+    Flaw(Flaw),
+    /// A part of an export has been told, and there is more.
+    More { id: Option<String> },
+    /// All of an export has been told: how many messages, and how many flaws.
+    Exported { id: Option<String>, peer: String, messages: u64, flaws: u64 },
     /// From now on what arrives is told.
     Listening {},
     /// What was asked for is nothing that can be done.
@@ -121,11 +144,26 @@ pub(in crate::client) enum Told {
 /// A message, as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::client) struct Message {
+    /// Of which export it is a part, where that has an id.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(in crate::client) id: Option<String>,
     pub(in crate::client) peer: String,
     pub(in crate::client) from: String,
     pub(in crate::client) own: bool,
     pub(in crate::client) number: u64,
     pub(in crate::client) sent: Option<DateTime<Utc>>,
+    pub(in crate::client) text: String,
+}
+
+/// Something is wrong with a line of an exported log, or with its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::client) struct Flaw {
+    pub(in crate::client) id: Option<String>,
+    pub(in crate::client) peer: String,
+    /// At which line; at the end without.
+    pub(in crate::client) number: Option<u64>,
+    /// The id of a sentence.
+    pub(in crate::client) reason: Cow<'static, str>,
     pub(in crate::client) text: String,
 }
 
@@ -173,8 +211,7 @@ impl Serialize for Args {
 impl Told {
     /// One line, with its end.
     pub(in crate::client) fn line(&self) -> String {
-        // Strings, numbers and lists: nothing of it can fail.
-        serde_json::to_string(self).map(|line| line + "\n").unwrap_or_default()
+        line_of(self)
     }
 
     /// The first line.
@@ -262,6 +299,7 @@ impl Message {
             _ => None,
         };
         Some(Self {
+            id: None,
             peer: text("peer")?,
             from: text("from")?,
             own: phrase.arg("own") == Some(&Arg::Flag(true)),
@@ -277,6 +315,11 @@ impl Warning {
     pub(in crate::client) fn of(phrase: &Phrase) -> Self {
         Self { id: phrase.id(), text: phrase.text().to_owned() }
     }
+}
+
+fn line_of(said: &impl Serialize) -> String {
+    // Strings, numbers and lists: nothing of it can fail.
+    serde_json::to_string(said).map(|line| line + "\n").unwrap_or_default()
 }
 
 fn parts(phrase: &Phrase) -> (&'static str, Args, String) {

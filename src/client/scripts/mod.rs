@@ -1,30 +1,36 @@
 //! Programs that use the client: one whose client it is (`--json`), and scripts that a running client serves over
 //! its private socket. What they ask for, and what they are told.
 //!
-//! A script can send, read and listen. It can accept no key: consent stays with the person.
+//! A script can send, read, export and listen. It can accept no key: consent stays with the person.
 
 mod caller;
+mod export;
+mod history;
 mod json;
 mod password;
 mod program;
 mod quietly;
+mod sift;
 mod socket;
 mod task;
+mod written;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     time::Instant,
 };
 
-use crossbeam_channel::{RecvTimeoutError, at, never, select};
+use crossbeam_channel::{at, never, select};
 
 pub(super) use caller::{Call, Caller};
+pub use history::{History, Range, history};
 pub(super) use password::PASSWORD_BYTES_MAX;
 pub use password::{PasswordError, PasswordSource};
 pub(super) use program::Program;
 pub(super) use socket::Socket;
 pub use task::{Listen, Send, listen, send};
 
+use export::Export;
 use json::{Asked, HISTORY_MAX, Message, Told, Warning};
 
 use super::{
@@ -56,6 +62,8 @@ pub(super) struct Scripts {
     listeners: Vec<Caller>,
     /// Who asked who is connected; nobody: the person did.
     who: VecDeque<Option<(Caller, Option<String>)>>,
+    /// What is being exported to whom: one thing each.
+    exports: BTreeMap<u64, Export>,
     /// Conversations that are open to no person: see `quietly`.
     quiet: BTreeSet<Username>,
     /// The number of the last message told of each peer.
@@ -173,28 +181,29 @@ impl App<'_> {
             Call::Gone(number) => {
                 self.scripts.listeners.retain(|caller| caller.number != number);
                 self.scripts.sent.retain(|sent| sent.caller.number != number);
+                self.scripts.exports.remove(&number);
                 Ok(Flow::Continue)
             }
             Call::Asked(caller, asked) => self.on_asked(caller, asked),
         }
     }
 
-    /// What is typed next while there is no connection. What programs ask for waits for one, but for the end.
-    pub(super) fn typed_or_called(&mut self, until: Instant) -> Result<Input, RecvTimeoutError> {
+    /// What is typed next while there is no connection; `None` when nothing came until then. What programs ask for waits for one, but for the end.
+    pub(super) fn typed_or_called(&mut self, until: Instant) -> Option<Input> {
         let none = never();
         loop {
             let takes = self.scripts.waiting.len() < CALLS_WAITING_MAX;
             let called = if takes { self.desk.called() } else { &none };
             select! {
-                recv(self.desk.typed()) -> input => return input.map_err(|_| RecvTimeoutError::Disconnected),
+                recv(self.desk.typed()) -> input => return Some(self.desk.taken(input)),
                 recv(called) -> call => match call {
                     Ok(Call::Asked(caller, asked)) if asked.quits() && caller.owns_the_client() => {
-                        return Ok(Input::Line("/quit".into()));
+                        return Some(Input::Line("/quit".into()));
                     }
-                    Ok(Call::End) | Err(_) => return Ok(Input::End),
+                    Ok(Call::End) | Err(_) => return Some(Input::End),
                     Ok(call) => self.scripts.waiting.push_back(call),
                 },
-                recv(at(until)) -> _ => return Err(RecvTimeoutError::Timeout),
+                recv(at(until)) -> _ => return None,
             }
         }
     }
@@ -207,6 +216,8 @@ impl App<'_> {
                 self.scripts.who.push_back(Some((caller, id)));
             }
             Asked::History { id, peer, count } => self.history_for(&caller, id, &peer, count)?,
+            Asked::Export { id, peer, last } => self.export(caller, id, peer, last)?,
+            Asked::More {} => self.export_more(caller)?,
             Asked::Listen {} => self.listens(caller),
             _ if !caller.owns_the_client() => caller.refuse(None, words::NOT_FOR_SCRIPTS),
             Asked::Answer { question, text } => {

@@ -10,7 +10,10 @@ use std::{
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::crypto::key_file::Password;
+use crate::{
+    client::{phrase::Phrase, words},
+    crypto::key_file::Password,
+};
 
 /// The most that a password may have, in bytes: what has more is no password, but some other file.
 pub(in crate::client) const PASSWORD_BYTES_MAX: usize = 4096;
@@ -22,6 +25,8 @@ pub enum PasswordSource {
     File(PathBuf),
     /// A descriptor that was open when the program was started.
     Descriptor(u32),
+    /// The terminal, whose person is asked.
+    Terminal,
 }
 
 /// Why there is no password.
@@ -56,6 +61,7 @@ impl PasswordSource {
     pub(in crate::client) fn read(&self) -> Result<Password, PasswordError> {
         let path = match self {
             Self::File(path) => path.clone(),
+            Self::Terminal => return asked(),
             // Opened by its name, as no descriptor is made from a number without trusting the number.
             Self::Descriptor(number) => PathBuf::from(format!("/dev/fd/{number}")),
         };
@@ -73,6 +79,15 @@ impl PasswordSource {
         let password = text.and_then(|text| Password::new(text.to_owned()));
         password.ok_or(PasswordError::NotAPassword { path })
     }
+}
+
+/// Asked at the terminal that the program was started from, wherever its output goes.
+fn asked() -> Result<Password, PasswordError> {
+    let path = PathBuf::from("/dev/tty");
+    let question = Phrase::from(words::PASSWORD_QUESTION);
+    let typed = rpassword::prompt_password(question.text());
+    let typed = typed.map_err(|source| PasswordError::Read { path: path.clone(), source })?;
+    Password::new(typed).ok_or(PasswordError::NotAPassword { path })
 }
 
 #[cfg(unix)]

@@ -3,7 +3,6 @@
 
 use std::{
     io::{self, BufReader, Write},
-    sync::Arc,
     thread,
 };
 
@@ -131,8 +130,16 @@ fn standard_output(calls: Sender<Call>) -> Caller {
 }
 
 /// SIGINT, SIGTERM and SIGHUP end the client as the end of input does; a second one ends the process.
-#[cfg(unix)]
 fn end_on_signals(calls: Sender<Call>) -> io::Result<()> {
+    on_signals(move || {
+        let calls = calls.clone();
+        let _ = thread::Builder::new().name("end".into()).spawn(move || calls.send(Call::End));
+    })
+}
+
+/// What SIGINT, SIGTERM and SIGHUP do; a second one ends the process.
+#[cfg(unix)]
+pub(super) fn on_signals(act: impl Fn() + Send + 'static) -> io::Result<()> {
     use signal_hook::{
         consts::{SIGHUP, SIGINT, SIGTERM},
         iterator::Signals,
@@ -140,14 +147,13 @@ fn end_on_signals(calls: Sender<Call>) -> io::Result<()> {
     };
 
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-    let heard = Arc::new(Mutex::new(false));
+    let mut heard = false;
     thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
-            if std::mem::replace(&mut *heard.lock(), true) {
+            if std::mem::replace(&mut heard, true) {
                 let _ = emulate_default_handler(signal);
             }
-            let calls = calls.clone();
-            let _ = thread::Builder::new().name("end".into()).spawn(move || calls.send(Call::End));
+            act();
         }
     })?;
     Ok(())
@@ -155,6 +161,6 @@ fn end_on_signals(calls: Sender<Call>) -> io::Result<()> {
 
 /// Elsewhere Ctrl-C ends the process by itself.
 #[cfg(not(unix))]
-fn end_on_signals(_: Sender<Call>) -> io::Result<()> {
+pub(super) fn on_signals(_: impl Fn() + Send + 'static) -> io::Result<()> {
     Ok(())
 }

@@ -88,7 +88,7 @@ fn read_message(input: impl Read) -> Result<String, ClientError> {
 }
 
 /// The server's folder, and whose account is meant: the one named, or the only one there.
-fn whose(config: &ClientConfig) -> Result<(ServerFolder, Username), ClientError> {
+pub(super) fn whose(config: &ClientConfig) -> Result<(ServerFolder, Username), ClientError> {
     let folder = ServerFolder::open(&config.home, &config.address)?;
     if let Some(user) = &config.user {
         return Ok((folder, user.clone()));
@@ -96,12 +96,15 @@ fn whose(config: &ClientConfig) -> Result<(ServerFolder, Username), ClientError>
     let mut accounts = folder.accounts()?;
     match (accounts.pop(), accounts.is_empty()) {
         (Some(only), true) => Ok((folder, only)),
-        (None, _) => Err(ClientError::NoAccount { folder: folder.path().to_owned() }),
+        (None, _) => {
+            let (folder, server) = (folder.path().to_owned(), config.address.clone());
+            Err(ClientError::NoAccount { folder, server })
+        }
         (Some(_), false) => Err(ClientError::WhichAccount),
     }
 }
 
-fn connect(folder: &ServerFolder, me: &Username) -> Result<Option<Stream>, ClientError> {
+pub(super) fn connect(folder: &ServerFolder, me: &Username) -> Result<Option<Stream>, ClientError> {
     socket::connect(folder.path(), me).map_err(ClientError::Socket)
 }
 
@@ -152,7 +155,7 @@ fn send_alone(
     outcome.lock().take().unwrap_or_else(|| ended.and(Err(ClientError::NotConfirmed)))
 }
 
-fn run_as(
+pub(super) fn run_as(
     config: &ClientConfig,
     folder: &ServerFolder,
     me: &Username,

@@ -252,6 +252,14 @@ impl Terminal {
         }
     }
 
+    /// Whoever opened the terminal has the input that was delivered last. Plain lines ask nothing before: the line may
+    /// have come while the caller was about to ask the same thing again.
+    pub fn taken(&mut self) {
+        if let Kind::Plain(plain) = &self.kind {
+            plain.taken();
+        }
+    }
+
     /// Whether the line that was delivered last was begun before the question changed that it seems to answer: it was
     /// meant for something else. Asking takes the answer away. Plain lines are never begun early: they are pulled.
     pub fn take_stale_draft(&mut self) -> bool {

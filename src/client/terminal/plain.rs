@@ -62,6 +62,9 @@ struct Page {
     deliver: Deliver,
     /// A line was asked for and has not come.
     outstanding: bool,
+    /// A line came and is not in the caller's hands yet: until then nothing more is asked, because that line is
+    /// the answer to what stood there when it was typed.
+    delivered: bool,
     /// The question that line answers; `None` when it answers none.
     question: Option<String>,
     /// The line is one that is not shown.
@@ -102,6 +105,7 @@ impl Plain {
             surroundings,
             deliver: deliver.clone(),
             outstanding: false,
+            delivered: false,
             question: None,
             secret: false,
             open: false,
@@ -150,8 +154,16 @@ impl Plain {
         self.request(Some(question), true);
     }
 
+    /// The caller has the input that was delivered last.
+    pub(super) fn taken(&self) {
+        self.page.lock().delivered = false;
+    }
+
     fn request(&self, question: Option<&str>, secret: bool) {
         let mut page = self.page.lock();
+        if page.delivered {
+            return;
+        }
         let hidden = secret && page.surroundings.input_is_terminal;
         if hidden && !page.outstanding {
             // Before the question is shown: whoever sees it may type at once.
@@ -210,11 +222,18 @@ impl Page {
     /// The line came: its own end moved the cursor only where it was echoed.
     fn answered(&mut self, echoed: bool) {
         self.outstanding = false;
+        self.delivered = true;
         self.question = None;
         if echoed {
             self.open = false;
         }
         self.close_question();
+    }
+
+    /// What came is not what was asked for.
+    fn still_asks(&mut self) {
+        self.outstanding = true;
+        self.delivered = false;
     }
 
     fn diagnose(&mut self, lines: &str) {
@@ -254,8 +273,9 @@ struct Reader {
 impl Reader {
     fn run(self, mut input: impl BufRead, asked: &Receiver<()>) {
         while asked.recv().is_ok() {
-            if let Some(answer) = self.answer(&mut input) {
-                self.deliver.deliver(answer);
+            match self.answer(&mut input) {
+                Some(answer) => self.deliver.deliver(answer),
+                None => self.page.lock().delivered = false,
             }
         }
     }
@@ -332,7 +352,7 @@ impl Reader {
 
     /// The line that came was for this thread: another is still asked for.
     fn asks_again(&self) {
-        self.page.lock().outstanding = true;
+        self.page.lock().still_asks();
     }
 
     /// One line that can be delivered. One that cannot is named on standard error, and read again.
@@ -374,7 +394,7 @@ impl Reader {
         let mut page = self.page.lock();
         let question = page.question.take();
         page.answered(echoed);
-        page.outstanding = true;
+        page.still_asks();
         page.diagnose(complaint);
         page.put(question.as_deref());
     }

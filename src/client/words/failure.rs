@@ -50,12 +50,20 @@ pub(in crate::client) fn failure(error: &ClientError) -> Phrase {
         ClientError::NeedsAnswer(question) => super::needs_answer(question),
         ClientError::WrongLogin => say!("wrong_login_given"),
         ClientError::Password(error) => super::password_failed(error),
-        ClientError::NoAccount { folder } => super::no_account_here(folder),
+        ClientError::NoAccount { folder, .. } => super::no_account_here(folder),
         ClientError::WhichAccount => say!("which_account"),
         ClientError::Message(why) => why.clone(),
         ClientError::NotSent(why) => super::not_sent_by_script(why),
         ClientError::NotConfirmed => say!("not_confirmed"),
         ClientError::ClientGone => say!("client_gone"),
+        ClientError::NoHistory(why) => say!("no_history", why = why.as_str()),
+        ClientError::Flawed { peer, messages, flaws } => {
+            say!("history_flawed", peer, messages = *messages, flaws = *flaws)
+        }
+        ClientError::CutShort => say!("history_cut_short"),
+        ClientError::OutputTaken { path } => say!("output_taken", path = shown(path)),
+        ClientError::OutputNoFile { path } => say!("output_no_file", path = shown(path)),
+        ClientError::OutputClosed => say!("output_closed"),
         ClientError::Socket(error) => super::socket_failed(error),
         ClientError::KeyFile(error) => say!("key_file_failed", why = reason(error)),
         ClientError::Random(error) => say!("random_failed", why = reason(error)),
@@ -116,12 +124,20 @@ pub(in crate::client) fn hint(error: &ClientError) -> Option<Phrase> {
         ClientError::NeedsAnswer(_) => say!("give_user_and_password"),
         ClientError::WrongLogin => say!("check_user_and_password"),
         ClientError::Password(error) => return super::password_hint(error, PASSWORD_BYTES_MAX),
-        ClientError::NoAccount { .. } => say!("make_an_account_first"),
+        ClientError::NoAccount { server, .. } => {
+            say!("make_an_account_first", server = server.to_string())
+        }
         ClientError::WhichAccount => say!("name_one"),
         ClientError::NotConfirmed => say!("ask_again_if_it_is_there"),
         ClientError::ClientGone => say!("start_again_later"),
+        ClientError::Flawed { .. } => say!("tell_the_operator"),
+        ClientError::OutputTaken { .. } => say!("give_force"),
         ClientError::Message(_)
         | ClientError::NotSent(_)
+        | ClientError::NoHistory(_)
+        | ClientError::CutShort
+        | ClientError::OutputNoFile { .. }
+        | ClientError::OutputClosed
         | ClientError::Socket(_)
         | ClientError::Protocol(_)
         | ClientError::KeyFile(_)
@@ -146,6 +162,10 @@ fn connect_hint(source: &TransportError, address: &ServerAddress) -> Option<Phra
 
 /// The client's last words: what happened, what caused it, what to do.
 pub(in crate::client) fn last_words(error: &ClientError) -> Vec<Phrase> {
+    if matches!(error, ClientError::OutputClosed) {
+        // Whoever read it has enough, and knows that.
+        return Vec::new();
+    }
     let mut said = failure(error).text().to_owned();
     let mut lines = vec![say!("error_line", what = &said)];
     for cause in std::iter::successors(error.source(), |&cause| cause.source()) {

@@ -71,6 +71,22 @@ pub(in crate::client) fn not_sent_by_script(why: &str) -> Phrase {
     say!("not_sent_by_script", why)
 }
 
+pub(in crate::client) fn nothing_to_export(peer: &Username) -> Phrase {
+    say!("nothing_to_export", peer)
+}
+
+pub(in crate::client) fn export_unreadable(peer: &Username) -> Phrase {
+    say!("export_unreadable", peer)
+}
+
+pub(in crate::client) fn export_broken_off(peer: &Username, number: u64) -> Phrase {
+    say!("export_broken_off", peer, number)
+}
+
+pub(in crate::client) fn history_written(peer: &Username, messages: u64, path: &Path) -> Phrase {
+    say!("history_written", peer, messages, path = shown(path))
+}
+
 /// Why there is no password.
 pub(in crate::client) fn password_failed(error: &PasswordError) -> Phrase {
     match error {

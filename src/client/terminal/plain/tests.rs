@@ -70,7 +70,9 @@ impl Desk {
     }
 
     fn comes(&self) -> Input {
-        self.inputs.recv_timeout(Duration::from_secs(30)).unwrap()
+        let input = self.inputs.recv_timeout(Duration::from_secs(30)).unwrap();
+        self.plain.taken();
+        input
     }
 
     fn comes_line(&self) -> String {
@@ -104,6 +106,25 @@ fn a_line_is_not_taken_before_it_is_asked_for() {
     desk.plain.ask("second ");
     assert_eq!(desk.comes_line(), "two");
     assert_eq!(desk.output.text(), "first \nsecond \n");
+}
+
+/// The caller may be about to ask again because of what the server said in the same moment.
+#[test]
+fn while_a_line_waits_to_be_taken_nothing_more_is_asked() {
+    let mut desk = desk();
+    desk.plain.ask("Who? ");
+    desk.types("nobody\nbob\n");
+    let waiting = desk.inputs.recv_timeout(Duration::from_secs(30)).unwrap();
+    desk.plain.ask("Who? ");
+    desk.plain.show("carol is here\n");
+    desk.plain.ask("Who? ");
+    assert_eq!(desk.output.text(), "Who? \ncarol is here\n");
+    assert!(matches!(waiting, Input::Line(line) if line == "nobody"));
+    desk.plain.taken();
+    desk.plain.show("nobody is unknown\n");
+    desk.plain.ask("Who? ");
+    assert_eq!(desk.comes_line(), "bob");
+    assert_eq!(desk.output.text(), "Who? \ncarol is here\nnobody is unknown\nWho? \n");
 }
 
 #[test]

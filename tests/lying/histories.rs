@@ -1,0 +1,147 @@
+//! Histories that are written out of logs that the operator edited: whatever was done is named in its place, and
+//! told by the exit status.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    process::{Command, Output},
+};
+
+use data_encoding::BASE64;
+use serde_json::Value;
+
+use crate::{
+    common::{TestServer, password_of, securechat},
+    stored::{LogLine, edit_log, forgets, server_with_a_conversation},
+};
+
+const MISSING_BEFORE_3: &str = "WARNING: one or more messages of alice before number 3 are missing";
+
+fn history(server: &TestServer, name: &str, arguments: &[&str]) -> Output {
+    let file = server.home_of(name).join("password");
+    fs::write(&file, format!("{}\n", password_of(name))).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let mut command: Command = securechat();
+    command.args(["client", "history"]).args(arguments);
+    command.args(["--host", &server.host(), "--server-key", server.key()]);
+    command.arg("--home").arg(server.home_of(name)).arg("--password-file").arg(file);
+    command.output().unwrap()
+}
+
+/// What bob, who remembers nothing, gets written of a changed log: the lines without days and times.
+fn written_of(change: impl FnOnce(&mut Vec<LogLine>)) -> Vec<String> {
+    let mut server = server_with_a_conversation();
+    edit_log(&mut server, change);
+    forgets(&server, "bob");
+    let text = history(&server, "bob", &["alice"]);
+    let objects = history(&server, "bob", &["alice", "--json"]);
+    let lines: Vec<String> = String::from_utf8(text.stdout)
+        .unwrap()
+        .lines()
+        .filter(|line| !line.starts_with("--- "))
+        .map(|line| line.split_once("] ").map_or(line, |(_, said)| said).to_owned())
+        .collect();
+    let flaws = lines.iter().filter(|line| line.starts_with("WARNING: ")).count();
+    let errors = String::from_utf8(text.stderr).unwrap();
+    let said = format!(
+        "error: the history with alice is not whole: {flaws} times something is missing or wrong, and is named \
+         where it is, among {} messages\n",
+        lines.len() - flaws
+    );
+    let status = if flaws == 0 { 0 } else { 65 };
+    assert_eq!((text.status.code(), objects.status.code()), (Some(status), Some(status)), "{errors}");
+    assert_eq!(errors.contains(&said), flaws > 0, "{errors}");
+    assert_eq!(told(&String::from_utf8(objects.stdout).unwrap()), lines);
+    lines
+}
+
+/// The same of an export in JSON.
+fn told(text: &str) -> Vec<String> {
+    let objects: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let words = |object: &Value, name: &str| object[name].as_str().unwrap().to_owned();
+    let told = objects.iter().filter_map(|object| match object["type"].as_str().unwrap() {
+        "message" => Some(format!("{}: {}", words(object, "from"), words(object, "text"))),
+        "flaw" => {
+            assert!(object["number"].is_u64() && object["reason"].is_string(), "{object}");
+            Some(words(object, "text"))
+        }
+        _ => None,
+    });
+    let told: Vec<String> = told.collect();
+    let flaws = told.iter().filter(|line| line.starts_with("WARNING: ")).count();
+    let last = objects.last().unwrap();
+    assert_eq!((last["type"].as_str(), last["flaws"].as_u64()), (Some("exported"), Some(flaws as u64)));
+    told
+}
+
+#[test]
+fn an_honest_log_is_whole() {
+    assert_eq!(written_of(|_| {}), ["alice: one", "bob: two", "alice: three", "alice: four"]);
+}
+
+#[test]
+fn a_dropped_line_is_named_in_its_place_in_a_history() {
+    let written = written_of(|lines| drop(lines.remove(2)));
+    assert_eq!(written, ["alice: one", "bob: two", MISSING_BEFORE_3, "alice: four"]);
+}
+
+#[test]
+fn a_doubled_line_is_named_and_not_written_twice() {
+    let written = written_of(|lines| lines.push(lines[0].clone()));
+    let repeats = "WARNING: number 5 repeats an earlier message of alice; it is not shown again";
+    assert_eq!(written, ["alice: one", "bob: two", "alice: three", "alice: four", repeats]);
+}
+
+#[test]
+fn lines_in_another_order_are_named_in_a_history() {
+    let written = written_of(|lines| lines.swap(2, 3));
+    let late = "WARNING: number 4 is out of order: alice wrote it before one that was shown above";
+    assert_eq!(written, ["alice: one", "bob: two", MISSING_BEFORE_3, "alice: four", late, "alice: three"]);
+}
+
+#[test]
+fn a_forged_line_is_named_and_not_written() {
+    let written = written_of(|lines| {
+        let mut body = BASE64.decode(lines[2].body.as_bytes()).unwrap();
+        *body.last_mut().unwrap() ^= 1;
+        lines[2].body = BASE64.encode(&body);
+    });
+    let forged =
+        "WARNING: number 3, which the server shows as alice's, does not open: it was altered or forged";
+    let missing = "WARNING: one or more messages of alice before number 4 are missing";
+    assert_eq!(written, ["alice: one", "bob: two", forged, missing, "alice: four"]);
+}
+
+#[test]
+fn a_relabelled_line_is_named_and_not_written() {
+    let written = written_of(|lines| lines[1].sender = "alice".into());
+    let relabelled = "WARNING: the server shows number 2 as alice's, but it is sealed by bob";
+    assert!(written.contains(&relabelled.to_owned()), "{written:?}");
+    assert!(!written.iter().any(|line| line.ends_with(": two")), "{written:?}");
+}
+
+#[test]
+fn an_end_that_was_cut_off_is_named_at_the_end_to_who_remembers() {
+    let mut server = server_with_a_conversation();
+    edit_log(&mut server, |lines| lines.truncate(2));
+    let output = history(&server, "bob", &["alice"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let cut = "WARNING: the server's log with alice ends at message 2, but this machine has seen message 4. The \
+               end was cut off\n";
+    assert!(text.ends_with(cut), "{text}");
+    assert_eq!(output.status.code(), Some(65));
+}
+
+#[test]
+fn a_line_that_was_replaced_by_another_of_its_sender_is_named_to_who_remembers() {
+    let mut server = server_with_a_conversation();
+    edit_log(&mut server, |lines| {
+        let third = lines[2].clone();
+        lines[3] = third;
+    });
+    let output = history(&server, "bob", &["alice"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let altered = "WARNING: message 4 of the log with alice is not what this machine saw there before\n";
+    assert!(text.contains(altered), "{text}");
+    assert_eq!(output.status.code(), Some(65));
+}
