@@ -25,7 +25,7 @@ mod span;
 mod upkeep;
 
 pub use client_command::KeyTask;
-pub use error::CliError;
+pub use error::{CliError, language_of};
 pub use shell_setup::{ShellSetup, ShellSetupError, completions, write_man_pages};
 pub use upkeep::Upkeep;
 
@@ -37,7 +37,7 @@ use span::Span;
 
 use crate::{
     client::{
-        ClientConfig, History, Language, Listen, PasswordSource, Send, ServerAddress,
+        ClientConfig, History, Language, Listen, Misuse, PasswordSource, Send, ServerAddress,
         terminal::{Notify, View},
     },
     crypto::key_file::KdfCost,
@@ -309,7 +309,9 @@ pub enum Task {
 /// # Errors
 /// As the variants of [`CliError`] say; help and version come as [`CliError::Usage`].
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Task, CliError> {
-    Ok(match Cli::try_parse_from(arguments)?.command {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = Cli::try_parse_from(&arguments).map_err(|error| CliError::of_clap(error, &arguments))?;
+    Ok(match cli.command {
         Command::Server(args) => match args.command {
             Some(ServerCommand::Invite(args)) => invite(args)?,
             Some(ServerCommand::Upkeep(upkeep)) => Task::Upkeep(upkeep),
@@ -377,7 +379,7 @@ fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
         Some(home) => (home, false),
         None => (default_home()?, true),
     };
-    let host = args.host.or(file.host).ok_or_else(|| CliError::NoHost {
+    let host = args.host.or(file.host).ok_or_else(|| Misuse::NoHost {
         // What cannot be looked at is not worth an error of its own here.
         known: crate::client::known_servers(&home).unwrap_or_default(),
     })?;
@@ -428,19 +430,19 @@ fn default_home() -> Result<PathBuf, CliError> {
         author: "securechat".into(),
         app_name: "securechat".into(),
     };
-    Ok(choose_app_strategy(names).map_err(|_| CliError::NoHome)?.data_dir())
+    Ok(choose_app_strategy(names).map_err(|_| Misuse::NoHome)?.data_dir())
 }
 
 fn read_config<T: Default + serde::de::DeserializeOwned>(path: Option<&Path>) -> Result<T, CliError> {
     let Some(path) = path else { return Ok(T::default()) };
     let text = std::fs::read_to_string(path)
-        .map_err(|source| CliError::ConfigRead { path: path.to_owned(), source })?;
-    toml::from_str(&text)
-        .map_err(|source| CliError::Config { path: path.to_owned(), source: Box::new(source) })
+        .map_err(|source| Misuse::ConfigRead { path: path.to_owned(), source })?;
+    Ok(toml::from_str(&text)
+        .map_err(|error| Misuse::Config { path: path.to_owned(), why: error.to_string() })?)
 }
 
 fn setting(setting: &'static str, what: &str) -> CliError {
-    CliError::Setting { setting, what: what.to_owned() }
+    Misuse::Setting { setting, why: what.to_owned() }.into()
 }
 
 /// What the server prints when it accepts connections: its address, its key, and the line to paste.

@@ -1,6 +1,7 @@
 //! The last words, `error: ...` and `hint: ...`, and the exit status.
 
 use std::{
+    ffi::OsString,
     fs::File,
     io::{self, Read, Write},
     path::Path,
@@ -20,7 +21,9 @@ use securechat::{
 };
 
 fn main() -> ExitCode {
-    match cli::parse(std::env::args_os()) {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    cli::language_of(&arguments, |name| std::env::var(name).ok()).speak();
+    match cli::parse(arguments) {
         Ok(Task::Server(config, level, format)) => run_server(*config, level, format),
         Ok(Task::Invite { data, count, valid_for }) => match server::invite(&data, count, valid_for) {
             Ok(codes) => {
@@ -49,7 +52,7 @@ fn main() -> ExitCode {
             let _ = usage.print();
             if usage.use_stderr() { ExitCode::from(status::USAGE) } else { ExitCode::SUCCESS }
         }
-        Err(error) => last_words(&error, error.hint().as_deref(), error.exit_status()),
+        Err(CliError::Misuse(misuse)) => ends_with(&misuse.last_words(), misuse.exit_status()),
     }
 }
 
@@ -138,7 +141,6 @@ fn copied(result: Result<Report, BackupError>, place: &Path) -> ExitCode {
 
 /// Prints a key file for paper, or reads one back.
 fn keep_key(task: KeyTask) -> ExitCode {
-    client::Language::of_environment(|name| std::env::var(name).ok()).speak();
     let done = match task {
         KeyTask::Export(export) => client::export_key(&export),
         KeyTask::Import(import, from) => {

@@ -41,7 +41,7 @@ fn a_new_account_says_where_its_key_file_is_and_that_nobody_can_restore_it() {
     alice.types("correct horse");
     alice.sees("Account created\n");
     let path = alice.reads_after("Your key file is ");
-    alice.sees("without it nobody, not even\nthe server's operator, can restore the account\n");
+    alice.sees("without it nobody, not even the server's operator, can restore the account\n");
     alice.is_in_the_lobby();
     alice.never_saw("Repeat password");
     assert_eq!(path, server.key_file_of("alice").display().to_string());

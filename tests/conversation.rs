@@ -203,9 +203,15 @@ fn help_who_and_unknown_commands_work_everywhere() {
         }
         alice.types("/who");
         assert_eq!(alice.reads_after("connected: "), "alice bob");
-        for unknown in ["/nonsense", "/history all", "/quit now", "/"] {
-            alice.types(unknown);
-            alice.sees(&format!("there is no command {unknown}; /help lists them"));
+        for (line, said) in [
+            ("/nonsense", "there is no command /nonsense; /help lists them"),
+            ("/", "there is no command /; /help lists them"),
+            ("/history all", "/history takes a number from 1 to 10000, or nothing\n"),
+            ("/with", "/with takes a name: /with bob\n"),
+            ("/quit now", "nothing can follow /quit\n"),
+        ] {
+            alice.types(line);
+            alice.sees(said);
         }
     };
     in_every_place(&mut alice);

@@ -155,13 +155,24 @@ fn a_missing_host_is_asked_for() {
 }
 
 #[test]
+fn the_program_alone_says_what_to_type_and_nothing_more() {
+    let output = securechat().output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(64), 0));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("\n  securechat server ") && said.contains("\n  securechat client --host HOST "),
+        "{said}"
+    );
+    assert!(said.lines().count() <= 4, "{said}");
+}
+
+#[test]
 fn a_wrong_flag_is_named_with_status_64() {
     for (arguments, named) in [
         (vec!["client", "--hots", "x"], "--hots"),
         (vec!["server", "--listen", "here"], "here"),
         (vec!["client", "--host", "h", "--server-key", "MD5:00"], "MD5:00"),
         (vec!["dance"], "dance"),
-        (vec![], "Usage"),
     ] {
         let output = securechat().args(&arguments).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();

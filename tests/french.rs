@@ -150,3 +150,32 @@ fn the_last_words_are_french_too() {
     assert!(said.contains("\nconseil\u{a0}: `securechat server` y tourne-t-il, et "), "{said}");
     assert!(!said.contains("error") && !said.contains("hint"), "{said}");
 }
+
+#[test]
+fn a_command_line_that_is_not_understood_is_answered_in_french() {
+    for (arguments, said) in [
+        (&[][..], "securechat\u{a0}: des conversations privées"),
+        (
+            &["client"][..],
+            "erreur\u{a0}: il manque l’hôte du serveur\nconseil\u{a0}: tapez\u{a0}: securechat client",
+        ),
+        (
+            &["client", "--hots", "x"][..],
+            "erreur\u{a0}: il n’y a pas ici d’option --hots\nconseil\u{a0}: vouliez-vous",
+        ),
+        (&["client", "--host"][..], "erreur\u{a0}: il manque une valeur après --host\n"),
+        (&["client", "--host", ":9"][..], "erreur\u{a0}: --host\u{a0}: il manque l’hôte\u{a0}: tapez HÔTE"),
+        (
+            &["client", "--host", "h", "--server-key", "x"][..],
+            "--server-key ne peut pas être x\u{a0}: l’empreinte",
+        ),
+        (&["client", "send", "Oui", "--host", "h"][..], "ce mot a ici un sens particulier"),
+    ] {
+        let mut command = common::securechat();
+        let output = command.args(arguments).env("LANG", "fr_FR.UTF-8").output().unwrap();
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}");
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert!(words.contains(said), "{arguments:?}: {words}");
+        assert!(!words.contains("error") && !words.contains("hint"), "{words}");
+    }
+}

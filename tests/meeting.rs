@@ -364,7 +364,7 @@ fn whose_keys_broke_off_three_times_must_be_named_before_they_are_answered_again
         alice.is_asked_about_the_key();
         bob.is_asked_about_the_key();
         alice.types("no");
-        bob.sees(&format!("a key with alice broke off before you answered ({count} of 3 within an hour)\n"));
+        bob.sees(&format!("a key with alice broke off before you answered ({count} of 3 within an hour; "));
         back_in_the_lobby([&mut alice, &mut bob]);
     }
     alice.types("bob");

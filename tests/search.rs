@@ -29,7 +29,7 @@ fn words_are_found_in_any_case_and_order_with_time_sender_and_number() {
     bob.types("/search key");
     bob.sees("that works in an open conversation");
     bob.types("/search");
-    bob.sees("there is no command /search");
+    bob.sees("/search takes the words to look for");
 }
 
 #[test]

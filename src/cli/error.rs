@@ -1,87 +1,123 @@
-//! What can be wrong with a command line, an environment or a configuration file, and what to do then.
+//! What can be wrong with a command line, and what the client has words for of it.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
 
+use clap::{
+    Command, CommandFactory,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use thiserror::Error;
 
-use crate::{client::ServerAddress, status, wire::DEFAULT_PORT};
+use super::Cli;
+use crate::{
+    client::{Language, Misuse, WrongArgument},
+    status,
+};
 
-/// What is wrong with a setting.
+/// Why nothing is done.
 #[derive(Debug, Error)]
 pub enum CliError {
-    /// Clap's own words, or its help.
+    /// Help or the version was asked for; or what is wrong is only in clap's own words.
     #[error(transparent)]
     Usage(#[from] clap::Error),
-    /// No host was named.
-    #[error("the server's host is missing")]
-    NoHost {
-        /// The servers that this home knows.
-        known: Vec<ServerAddress>,
-    },
-    /// A setting has a value that it cannot have.
-    #[error("{setting}: {what}")]
-    Setting {
-        /// Which setting.
-        setting: &'static str,
-        /// What is wrong.
-        what: String,
-    },
-    /// The configuration file cannot be read.
-    #[error("the configuration file {}: {source}", path.display())]
-    ConfigRead {
-        /// Which file.
-        path: PathBuf,
-        /// What happened.
-        source: std::io::Error,
-    },
-    /// The configuration file is not right.
-    #[error("the configuration file {}: {source}", path.display())]
-    Config {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong, and where.
-        source: Box<toml::de::Error>,
-    },
-    /// There is no folder to keep things in.
-    #[error("the platform's data folder is not known")]
-    NoHome,
+    /// The command line, the environment or the configuration file is not right.
+    #[error(transparent)]
+    Misuse(#[from] Misuse),
 }
 
 impl CliError {
-    /// The next step.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::NoHost { known } => Some(host_hint(known)),
-            Self::Config { .. } => {
-                Some("its names are those of the flags, without the dashes in front".into())
-            }
-            Self::NoHome => Some("name a folder with --home".into()),
-            Self::Usage(_) | Self::Setting { .. } | Self::ConfigRead { .. } => None,
-        }
-    }
-
-    /// The exit status: 64 for wrong usage, 78 for a wrong configuration file.
+    /// The exit status.
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         match self {
-            Self::Config { .. } | Self::ConfigRead { .. } => status::CONFIG,
-            _ => status::USAGE,
+            Self::Usage(_) => status::USAGE,
+            Self::Misuse(misuse) => misuse.exit_status(),
+        }
+    }
+
+    /// What clap found wrong with these arguments.
+    pub(super) fn of_clap(error: clap::Error, arguments: &[OsString]) -> Self {
+        if arguments.len() < 2 {
+            return Misuse::Nothing.into();
+        }
+        match wrong_argument(&error) {
+            Some(wrong) => Misuse::Argument { command: command_of(arguments), wrong }.into(),
+            None => error.into(),
         }
     }
 }
 
-/// What to type where no host was named: the command line of the servers that are known here.
-fn host_hint(known: &[ServerAddress]) -> String {
-    let line = |server: &ServerAddress| match server.port() {
-        DEFAULT_PORT => format!("securechat client --host {}", server.host()),
-        _ => format!("securechat client --host {server}"),
+/// The language in which a command line is answered, before any of it is understood. An operator's commands
+/// speak English, as the server's log does.
+#[must_use]
+pub fn language_of(arguments: &[OsString], variable: impl Fn(&str) -> Option<String>) -> Language {
+    if arguments.get(1).is_some_and(|command| command == "server") {
+        return Language::English;
+    }
+    let flag = arguments.windows(2).find(|pair| pair.first().is_some_and(|flag| flag == "--language"));
+    let flag = flag.and_then(|pair| pair.last()?.to_str().map(str::to_owned));
+    let chosen = flag.or_else(|| variable("SECURECHAT_LANGUAGE")).and_then(|chosen| chosen.parse().ok());
+    chosen.unwrap_or_else(|| Language::of_environment(variable))
+}
+
+/// The words of it that name a command: `securechat client send`.
+fn command_of(arguments: &[OsString]) -> String {
+    let mut words = vec!["securechat".to_owned()];
+    let mut command: Option<Command> = Some(Cli::command());
+    for argument in arguments.iter().skip(1).filter_map(|argument| argument.to_str()) {
+        let below = command.as_ref().and_then(|command| command.find_subcommand(argument)).cloned();
+        if below.is_some() {
+            words.push(argument.to_owned());
+            command = below;
+        }
+    }
+    words.join(" ")
+}
+
+/// What clap found, as data; nothing where we have no words of our own for it.
+fn wrong_argument(error: &clap::Error) -> Option<WrongArgument> {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(all)) => all.first().cloned(),
+        _ => None,
     };
-    match known {
-        [] => "type: securechat client --host HOST, or HOST:PORT if the port is not 4117; the server's \
-               operator has the whole line"
-            .into(),
-        [only] => format!("type: {}", line(only)),
-        several => format!("type one of: {}", several.iter().map(line).collect::<Vec<_>>().join("; ")),
+    // `--host <HOST[:PORT]>` is `--host` to whoever typed it.
+    let option = || text(ContextKind::InvalidArg).map(|option| option_of(&option));
+    Some(match error.kind() {
+        ErrorKind::UnknownArgument => WrongArgument::Unknown {
+            given: text(ContextKind::InvalidArg)?,
+            meant: text(ContextKind::SuggestedArg),
+        },
+        ErrorKind::InvalidSubcommand => WrongArgument::NoCommand {
+            given: text(ContextKind::InvalidSubcommand)?,
+            meant: text(ContextKind::SuggestedSubcommand),
+        },
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            let value = text(ContextKind::InvalidValue)?;
+            let possible = match error.get(ContextKind::ValidValue) {
+                Some(ContextValue::Strings(all)) => all.clone(),
+                _ => Vec::new(),
+            };
+            let why = std::error::Error::source(error).map(ToString::to_string);
+            match (why, possible.is_empty()) {
+                (None, _) if value.is_empty() => WrongArgument::NoValue { option: option()? },
+                (None, true) => return None,
+                (why, _) => WrongArgument::Value { option: option()?, value, why, possible },
+            }
+        }
+        ErrorKind::MissingRequiredArgument => WrongArgument::Missing { what: text(ContextKind::InvalidArg)? },
+        ErrorKind::ArgumentConflict => WrongArgument::Conflict {
+            one: option()?,
+            other: text(ContextKind::PriorArg).map(|option| option_of(&option))?,
+        },
+        _ => return None,
+    })
+}
+
+/// An option as it is typed, without the sign for its value.
+fn option_of(shown: &str) -> String {
+    match shown.split_once(' ') {
+        Some((option, _)) if option.starts_with('-') => option.to_owned(),
+        _ => shown.to_owned(),
     }
 }

@@ -15,7 +15,7 @@ use crate::{
 #[derive(Debug, Default, Args)]
 pub(super) struct LoginArgs {
     /// Whose account: there is one, and neither is asked
-    #[arg(long, value_name = "NAME", env = "SECURECHAT_USER")]
+    #[arg(long, value_name = "NAME", env = "SECURECHAT_USER", value_parser = Username::from_typed)]
     pub(super) user: Option<Username>,
     /// A file whose first line is the password; nobody but you may have access to it
     #[arg(long, value_name = "FILE", env = "SECURECHAT_PASSWORD_FILE", conflicts_with = "password_fd")]
@@ -74,6 +74,7 @@ impl From<ConnectArgs> for ClientArgs {
 #[derive(Debug, Args)]
 pub(super) struct SendArgs {
     /// To whom
+    #[arg(value_parser = Username::from_typed)]
     peer: Username,
     #[command(flatten)]
     connect: ConnectArgs,

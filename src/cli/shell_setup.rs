@@ -12,7 +12,7 @@ use clap::{Args, CommandFactory, ValueEnum};
 use etcetera::BaseStrategy;
 use thiserror::Error;
 
-use super::{Cli, CliError};
+use super::Cli;
 use crate::{
     printable::Printable,
     status,
@@ -57,8 +57,8 @@ enum Done {
 #[derive(Debug, Error)]
 pub enum ShellSetupError {
     /// There is no folder to write to.
-    #[error(transparent)]
-    NoFolder(CliError),
+    #[error("the platform's data folder is not known")]
+    NoFolder,
     /// The pages could not be made.
     #[error("could not make the manual pages")]
     Pages(#[source] io::Error),
@@ -80,7 +80,7 @@ impl ShellSetupError {
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Self::NoFolder(_) => Some("name a folder with --prefix"),
+            Self::NoFolder => Some("name a folder with --prefix"),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some("that folder is the system's: use sudo, or leave --prefix out for your own")
             }
@@ -93,7 +93,7 @@ impl ShellSetupError {
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         match self {
-            Self::NoFolder(_) => status::USAGE,
+            Self::NoFolder => status::USAGE,
             Self::Pages(_) | Self::Io { .. } | Self::Store(_) => status::IO,
         }
     }
@@ -153,7 +153,7 @@ impl ShellSetup {
             Some(prefix) => Ok(prefix.join("share")),
             None => match etcetera::choose_base_strategy() {
                 Ok(folders) => Ok(folders.data_dir()),
-                Err(_) => Err(ShellSetupError::NoFolder(CliError::NoHome)),
+                Err(_) => Err(ShellSetupError::NoFolder),
             },
         }
     }

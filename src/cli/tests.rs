@@ -55,6 +55,76 @@ fn wrong_usage_is_status_64_and_says_what_is_right() {
     }
 }
 
+fn words(line: &str) -> Vec<String> {
+    let CliError::Misuse(misuse) = read(line).unwrap_err() else {
+        panic!("{line} is only clap's to explain")
+    };
+    misuse.last_words().iter().map(|line| line.text().to_owned()).collect()
+}
+
+#[test]
+fn what_is_wrong_is_said_in_one_line_and_what_to_type_in_the_next() {
+    let see = |command: &str| format!("hint: {command} --help lists what can be typed");
+    let client = see("securechat client");
+    for (line, wrong, hint) in [
+        ("securechat client --hots x", "there is no option --hots here", None),
+        ("securechat client --host", "a value is missing after --host", Some(&client)),
+        ("securechat client dance", "there is no command dance", Some(&client)),
+        ("securechat client send", "<PEER> is missing", Some(&see("securechat client send"))),
+        ("securechat client send bob carol", "carol is one word too many", None),
+        ("securechat client --plain --full-screen", "--plain and --full-screen do not go together", None),
+        ("securechat client --notify x", "--notify cannot be x: give off, bell or osc9", None),
+        ("securechat client --language de", "--language cannot be de, only one of: en, fr", None),
+        ("securechat server --log x", "--log cannot be x, only one of: error, warn, info, debug", None),
+        ("securechat client --host h --retry x", "--retry cannot be x: invalid digit found in string", None),
+    ] {
+        let words = words(line);
+        assert_eq!(words.first().unwrap(), &format!("error: {wrong}"), "{line}");
+        assert_eq!(words.len(), 2, "{words:?}");
+        if let Some(hint) = hint {
+            assert_eq!(words.last().unwrap(), hint, "{line}");
+        }
+    }
+    assert_eq!(
+        words("securechat clinet").last().unwrap(),
+        "hint: did you mean client? securechat --help lists what can be typed"
+    );
+}
+
+#[test]
+fn the_name_alone_is_answered_with_the_two_lines_to_type() {
+    let words = words("securechat");
+    assert!(words[0].contains("  securechat server "), "{words:?}");
+    assert!(words[0].contains("  securechat client --host HOST "), "{words:?}");
+    assert!(words[0].lines().count() <= 5, "{words:?}");
+}
+
+#[test]
+fn a_command_line_is_answered_in_the_language_that_it_would_be_spoken_to_in() {
+    let of = |line: &str, variables: &[(&str, &str)]| {
+        let arguments: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        let variable =
+            |name: &str| variables.iter().find(|(of, _)| *of == name).map(|(_, value)| (*value).into());
+        language_of(&arguments, variable)
+    };
+    let french = [("LANG", "fr_FR.UTF-8")];
+    assert_eq!(of("securechat", &french), Language::French);
+    assert_eq!(of("securechat client --hots", &french), Language::French);
+    assert_eq!(of("securechat server --hots", &french), Language::English);
+    assert_eq!(of("securechat client --language en --hots", &french), Language::English);
+    assert_eq!(of("securechat client", &[("SECURECHAT_LANGUAGE", "fr")]), Language::French);
+    assert_eq!(of("securechat client", &[]), Language::English);
+}
+
+#[test]
+fn a_name_may_be_typed_with_capital_letters_here_too() {
+    let Task::Send(task) = read("securechat client send Bob --host h --user Alice").unwrap() else {
+        panic!("no send")
+    };
+    assert_eq!(task.peer.as_str(), "bob");
+    assert_eq!(task.config.user.unwrap().as_str(), "alice");
+}
+
 #[test]
 fn the_announcement_can_be_pasted() {
     let key: Fingerprint = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".parse().unwrap();

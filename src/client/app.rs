@@ -417,6 +417,9 @@ impl<'a> App<'a> {
             return Ok(());
         }
         self.desk.show(&words::refusal(code, peer.as_ref()));
+        if code == ErrorCode::UnknownUser && self.place.focus().is_none() {
+            self.say_what_there_is();
+        }
         Ok(())
     }
 

@@ -39,8 +39,25 @@ pub(super) enum Line {
     Passwd,
     /// `/quit`
     Quit,
-    /// Begins with `/` and is none of them, or has an argument that it does not take.
+    /// One of them, with something else after it than it takes.
+    Misused(Takes),
+    /// Begins with `/` and is none of them.
     Unknown(String),
+}
+
+/// What has to follow a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// `/with`, `/leave`
+    Name(&'static str),
+    /// `/history`
+    Count,
+    /// `/search`
+    Words,
+    /// `/verify`
+    Comparison,
+    /// The others.
+    Nothing(&'static str),
 }
 
 /// What follows `/search`: in which conversation, and which words.
@@ -136,29 +153,30 @@ impl Line {
             ("history", "") => Self::History(HISTORY_DEFAULT),
             ("history", number) => match number.parse() {
                 Ok(number @ 1..=HISTORY_MAX) => Self::History(number),
-                _ => Self::Unknown(typed.to_owned()),
+                _ => Self::Misused(Takes::Count),
             },
-            ("search", argument) => match Search::read(argument) {
-                Some(what) => Self::Search(what),
-                None => Self::Unknown(typed.to_owned()),
-            },
-            ("verify", argument) => match Verify::read(argument) {
-                Some(what) => Self::Verify(what),
-                None => Self::Unknown(typed.to_owned()),
-            },
+            ("search", argument) => Search::read(argument).map_or(Self::Misused(Takes::Words), Self::Search),
+            ("verify", argument) => {
+                Verify::read(argument).map_or(Self::Misused(Takes::Comparison), Self::Verify)
+            }
             ("edit", _) => Self::Edit,
             ("rekey", "") => Self::Rekey,
             ("with", name) => match Username::from_typed(name) {
                 Ok(name) => Self::With(name),
-                Err(_) => Self::Unknown(typed.to_owned()),
+                Err(_) => Self::Misused(Takes::Name("/with")),
             },
             ("leave", "") => Self::Leave(None),
             ("leave", name) => match Username::from_typed(name) {
                 Ok(name) => Self::Leave(Some(name)),
-                Err(_) => Self::Unknown(typed.to_owned()),
+                Err(_) => Self::Misused(Takes::Name("/leave")),
             },
             ("passwd", "") => Self::Passwd,
             ("quit", "") => Self::Quit,
+            ("help", _) => Self::Misused(Takes::Nothing("/help")),
+            ("who", _) => Self::Misused(Takes::Nothing("/who")),
+            ("rekey", _) => Self::Misused(Takes::Nothing("/rekey")),
+            ("passwd", _) => Self::Misused(Takes::Nothing("/passwd")),
+            ("quit", _) => Self::Misused(Takes::Nothing("/quit")),
             _ => Self::Unknown(typed.to_owned()),
         }
     }
@@ -186,11 +204,11 @@ mod tests {
             ("/help", Line::Help),
             ("/history", Line::History(20)),
             ("/history 5", Line::History(5)),
-            ("/history 0", Line::Unknown("/history 0".into())),
+            ("/history 0", Line::Misused(Takes::Count)),
             ("/search two words", search(None, "two words")),
             ("/search @Bob two words ", search(Some("bob"), "two words")),
-            ("/search", Line::Unknown("/search".into())),
-            ("/search @bob", Line::Unknown("/search @bob".into())),
+            ("/search", Line::Misused(Takes::Words)),
+            ("/search @bob", Line::Misused(Takes::Words)),
             ("/verify", verify(None, VerifyAct::Show)),
             ("/verify bob", verify(Some("bob"), VerifyAct::Show)),
             ("/verify 123 456", verify(None, VerifyAct::Code("123 456".into()))),
@@ -202,18 +220,18 @@ mod tests {
             (&format!("/verify bob {number}"), verify(Some("bob"), VerifyAct::Number(number.clone()))),
             ("/verify y", verify(Some("y"), VerifyAct::Show)),
             ("/verify bob y", verify(Some("bob"), VerifyAct::Mark)),
-            ("/verify bob maybe", Line::Unknown("/verify bob maybe".into())),
-            ("/verify bob carol", Line::Unknown("/verify bob carol".into())),
+            ("/verify bob maybe", Line::Misused(Takes::Comparison)),
+            ("/verify bob carol", Line::Misused(Takes::Comparison)),
             ("/edit", Line::Edit),
             ("/edit hello", Line::Edit),
             ("/with bob", Line::With("bob".parse().unwrap())),
             ("/with  Bob ", Line::With("bob".parse().unwrap())),
-            ("/with", Line::Unknown("/with".into())),
-            ("/with b b", Line::Unknown("/with b b".into())),
+            ("/with", Line::Misused(Takes::Name("/with"))),
+            ("/with b b", Line::Misused(Takes::Name("/with"))),
             ("/leave", Line::Leave(None)),
             ("/leave bob", Line::Leave(Some("bob".parse().unwrap()))),
             ("/quit", Line::Quit),
-            ("/quit now", Line::Unknown("/quit now".into())),
+            ("/quit now", Line::Misused(Takes::Nothing("/quit"))),
             ("/nonsense", Line::Unknown("/nonsense".into())),
             ("/", Line::Unknown("/".into())),
         ] {

@@ -82,6 +82,8 @@ pub enum ClientError {
     NoAccount {
         /// Where its key file would be.
         folder: std::path::PathBuf,
+        /// Which server.
+        server: super::ServerAddress,
     },
     /// There are several, and none was named.
     WhichAccount,

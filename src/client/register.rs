@@ -73,6 +73,9 @@ pub(super) fn register(
         Registered::Done(connection) => {
             folder.adopt_new_key_file(&name)?;
             desk.show(&words::account_created(&folder.key_file_path(&name), &door.export_command(&name)));
+            if desk.is_interactive() {
+                desk.show(words::WHAT_THERE_IS);
+            }
             Ok(Try::Done(Box::new(LoggedIn { name, keys, connection })))
         }
         Registered::No(why) => {

@@ -35,6 +35,7 @@ impl App<'_> {
                 Engaged::Free if self.place.focus().is_none() => return self.change_password(),
                 _ => self.desk.show(words::LOBBY_ONLY),
             },
+            Line::Misused(takes) => self.desk.show(&words::takes(takes)),
             Line::Unknown(line) => {
                 let line = Printable::line(&line).to_string();
                 self.desk.show(&words::unknown_command(&line));
@@ -92,7 +93,10 @@ impl App<'_> {
             return Ok(Flow::Continue);
         }
         match Username::from_typed(text) {
-            Err(error) => self.desk.show(&words::not_valid(&error)),
+            Err(error) => {
+                self.desk.show(&words::not_valid(&error));
+                self.say_what_there_is();
+            }
             Ok(name) if name == self.me => self.desk.show(words::YOURSELF),
             Ok(name) if self.place.is_open(&name) => self.turn_to(&name),
             Ok(name) => {
@@ -101,6 +105,13 @@ impl App<'_> {
             }
         }
         Ok(Flow::Continue)
+    }
+
+    /// For a person who types what is no name here.
+    pub(super) fn say_what_there_is(&mut self) {
+        if self.desk.is_interactive() {
+            self.desk.show(words::WHAT_THERE_IS);
+        }
     }
 
     /// Asks to meet somebody, on an act of the person's.

@@ -101,7 +101,13 @@ impl App<'_> {
         self.numbers_shown.insert(peer.clone(), pinned.key);
         self.desk.show(&words::safety_number(peer, &self.me, &number, verified));
         if let Some(conversation) = self.talks.get(peer) {
-            self.desk.show(&words::verify_with_codes(peer, conversation.codes().0));
+            let code = conversation.codes().0;
+            // The other one may still want to hear it.
+            self.desk.show(&if verified {
+                words::own_code(code)
+            } else {
+                words::verify_with_codes(peer, code)
+            });
         }
     }
 

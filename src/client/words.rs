@@ -24,6 +24,7 @@ mod log;
 mod reasons;
 mod scripts;
 mod several;
+mod usage;
 mod verify;
 mod view;
 
@@ -36,11 +37,13 @@ pub(super) use key_file::*;
 pub(super) use log::*;
 pub(super) use scripts::*;
 pub(super) use several::*;
+pub(super) use usage::*;
 pub(super) use verify::*;
 pub(super) use view::*;
 
 use super::{
     address::ServerAddress,
+    command::Takes,
     phrase::{Arg, Phrase, Sentence},
 };
 use crate::{
@@ -88,6 +91,8 @@ pub(super) const CODE_ONLY_AT_A_KEY: Sentence = Sentence("code_only_at_a_key");
 pub(super) const NUMBER_IS_USED: Sentence = Sentence("number_is_used");
 
 pub(super) const LINE_NOT_TEXT: Sentence = Sentence("line_not_text");
+
+pub(super) const WHAT_THERE_IS: Sentence = Sentence("what_there_is");
 
 pub(super) const HELP: Sentence = Sentence("help");
 
@@ -226,6 +231,17 @@ pub(super) fn draft_not_sent(line: &str) -> Phrase {
 
 pub(super) fn unknown_command(line: &str) -> Phrase {
     say!("unknown_command", line)
+}
+
+/// What has to follow a command.
+pub(super) fn takes(what: Takes) -> Phrase {
+    match what {
+        Takes::Name(command) => say!("takes_name", command),
+        Takes::Count => say!("takes_count"),
+        Takes::Words => say!("takes_words"),
+        Takes::Comparison => say!("takes_comparison"),
+        Takes::Nothing(command) => say!("takes_nothing", command),
+    }
 }
 
 pub(super) fn who(names: &[Username], total: u64) -> Phrase {

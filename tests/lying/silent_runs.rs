@@ -34,7 +34,7 @@ fn is_counted(dies: impl Fn(&Line, &Impostor, u64, Offering, &Reply)) {
 }
 
 fn is_shown_once(bob: &mut TestClient, run: u64) {
-    bob.sees(&format!("a key with alice broke off before you answered ({run} of 3 within an hour)"));
+    bob.sees(&format!("a key with alice broke off before you answered ({run} of 3 within an hour; "));
     assert_eq!(bob.saw_times("broke off before you answered"), usize::try_from(run).unwrap());
 }
 
@@ -113,7 +113,7 @@ fn a_run_is_not_hidden_behind_a_busy_peer() {
     line.starts("alice", 2, Role::Responder, None);
     line.hears_refusal();
     line.says_outcome("alice", 1, Outcome::Lost { by: alice.name.clone() });
-    bob.sees("a key with alice broke off before you answered (1 of 3 within an hour)");
+    bob.sees("a key with alice broke off before you answered (1 of 3 within an hour; ");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_run_within_a_conversation_is_counted_when_the_conversation_is_cut_off() {
     alice.offers(&line, 2, 2);
     heard!(line.hears_step(), Agreement::Reply(_) => ());
     line.says(&Event::Closed { peer: peer.clone(), by: peer, lost: true });
-    bob.sees("a key with alice broke off before you answered (1 of 3 within an hour)");
+    bob.sees("a key with alice broke off before you answered (1 of 3 within an hour; ");
 }
 
 #[test]

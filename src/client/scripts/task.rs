@@ -96,7 +96,10 @@ pub(super) fn whose(config: &ClientConfig) -> Result<(ServerFolder, Username), C
     let mut accounts = folder.accounts()?;
     match (accounts.pop(), accounts.is_empty()) {
         (Some(only), true) => Ok((folder, only)),
-        (None, _) => Err(ClientError::NoAccount { folder: folder.path().to_owned() }),
+        (None, _) => {
+            let (folder, server) = (folder.path().to_owned(), config.address.clone());
+            Err(ClientError::NoAccount { folder, server })
+        }
         (Some(_), false) => Err(ClientError::WhichAccount),
     }
 }

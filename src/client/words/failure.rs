@@ -50,7 +50,7 @@ pub(in crate::client) fn failure(error: &ClientError) -> Phrase {
         ClientError::NeedsAnswer(question) => super::needs_answer(question),
         ClientError::WrongLogin => say!("wrong_login_given"),
         ClientError::Password(error) => super::password_failed(error),
-        ClientError::NoAccount { folder } => super::no_account_here(folder),
+        ClientError::NoAccount { folder, .. } => super::no_account_here(folder),
         ClientError::WhichAccount => say!("which_account"),
         ClientError::Message(why) => why.clone(),
         ClientError::NotSent(why) => super::not_sent_by_script(why),
@@ -124,7 +124,9 @@ pub(in crate::client) fn hint(error: &ClientError) -> Option<Phrase> {
         ClientError::NeedsAnswer(_) => say!("give_user_and_password"),
         ClientError::WrongLogin => say!("check_user_and_password"),
         ClientError::Password(error) => return super::password_hint(error, PASSWORD_BYTES_MAX),
-        ClientError::NoAccount { .. } => say!("make_an_account_first"),
+        ClientError::NoAccount { server, .. } => {
+            say!("make_an_account_first", server = server.to_string())
+        }
         ClientError::WhichAccount => say!("name_one"),
         ClientError::NotConfirmed => say!("ask_again_if_it_is_there"),
         ClientError::ClientGone => say!("start_again_later"),

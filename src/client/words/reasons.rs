@@ -63,6 +63,15 @@ const REASONS: &[(&str, &str)] = &[
     ("this user may not do that: check who owns the folder and its files", "cet utilisateur n'en a pas le droit : vérifiez à qui appartiennent le dossier et ses fichiers"),
     ("the file system is mounted read-only", "le système de fichiers est monté en lecture seule"),
     ("a file is where a folder should be", "un fichier se trouve là où devrait être un dossier"),
+    ("the host is missing: type HOST or HOST:PORT", "il manque l'hôte : tapez HÔTE ou `HÔTE:PORT`"),
+    ("the port is a number from 1 to 65535: type HOST or HOST:PORT", "le port est un nombre de 1 à 65535 : tapez HÔTE ou `HÔTE:PORT`"),
+    ("a host is a name such as chat.example.org, or an address such as 192.0.2.7 or [2001:db8::7]", "un hôte est un nom comme chat.example.org, ou une adresse comme 192.0.2.7 ou `[2001:db8::7]`"),
+    ("a server key's fingerprint begins with SHA256:", "l'empreinte d'une clé de serveur commence par `SHA256:`"),
+    ("a server key's fingerprint has 43 characters of base64 after SHA256:", "l'empreinte d'une clé de serveur a 43 caractères de base64 après `SHA256:`"),
+    ("give off, bell or osc9", "donnez off, bell ou osc9"),
+    ("invalid digit found in string", "un nombre entier est attendu"),
+    ("cannot parse integer from empty string", "un nombre entier est attendu"),
+    ("number too large to fit in target type", "ce nombre est trop grand"),
 ];
 
 /// A reason in French, if it is one that is known.

@@ -94,6 +94,11 @@ pub(in crate::client) fn verify_with_codes(peer: &Username, own_code: &Code) -> 
     say!("verify_with_codes", peer, own_code = own_code.to_string())
 }
 
+/// For one who is verified: what the other may want to hear.
+pub(in crate::client) fn own_code(code: &Code) -> Phrase {
+    say!("your_code", code = code.to_string())
+}
+
 pub(in crate::client) fn nothing_known(peer: &Username) -> Phrase {
     say!("nothing_known", peer)
 }

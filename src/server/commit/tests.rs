@@ -178,3 +178,33 @@ fn with_the_systems_word_for_it_nothing_waits() {
     assert_eq!(alice.events().len(), 1);
     assert!(committer.drain(LONG) && committer.close(LONG));
 }
+
+#[test]
+fn whoever_finds_no_room_sleeps_until_what_waits_is_taken() {
+    let (committer, shared) = Committer::queue();
+    let (_, outgoing) = Recorder::new(1);
+    // What is larger than all the room there is may come alone.
+    drop(committer.room(COMMIT_BYTES_WAITING_MAX + 1).unwrap());
+    committer.room(COMMIT_BYTES_WAITING_MAX - LINE_BYTES).unwrap().fill(work(&outgoing));
+    committer.room(LINE_BYTES).unwrap().fill(work(&outgoing));
+    std::thread::scope(|scope| {
+        let late = scope.spawn(|| committer.room(1).is_some());
+        // Woken with nothing changed, it sleeps again.
+        for _ in 0..3 {
+            let deadline = Instant::now() + LONG;
+            while shared.freed.notify_all() == 0 {
+                assert!(Instant::now() < deadline && !late.is_finished(), "nobody waits");
+                std::thread::yield_now();
+            }
+        }
+        let mut batch = Vec::new();
+        assert!(matches!(shared.next(&mut batch, None), Next::Commit));
+        assert_eq!(batch.len(), 2);
+        assert!(late.join().unwrap());
+    });
+    // What was given back is free again, byte for byte.
+    committer.room(COMMIT_BYTES_WAITING_MAX - 1).unwrap().fill(work(&outgoing));
+    drop(committer.room(1).unwrap());
+    committer.room(1).unwrap().fill(work(&outgoing));
+    assert_eq!(shared.queue.lock().bytes, COMMIT_BYTES_WAITING_MAX);
+}
