@@ -6,6 +6,8 @@
 
 mod common;
 
+#[path = "history/broken.rs"]
+mod broken;
 #[path = "evil_text/payloads.rs"]
 mod payloads;
 
@@ -290,7 +292,10 @@ fn a_file_is_private_whole_and_replaces_nothing_unless_told() {
     };
     let output = into(&file, &[]);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(0), 0), "{}", errors(&output));
-    assert_eq!(errors(&output), format!("6 messages with bob are in {}, for you only\n", file.display()));
+    assert_eq!(
+        errors(&output),
+        format!("written to {}, for you only; messages with bob: 6\n", file.display())
+    );
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(said_in_text(&fs::read_to_string(&file).unwrap()), owned(&SAID));
 

@@ -233,6 +233,45 @@ fn several_conversations_at_once_and_messages_for_who_is_away() {
 }
 
 #[test]
+fn a_conversation_is_exported_in_parts_while_it_goes_on() {
+    const MESSAGES: u64 = 1_100;
+    let server = TestServer::starts();
+    let (mut alice, mut bob) = (Bot::registers(&server, "alice"), Bot::registers(&server, "bob"));
+    meet(&mut alice, &mut bob);
+    for number in 1..=MESSAGES {
+        alice.sends(&number.to_string(), "bob", &format!("message {number}"));
+    }
+    let last = json!(MESSAGES.to_string());
+    alice.hears_such(|told| told["type"] == "stored" && told["id"] == last);
+    bob.hears_such(|told| told["type"] == "message" && told["number"] == MESSAGES);
+    bob.says(&json!({ "type": "export", "id": "all", "peer": "alice" }));
+    // What is said in between is no part of it, and has no id.
+    let more = bob.hears("more");
+    assert_eq!(more["id"], "all");
+    alice.sends("new", "bob", "in between");
+    let live = bob.hears_such(|told| told["type"] == "message" && told["id"].is_null());
+    assert_eq!(live["text"], "in between");
+    for _ in 0..2 {
+        // The second one comes after the end.
+        bob.says(&json!({ "type": "more" }));
+    }
+    let exported = bob.hears("exported");
+    let whole = json!({ "type": "exported", "id": "all", "peer": "alice", "messages": MESSAGES, "flaws": 0 });
+    assert_eq!(exported, whole);
+    let of_it = bob.heard.iter().filter(|told| told["type"] == "message" && told["id"] == "all");
+    let texts: Vec<&str> = of_it.map(|told| told["text"].as_str().unwrap()).collect();
+    let expected: Vec<String> = (1..=MESSAGES).map(|number| format!("message {number}")).collect();
+    assert_eq!(texts, expected);
+    bob.says(&json!({ "type": "export", "peer": "alice", "last": 2 }));
+    let last = [bob.hears("message"), bob.hears("message")].map(|told| told["text"].clone());
+    assert_eq!(last, [json!(format!("message {MESSAGES}")), json!("in between")]);
+    assert_eq!(bob.hears("exported")["messages"], 2);
+    bob.says(&json!({ "type": "export", "id": "none", "peer": "carol" }));
+    let refused = bob.hears("error");
+    assert_eq!((&refused["reason"], &refused["id"]), (&json!("unknown_user"), &json!("none")));
+}
+
+#[test]
 fn mistakes_are_answered_and_are_not_the_end() {
     let server = TestServer::starts();
     let mut alice = Bot::starts(&server, "alice");

@@ -17,7 +17,10 @@ use securechat::{
         session::{Plain, Stream},
     },
     transport::{self, Link, TransportError, Trust},
-    wire::{Agreement, Bytes, Event, Frames, Outcome, Request, Username, encode, limits::FRAME_BYTES_MAX},
+    wire::{
+        Agreement, Bytes, Event, Frames, Header, Outcome, Request, Seen, Username, encode,
+        limits::FRAME_BYTES_MAX,
+    },
 };
 
 /// The server says nothing for so long: it is not what it should be.
@@ -30,6 +33,8 @@ pub struct Peer {
     frames: Frames,
     keys: Unlocked,
     key: Option<(Username, ConversationKey)>,
+    /// What came last of the other: each message names it.
+    seen: Option<Seen>,
 }
 
 /// A run in which the other's person is asked now.
@@ -45,8 +50,14 @@ impl Peer {
         let password = Password::new("the peer's password".to_owned()).context("a password")?;
         let keys = KeyFile::create(&name, &password, KdfCost::FLOOR)?.1;
         let link = transport::connect(&server.ip().to_string(), server.port(), &Trust::Any, PATIENCE)?;
-        let mut peer =
-            Self { name, link: Arc::new(link), frames: Frames::new(FRAME_BYTES_MAX), keys, key: None };
+        let mut peer = Self {
+            name,
+            link: Arc::new(link),
+            frames: Frames::new(FRAME_BYTES_MAX),
+            keys,
+            key: None,
+            seen: None,
+        };
         let hello = peer.hears()?;
         ensure!(matches!(hello, Event::Hello { .. }), "the server said {hello:?}");
         let login = &peer.keys.login;
@@ -150,8 +161,11 @@ impl Peer {
         let mut stream = Stream::start(key, &self.name)?;
         let mut previous = Bytes([0; 32]);
         let frame = |number| {
-            let plain =
-                Plain { sent: Utc::now().timestamp_millis(), seen: None, text: Self::text(number, count) };
+            let plain = Plain {
+                sent: Utc::now().timestamp_millis(),
+                seen: self.seen,
+                text: Self::text(number, count),
+            };
             let body = stream.seal(&previous, &plain)?;
             previous = body_hash(&body);
             Ok(encode(&Request::Send { peer: peer.clone(), body }, FRAME_BYTES_MAX)?)
@@ -164,7 +178,11 @@ impl Peer {
         let deadline = Instant::now() + within;
         while let Some(event) = self.next(deadline.saturating_duration_since(Instant::now()))? {
             match event {
-                Event::Message { .. } => return Ok(true),
+                Event::Message { entry, .. } => {
+                    let Header { stream, counter, .. } = *entry.body.header();
+                    self.seen = Some(Seen { stream, counter, hash: body_hash(&entry.body) });
+                    return Ok(true);
+                }
                 Event::NotStored { code, .. } => bail!("not stored: {code:?}"),
                 Event::Closed { .. } => bail!("the conversation was closed"),
                 _ => {}

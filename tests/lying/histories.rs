@@ -4,14 +4,17 @@
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
+use chrono::Utc;
 use data_encoding::BASE64;
+use securechat::wire::{Body, Entry, Event, Request};
 use serde_json::Value;
 
 use crate::{
     common::{TestServer, password_of, securechat},
+    liar::Liar,
     stored::{LogLine, edit_log, forgets, server_with_a_conversation},
 };
 
@@ -44,8 +47,8 @@ fn written_of(change: impl FnOnce(&mut Vec<LogLine>)) -> Vec<String> {
     let flaws = lines.iter().filter(|line| line.starts_with("WARNING: ")).count();
     let errors = String::from_utf8(text.stderr).unwrap();
     let said = format!(
-        "error: the history with alice is not whole: {flaws} times something is missing or wrong, and is named \
-         where it is, among {} messages\n",
+        "error: the history with alice is not whole; missing or wrong, each named in its place: {flaws}; \
+         messages: {}\n",
         lines.len() - flaws
     );
     let status = if flaws == 0 { 0 } else { 65 };
@@ -144,4 +147,60 @@ fn a_line_that_was_replaced_by_another_of_its_sender_is_named_to_who_remembers()
     let altered = "WARNING: message 4 of the log with alice is not what this machine saw there before\n";
     assert!(text.contains(altered), "{text}");
     assert_eq!(output.status.code(), Some(65));
+}
+
+/// What alice gets written, as the reasons of its flaws, by a server that has this log and says that so many
+/// lines are in it.
+fn flaws_of(numbers: &[u64], said_last: u64) -> (Option<i32>, Vec<(Option<u64>, String)>) {
+    let liar = Liar::starts();
+    let (mut alice, line) = liar.registers("alice");
+    alice.types("exit");
+    drop(line);
+    alice.ends();
+    let file = liar.home_of("alice").join("password");
+    fs::write(&file, password_of("alice")).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let honest = liar.client_command("alice");
+    let mut command = Command::new(honest.get_program());
+    command.args(["client", "history", "bob", "--json"]).args(honest.get_args().skip(1)).env("LANG", "C");
+    command.arg("--password-file").arg(file);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let line = liar.greets();
+    line.archives(|archive| {
+        let entry = |number: &u64| Entry {
+            number: *number,
+            time: Utc::now(),
+            sender: "bob".parse().unwrap(),
+            body: Body::from_bytes(vec![1; 205]).unwrap(),
+        };
+        archive.log = numbers.iter().map(entry).collect();
+        archive.said_last = Some(said_last);
+    });
+    assert!(matches!(line.hears(), Request::Login { .. }));
+    line.says(&Event::LoggedIn {});
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let flaws = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let flaws = flaws.filter(|object| object["type"] == "flaw");
+    let flaws = flaws.map(|flaw| (flaw["number"].as_u64(), flaw["reason"].as_str().unwrap().to_owned()));
+    (output.status.code(), flaws.collect())
+}
+
+fn named(flaws: &[(u64, &str)]) -> Vec<(Option<u64>, String)> {
+    flaws.iter().map(|(number, reason)| (Some(*number), (*reason).to_owned())).collect()
+}
+
+#[test]
+fn a_server_that_gives_less_than_it_says_is_named_where_it_stops() {
+    let (status, flaws) = flaws_of(&[1, 2], 5);
+    assert_eq!(status, Some(65));
+    assert_eq!(flaws, named(&[(1, "no_key_for"), (2, "no_key_for"), (3, "export_broken_off")]));
+}
+
+#[test]
+fn a_server_that_misnumbers_is_named_where_it_does() {
+    let (status, flaws) = flaws_of(&[1, 3, 4], 4);
+    assert_eq!(status, Some(65));
+    assert_eq!(flaws, named(&[(1, "no_key_for"), (2, "log_numbering"), (2, "export_broken_off")]));
 }

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use super::{
     Call, Caller,
     json::{Asked, Flaw, Message, Told},
-    password::PasswordSource,
+    password::{PasswordError, PasswordSource},
     program::on_signals,
     sift::Sift,
     socket::Stream,
@@ -243,7 +243,16 @@ fn alone(
     let config = ClientConfig { password, ..config.clone() };
     let ended = task::run_as(&config, folder, me, &mut desk);
     desk.close();
-    writer.lock().ends(ended.and(Err(ClientError::CutShort)))
+    let ended = match ended {
+        Ok(()) => Err(ClientError::CutShort),
+        Err(ClientError::Password(PasswordError::Read { source, .. }))
+            if source.kind() == io::ErrorKind::Interrupted =>
+        {
+            Err(ClientError::CutShort)
+        }
+        ended => ended,
+    };
+    writer.lock().ends(ended)
 }
 
 /// One who is told, and asks for more of it, as part of the client itself.

@@ -11,7 +11,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::{
-    client::{phrase::Phrase, words},
+    client::{phrase::Phrase, terminal::ask_beside, words},
     crypto::key_file::Password,
 };
 
@@ -81,11 +81,10 @@ impl PasswordSource {
     }
 }
 
-/// Asked at the terminal that the program was started from, wherever its output goes.
+/// Asked of the person at the terminal, wherever standard output goes.
 fn asked() -> Result<Password, PasswordError> {
-    let path = PathBuf::from("/dev/tty");
-    let question = Phrase::from(words::PASSWORD_QUESTION);
-    let typed = rpassword::prompt_password(question.text());
+    let path = PathBuf::from("/dev/stdin");
+    let typed = ask_beside(&Phrase::from(words::PASSWORD_QUESTION));
     let typed = typed.map_err(|source| PasswordError::Read { path: path.clone(), source })?;
     Password::new(typed).ok_or(PasswordError::NotAPassword { path })
 }

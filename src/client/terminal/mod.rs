@@ -28,6 +28,7 @@ use std::{io, time::Instant};
 
 pub use notice::{Notify, NotifyError};
 pub use paint::Emphasis;
+pub(super) use secret::ask_beside;
 
 use completion::Known;
 use deliver::Deliver;

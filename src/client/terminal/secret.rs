@@ -1,10 +1,30 @@
 //! Reading a line that is not shown.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 
 use rpassword::{Config, ConfigBuilder};
 
-use super::Input;
+use super::{Input, SavedMode};
+use crate::client::phrase::Phrase;
+
+/// Asks outside of any view: the question is on standard error, as standard output may go anywhere.
+///
+/// # Errors
+/// [`ErrorKind::Interrupted`] when nobody answers: Ctrl-C, Ctrl-D; else what the terminal says.
+pub(in crate::client) fn ask_beside(question: &Phrase) -> io::Result<String> {
+    let mode = SavedMode::of_standard_input();
+    mode.hide();
+    let asked = write!(io::stderr(), "{}", question.text());
+    let answer = asked.map(|()| read());
+    mode.restore();
+    // The key that ended the answer was not shown either.
+    let _ = writeln!(io::stderr());
+    match answer? {
+        Some(Input::Line(secret)) => Ok(secret),
+        Some(Input::Failed(error)) => Err(error),
+        Some(Input::End) | None => Err(ErrorKind::Interrupted.into()),
+    }
+}
 
 /// Reads a line from the terminal, whose mode the caller has set ([`super::mode::SavedMode::hide`]) and puts back. The
 /// caller shows the question and ends its line, too.
