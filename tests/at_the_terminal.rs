@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Pty, TestClient, TestServer, invite};
-use expectrl::process::unix::WaitStatus;
+use expectrl::process::unix::{Signal, WaitStatus};
 
 const PASSWORD: &str = "Geheimnis 42 pferd";
 
@@ -340,4 +340,25 @@ fn a_message_rings_when_it_arrives_and_not_when_it_is_shown_again() {
     bob.types("/history\r");
     bob.sees("] bob: hello");
     assert_eq!(bells(&bob), at_the_invitation, "what is one's own, or was there, does not ring");
+}
+
+#[test]
+fn plain_lines_can_be_put_aside_and_called_back_and_leave_the_terminal_as_it_was() {
+    let server = TestServer::starts();
+    let mut command = server.client_command("alice");
+    command.arg("--plain");
+    let mut alice = Pty::spawn(command);
+    alice.sees("Do you already have an account? (yes/no)");
+    alice.types("hal");
+    alice.sees("(yes/no) hal");
+    assert!(!alice.echoes(), "this program shows what is typed");
+    alice.types("\u{1a}");
+    alice.stands_still();
+    assert!(alice.echoes(), "the shell has the terminal as it was");
+    alice.signals(Signal::SIGCONT);
+    alice.waits_until("the line said again", |screen| screen.contents().matches("(yes/no) hal").count() == 2);
+    assert!(!alice.echoes());
+    alice.types("\u{15}\u{4}");
+    assert!(matches!(alice.ends(), WaitStatus::Exited(_, 0)));
+    assert!(alice.echoes());
 }

@@ -102,3 +102,31 @@ fn a_first_meeting_and_a_conversation_in_plain_lines() {
         alice.shows("plain-conversation");
     }
 }
+
+#[test]
+fn in_plain_lines_what_arrives_begins_a_line_and_a_half_typed_one_is_said_again() {
+    let Some(stage) = Stage::opens((80, 24), &["--plain"]) else { return };
+    let (alice, bob) = (stage.registers("alice"), stage.registers("bob"));
+    meet(&alice, &bob);
+    bob.types("nothing is typed yet\r");
+    alice.sees("bob: nothing is typed yet");
+    alice.types("half a lime");
+    alice.sees_last("half a lime");
+    bob.types("in between\r");
+    alice.waits_until("each on a line of its own", |screen| {
+        let rows: Vec<&str> = screen.trim_end().lines().rev().take(4).collect();
+        rows[0] == "half a lime"
+            && rows[1].ends_with("] bob: in between")
+            && rows[2] == "half a lime"
+            && rows[3].ends_with("] bob: nothing is typed yet")
+    });
+    alice.types("\u{7f}\u{7f}ne\r");
+    bob.sees("alice: half a line");
+    // Begun in the conversation, it is no answer to what is asked after it.
+    alice.types("yes");
+    alice.sees_last("yes");
+    bob.types("exit\r");
+    alice.sees_last("Who do you want to start a conversation with? yes");
+    alice.types("\r");
+    alice.sees("not sent, and nobody was invited: yes");
+}

@@ -4,6 +4,7 @@
 //! `UPDATE_SCREENS=1 cargo test --test screens` writes what is kept anew, to be looked at before it is committed.
 
 use std::{
+    collections::BTreeSet,
     env, fs,
     path::{Path, PathBuf},
     process::Command,
@@ -157,22 +158,40 @@ fn settled(look: &impl Fn() -> String) -> String {
     screen
 }
 
-/// A painted screen without what differs from run to run, which stands between its sequences.
+/// A painted screen without what differs from run to run, which stands between its sequences. Where the paint of what
+/// can be seen changes, `ESC[...m` says to what; blanks are painted as what follows them, as nobody can tell.
 fn in_colours(painted: &str) -> String {
-    let sequences = Regex::new("\u{1b}\\[[0-9;]*m|\u{e}|\u{f}").expect("a pattern");
+    let sequences = Regex::new("\u{1b}\\[([0-9;]*)m").expect("a pattern");
     let bare = sequences.replace_all(painted, "");
     let same = normal(&bare);
     assert_eq!(bare.chars().count(), same.chars().count(), "nothing moves");
-    let mut letters = same.chars();
-    let mut screen = String::new();
-    let mut from = 0;
-    for found in sequences.find_iter(painted) {
-        let before = painted.get(from..found.start()).unwrap_or_default();
-        screen.extend(letters.by_ref().take(before.chars().count()));
-        screen.push_str(&found.as_str().replace('\u{1b}', "ESC"));
-        from = found.end();
+    let (mut letters, mut screen, mut from) = (same.chars(), String::new(), 0);
+    let (mut paint, mut painted_as) = (BTreeSet::new(), BTreeSet::new());
+    for found in sequences.captures_iter(painted).map(Some).chain([None]) {
+        let whole = found.as_ref().map(|found| found.get(0).expect("all of it"));
+        let until = whole.map_or(painted.len(), |whole| whole.start());
+        for letter in letters.by_ref().take(painted[from..until].chars().count()) {
+            if !letter.is_whitespace() && paint != painted_as {
+                painted_as.clone_from(&paint);
+                let numbers: Vec<String> = paint.iter().map(u32::to_string).collect();
+                screen.push_str(&format!("ESC[{}m", numbers.join(";")));
+            }
+            screen.push(letter);
+        }
+        let (Some(found), Some(whole)) = (found, whole) else { break };
+        from = whole.end();
+        for number in found[1].split(';').map(|number| number.parse().unwrap_or(0)) {
+            match number {
+                0 => paint.clear(),
+                22 => paint.retain(|of| ![1, 2].contains(of)),
+                27 => paint.retain(|of| *of != 7),
+                39 => paint.retain(|of| *of < 30),
+                // The background, which is never another.
+                49 => {}
+                number => drop(paint.insert(number)),
+            }
+        }
     }
-    screen.extend(letters);
     screen
 }
 

@@ -29,9 +29,14 @@ type Tell = dyn Fn(&Caller, &Told) + Send + Sync;
 pub(in crate::client) struct Caller {
     /// Which one; 0 is the program whose client this is.
     pub(in crate::client) number: u64,
-    tell: Arc<Tell>,
+    way: Arc<Way>,
+}
+
+/// How it is reached.
+struct Way {
+    tell: Box<Tell>,
     /// Waits until what it was told is written.
-    written: Arc<dyn Fn() + Send + Sync>,
+    written: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Caller {
@@ -45,24 +50,28 @@ impl Caller {
         number: u64,
         tell: impl Fn(&Self, &Told) + Send + Sync + 'static,
     ) -> Self {
-        Self { number, tell: Arc::new(tell), written: Arc::new(|| ()) }
+        Self { number, way: Arc::new(Way { tell: Box::new(tell), written: Box::new(|| ()) }) }
     }
 
-    /// The same, where telling does not wait until it is written and this does.
-    pub(in crate::client) fn written_by(mut self, written: impl Fn() + Send + Sync + 'static) -> Self {
-        self.written = Arc::new(written);
-        self
+    /// One where telling does not wait until it is written, and `written` does.
+    pub(in crate::client) fn behind_a_queue(
+        number: u64,
+        tell: impl Fn(&Told) + Send + Sync + 'static,
+        written: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        let way = Way { tell: Box::new(move |_, told| tell(told)), written: Box::new(written) };
+        Self { number, way: Arc::new(way) }
     }
 
     /// The last thing that it is told: waits until it is written, as the program may end then.
     pub(in crate::client) fn tell_last(&self, told: &Told) {
         self.tell(told);
-        (self.written)();
+        (self.way.written)();
     }
 
     /// Tells it something. Never waits for one at the socket.
     pub(in crate::client) fn tell(&self, told: &Told) {
-        (self.tell)(self, told);
+        (self.way.tell)(self, told);
     }
 
     /// Tells it that something cannot be done.

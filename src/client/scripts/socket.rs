@@ -184,13 +184,13 @@ mod unix {
             }
         })?;
         let last = lines.clone();
-        let caller = Caller::new(number, move |told| {
+        let tell = move |told: &Told| {
             // One that does not read is cut off, and holds nobody up.
             if lines.try_send(Outgoing::Line(told.line())).is_err() {
                 let _ = closing.shutdown(Shutdown::Both);
             }
-        });
-        let caller = caller.written_by(move || {
+        };
+        let caller = Caller::behind_a_queue(number, tell, move || {
             let (written, hears) = bounded::<()>(0);
             if last.try_send(Outgoing::SoFar(written)).is_ok() {
                 // It is dropped once all before it is written.

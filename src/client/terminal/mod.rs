@@ -261,10 +261,10 @@ impl Terminal {
     }
 
     /// Whether the line that was delivered last was begun before the question changed that it seems to answer: it was
-    /// meant for something else. Asking takes the answer away. Plain lines are never begun early: they are pulled.
+    /// meant for something else. Asking takes the answer away. Lines from a pipe are never begun early: they are pulled.
     pub fn take_stale_draft(&mut self) -> bool {
         match &self.kind {
-            Kind::Plain(_) => false,
+            Kind::Plain(plain) => plain.take_stale_draft(),
             Kind::Editor(editor) => editor.take_stale_draft(),
             Kind::FullScreen(view) => view.take_stale_draft(),
         }

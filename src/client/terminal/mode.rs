@@ -3,6 +3,8 @@
 #[cfg(unix)]
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 
+use super::plain::Keys;
+
 /// The mode standard input was found in; nothing when it is no terminal.
 ///
 /// Threads that wait for a key cannot be stopped from outside, and their own clean-up does not run when the process
@@ -19,6 +21,24 @@ impl SavedMode {
             #[cfg(unix)]
             found: tcgetattr(rustix::stdio::stdin()).ok(),
         }
+    }
+
+    /// The keys that it has for lines, where it takes and shows whole lines by itself.
+    pub(super) fn keys(&self) -> Option<Keys> {
+        #[cfg(unix)]
+        {
+            let found = self.found.as_ref()?;
+            let of = |code| found.special_codes[code];
+            found.local_modes.contains(LocalModes::ICANON | LocalModes::ECHO).then(|| Keys {
+                erase: of(SpecialCodeIndex::VERASE),
+                erase_word: of(SpecialCodeIndex::VWERASE),
+                erase_line: of(SpecialCodeIndex::VKILL),
+                say_again: of(SpecialCodeIndex::VREPRINT),
+                end: of(SpecialCodeIndex::VEOF),
+            })
+        }
+        #[cfg(not(unix))]
+        None
     }
 
     /// As it was found. Errors are ignored, as in the others: a terminal that is gone needs no mode.

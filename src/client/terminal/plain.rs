@@ -12,6 +12,11 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
+use signal_hook::{
+    consts::{SIGCONT, SIGTSTP},
+    iterator::Signals,
+    low_level::emulate_default_handler,
+};
 
 use super::{
     Input, LINE_BYTES_MAX,
@@ -22,6 +27,12 @@ use super::{
     secret,
 };
 use crate::client::words;
+
+mod page;
+mod typing;
+
+use page::{Page, Typed};
+pub(super) use typing::Keys;
 
 /// Which of the standard streams are terminals.
 #[derive(Debug, Clone, Copy, Default)]
@@ -51,32 +62,9 @@ pub(super) struct Plain {
     page: Arc<Mutex<Page>>,
     requests: Sender<()>,
     mode: SavedMode,
+    /// Lines are taken key by key, and echoed here.
+    keyed: bool,
     deliver: Deliver,
-}
-
-/// What is written to, and how far it is. Its lock is the right to write: held over each write, as output has an order.
-struct Page {
-    output: Box<dyn Write + Send>,
-    errors: Box<dyn Write + Send>,
-    surroundings: Surroundings,
-    deliver: Deliver,
-    /// A line was asked for and has not come.
-    outstanding: bool,
-    /// A line came and is not in the caller's hands yet: until then nothing more is asked, because that line is
-    /// the answer to what stood there when it was typed.
-    delivered: bool,
-    /// The question that line answers; `None` when it answers none.
-    question: Option<String>,
-    /// The line is one that is not shown.
-    secret: bool,
-    /// A question stands at the end of the last line of the output.
-    open: bool,
-    /// The reader of the output is gone: nothing more is written.
-    gone: bool,
-    /// A line that answers no question goes to somebody.
-    talks: bool,
-    /// What is shown once the terminal is this program's again; another has it now.
-    waiting: Option<String>,
 }
 
 impl Plain {
@@ -87,10 +75,16 @@ impl Plain {
         surroundings: Surroundings,
     ) -> io::Result<Self> {
         let (output, errors) = (Box::new(io::stdout()), Box::new(io::stderr()));
-        Self::over(io::stdin(), output, errors, surroundings, deliver, mode)
+        let keys = mode.keys().filter(|_| surroundings.is_interactive());
+        let plain = Self::with(io::stdin(), (output, errors), surroundings, deliver, mode, keys)?;
+        if keys.is_some() {
+            put_aside_well(Arc::clone(&plain.page), plain.mode.clone())?;
+        }
+        Ok(plain)
     }
 
     /// On any streams.
+    #[cfg(any(test, fuzzing))]
     pub(super) fn over(
         input: impl Read + Send + 'static,
         output: Box<dyn Write + Send>,
@@ -99,33 +93,40 @@ impl Plain {
         deliver: Deliver,
         mode: SavedMode,
     ) -> io::Result<Self> {
-        let page = Page {
-            output,
-            errors,
-            surroundings,
-            deliver: deliver.clone(),
-            outstanding: false,
-            delivered: false,
-            question: None,
-            secret: false,
-            open: false,
-            gone: false,
-            talks: false,
-            waiting: None,
-        };
+        Self::with(input, (output, errors), surroundings, deliver, mode, None)
+    }
+
+    fn with(
+        input: impl Read + Send + 'static,
+        (output, errors): (Box<dyn Write + Send>, Box<dyn Write + Send>),
+        surroundings: Surroundings,
+        deliver: Deliver,
+        mode: SavedMode,
+        keys: Option<Keys>,
+    ) -> io::Result<Self> {
+        let page = Page::new((output, errors), surroundings, deliver.clone());
+        if keys.is_some() {
+            mode.between_lines();
+        }
         let page = Arc::new(Mutex::new(page));
         let (requests, asked) = bounded(1);
-        let reader = Reader { page: Arc::clone(&page), mode: mode.clone(), deliver: deliver.clone() };
+        let reader = Reader { page: Arc::clone(&page), mode: mode.clone(), keys, deliver: deliver.clone() };
         thread::Builder::new()
             .name("input".to_owned())
             .spawn(move || reader.run(BufReader::new(input), &asked))?;
-        Ok(Self { page, requests, mode, deliver })
+        Ok(Self { page, requests, mode, keyed: keys.is_some(), deliver })
     }
 
+    /// Shows whole lines: on lines of their own, and what was half typed is said again after them.
     pub(super) fn show(&self, lines: &str) {
         let mut page = self.page.lock();
         page.close_question();
         page.write(lines);
+        page.say_again();
+    }
+
+    pub(super) fn take_stale_draft(&self) -> bool {
+        std::mem::take(&mut self.page.lock().delivered_stale)
     }
 
     pub(super) fn diagnose(&self, lines: &str) {
@@ -187,9 +188,10 @@ impl Drop for Plain {
         self.deliver.stop();
         let mut page = self.page.lock();
         page.close_question();
-        let hidden = page.outstanding && page.secret;
+        page.closed = true;
+        let changed = self.keyed || (page.outstanding && page.secret);
         drop(page);
-        if hidden {
+        if changed {
             self.mode.restore();
         }
     }
@@ -201,72 +203,11 @@ impl fmt::Debug for Plain {
     }
 }
 
-impl Page {
-    /// Puts a question at the end of the output, in place of one that stands there.
-    fn put(&mut self, question: Option<&str>) {
-        self.close_question();
-        self.question = question.map(str::to_owned);
-        if let Some(question) = question {
-            self.write(question);
-            self.open = true;
-        }
-    }
-
-    /// Ends the line of a question that stands open.
-    fn close_question(&mut self) {
-        if std::mem::take(&mut self.open) {
-            self.write("\n");
-        }
-    }
-
-    /// The line came: its own end moved the cursor only where it was echoed.
-    fn answered(&mut self, echoed: bool) {
-        self.outstanding = false;
-        self.delivered = true;
-        self.question = None;
-        if echoed {
-            self.open = false;
-        }
-        self.close_question();
-    }
-
-    /// What came is not what was asked for.
-    fn still_asks(&mut self) {
-        self.outstanding = true;
-        self.delivered = false;
-    }
-
-    fn diagnose(&mut self, lines: &str) {
-        if self.surroundings.errors_are_terminal && self.surroundings.output_is_terminal {
-            self.close_question();
-        }
-        // Nobody can be told that telling failed.
-        let _ = self.errors.write_all(lines.as_bytes()).and_then(|()| self.errors.flush());
-    }
-
-    fn write(&mut self, text: &str) {
-        if let Some(waiting) = &mut self.waiting {
-            waiting.push_str(text);
-            return;
-        }
-        if self.gone {
-            return;
-        }
-        let written = self.output.write_all(text.as_bytes()).and_then(|()| self.output.flush());
-        let Err(error) = written else { return };
-        self.gone = true;
-        self.open = false;
-        if error.kind() != ErrorKind::BrokenPipe {
-            self.diagnose(&(words::output_failed(&error).text().to_owned() + "\n"));
-        }
-        self.deliver.end_soon();
-    }
-}
-
 /// What the input thread works with.
 struct Reader {
     page: Arc<Mutex<Page>>,
     mode: SavedMode,
+    keys: Option<Keys>,
     deliver: Deliver,
 }
 
@@ -322,7 +263,9 @@ impl Reader {
     /// Has a message written in the person's own editor. What arrives waits meanwhile.
     fn compose(&self, begun: &str) -> Option<String> {
         self.page.lock().waiting = Some(String::new());
+        self.mode.restore();
         let written = self.deliver.without_interrupts(|| compose::compose(&compose::editor(), begun));
+        self.takes_lines();
         let mut page = self.page.lock();
         let waiting = page.waiting.take().unwrap_or_default();
         page.write(&waiting);
@@ -355,6 +298,29 @@ impl Reader {
         self.page.lock().still_asks();
     }
 
+    /// The mode for a line that is shown.
+    fn takes_lines(&self) {
+        if self.keys.is_some() { self.mode.between_lines() } else { self.mode.restore() }
+    }
+
+    /// The next line, key by key: no more is taken than it has, as what follows may be a secret.
+    fn keyed_line(&self, keys: &Keys) -> io::Result<Typed> {
+        loop {
+            let mut byte = [0_u8];
+            match rustix::io::read(rustix::stdio::stdin(), byte.as_mut_slice()) {
+                Ok(0) => return Ok(Typed::End),
+                Ok(_) => {
+                    let [byte] = byte;
+                    if let Some(typed) = self.page.lock().typed(byte, keys) {
+                        return Ok(typed);
+                    }
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     /// One line that can be delivered. One that cannot is named on standard error, and read again.
     fn line(&self, input: &mut impl BufRead) -> Option<Input> {
         loop {
@@ -364,11 +330,14 @@ impl Reader {
             };
             if hidden {
                 let secret = secret::read();
-                self.mode.restore();
+                self.takes_lines();
                 self.page.lock().answered(false);
                 return secret;
             }
-            let typed = next_line(input);
+            let typed = match &self.keys {
+                Some(keys) => self.keyed_line(keys),
+                None => next_line(input),
+            };
             let echoed = terminal && !matches!(typed, Ok(Typed::End) | Err(_));
             let complaint = match typed {
                 Ok(Typed::Line(line)) => {
@@ -400,13 +369,32 @@ impl Reader {
     }
 }
 
-/// What standard input held next.
-#[derive(Debug, PartialEq, Eq)]
-enum Typed {
-    Line(String),
-    End,
-    TooLong,
-    NotText,
+/// Where this program is put aside, the terminal is the shell's as it was found; and this program's again, with what
+/// was half typed, when it is called back.
+fn put_aside_well(page: Arc<Mutex<Page>>, mode: SavedMode) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTSTP, SIGCONT])?;
+    let hear = move || {
+        for signal in signals.forever() {
+            let mut page = page.lock();
+            let ours = !page.closed && page.waiting.is_none();
+            if signal == SIGTSTP {
+                if ours {
+                    mode.restore();
+                }
+                // The program stands still here until it is called back.
+                let _ = emulate_default_handler(SIGTSTP);
+            }
+            if ours {
+                if page.secret && page.outstanding {
+                    mode.hide()
+                } else {
+                    mode.between_lines()
+                }
+                page.say_again();
+            }
+        }
+    };
+    thread::Builder::new().name("aside".to_owned()).spawn(hear).map(drop)
 }
 
 /// The next line without its `\n` or `\r\n`; the last may lack it. Keeps at most [`LINE_BYTES_MAX`] bytes of it.
@@ -447,7 +435,7 @@ fn next_line(input: &mut impl BufRead) -> io::Result<Typed> {
     if length > LINE_BYTES_MAX {
         return Ok(Typed::TooLong);
     }
-    Ok(String::from_utf8(line).map_or(Typed::NotText, Typed::Line))
+    Ok(Typed::of(line))
 }
 
 #[cfg(test)]
