@@ -49,6 +49,9 @@ pub struct RunArgs {
     /// Threads of the load generator
     #[arg(long)]
     threads: Option<usize>,
+    /// Only the shapes with so many pairs
+    #[arg(long)]
+    pairs: Option<usize>,
 }
 
 const PRODUCT: Target = Target::Product;
@@ -74,6 +77,7 @@ pub(crate) struct Conductor {
     measured_ms: u64,
     text_bytes: usize,
     threads: Option<usize>,
+    pairs: Option<usize>,
     pub(crate) quick: bool,
 }
 
@@ -100,6 +104,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
         measured_ms: args.measured_ms.unwrap_or(if quick { 400 } else { 1500 }),
         text_bytes: args.text_bytes,
         threads: args.threads,
+        pairs: args.pairs,
         quick,
     };
     conductor.say(&conductor.heading()?)?;
@@ -212,13 +217,14 @@ impl Conductor {
     }
 
     fn shapes(&self, window: u64) -> Result<()> {
-        let shapes: &[usize] = if self.quick { &[100] } else { &[10, 100, 1000] };
+        let shapes: &[usize] = match (self.quick, window) {
+            (true, _) => &[100],
+            (false, 16) => &[1, 10, 100, 1000],
+            (false, _) => &[10, 100, 1000],
+        };
         let targets: &[Target] = if self.quick { &STORING } else { &ALL };
-        for pairs in shapes {
-            self.talk(*pairs, window, targets, 2)?;
-        }
-        if window == 16 && !self.quick {
-            self.talk(1, 16, targets, 1)?;
+        for pairs in shapes.iter().filter(|pairs| self.pairs.is_none_or(|only| **pairs == only)) {
+            self.talk(*pairs, window, targets, if *pairs == 1 { 1 } else { 2 })?;
         }
         Ok(())
     }

@@ -3,11 +3,12 @@
 use std::{path::Path, sync::Arc};
 
 use super::{
-    conversation_log::Log,
+    conversation_log::{Log, Written},
     fail_stop::FailStop,
     limits::{ANSWER_TIMEOUT, Limits},
     log_index::Run,
     outgoing::{Outgoing, Outlet},
+    parcel::Parcel,
     registry::{Effects, Registry},
     rendezvous::Rendezvous,
 };
@@ -26,8 +27,10 @@ impl PairLog {
     /// Writes a message; its number, or `None` where it was refused.
     #[must_use]
     pub fn append(&self, sender: &Username, body: &Body) -> Option<u64> {
+        let parcel = Parcel::new(sender.clone(), &body.lent(), 0);
         let mut number = None;
-        let again = self.0.append(sender, body, |written| number = Some(written.entry.number)).ok()?;
+        let written = |written: Written| number = Some(written.number);
+        let again = self.0.append(sender, parcel.after(0)?, written).ok()?;
         again.map(|again| again.number).or(number)
     }
 }

@@ -34,23 +34,23 @@ pub(super) trait Medium: Send {
     fn close(&mut self) -> Result<(), LogError>;
 }
 
-/// A message that is in its log, and who waits to hear that the disk has it.
+/// Messages that are in their log, and who waits to hear that the disk has them.
 pub(super) struct Work {
     pub(super) log: Arc<Log>,
-    /// `None` when the line was there already.
-    pub(super) line: Option<Line>,
+    /// `None` when the message was there already.
+    pub(super) lines: Option<Lines>,
     /// Whether the log has lines from before of which it is not known that the disk has them.
     pub(super) in_doubt: bool,
     pub(super) to: Outgoing,
-    /// The acknowledgement.
+    /// The acknowledgements.
     pub(super) frame: Vec<u8>,
 }
 
-/// A line as it was written to its log.
-pub(super) struct Line {
-    /// Where it begins in the log.
+/// Lines as they were written to their log, by one write.
+pub(super) struct Lines {
+    /// Where they begin in the log.
     pub(super) offset: u64,
-    /// With its newline.
+    /// With their newlines.
     pub(super) bytes: Vec<u8>,
 }
 
@@ -214,20 +214,13 @@ pub(super) struct Room<'a> {
 impl Room<'_> {
     /// Brings the work, for which [`Committer::nudge`] is still to be called. Called while the log is
     /// held, so that lines come here in their order in it.
-    pub(super) fn fill(self, work: Work) {
-        self.fill_all(vec![work]);
-    }
-
-    /// As [`Room::fill`], with several lines that fit into it together.
-    pub(super) fn fill_all(mut self, work: Vec<Work>) {
-        let Some(shared) = self.shared.take() else {
-            return work.iter().for_each(|work| work.to.queue(&work.frame));
-        };
+    pub(super) fn fill(mut self, work: Work) {
+        let Some(shared) = self.shared.take() else { return work.to.queue(&work.frame) };
         let mut queue = shared.queue.lock();
         queue.promised -= self.bytes;
         queue.rooms -= 1;
-        queue.brought += work.len() as u64;
-        queue.waiting.extend(work);
+        queue.brought += 1;
+        queue.waiting.push(work);
     }
 }
 

@@ -32,8 +32,8 @@ use crate::{
     crypto::login,
     transport::{Link, TransportError},
     wire::{
-        Bytes, ErrorCode, Event, FrameError, Frames, InvitationCode, Registration, Request, Username,
-        limits::FRAME_BYTES_MAX,
+        Bytes, ErrorCode, Event, FrameError, Frames, InvitationCode, Registration, Request, SendBuffer,
+        Username, limits::FRAME_BYTES_MAX,
     },
 };
 
@@ -377,18 +377,20 @@ impl Visit {
     }
 
     fn carry_out(&mut self, desk: &mut Desk, effects: &mut Effects) -> Result<u64, End> {
-        let mut handled = 0;
+        let (mut handled, mut reading) = (0, SendBuffer::default());
         loop {
-            let next = self.frames.take::<Request>();
-            // Also before a frame that is none: what came before it is carried out.
-            let flow = match next {
-                Ok(Some(request)) => {
-                    handled += 1;
-                    desk.handle(request, effects)
+            handled += 1;
+            let waiting = self.frames.waiting();
+            let flow = if let Some(send) = self.frames.take_send(&mut reading) {
+                desk.send(send, waiting, effects)
+            } else {
+                match self.frames.take::<Request>() {
+                    Ok(Some(request)) => desk.handle(request, effects),
+                    // Also before a frame that is none: what came before it is carried out.
+                    Ok(None) | Err(_) if desk.finish(effects) == Flow::End => Flow::End,
+                    Ok(None) => return Ok(handled - 1),
+                    Err(error) => return Err(error.into()),
                 }
-                Ok(None) | Err(_) if desk.finish(effects) == Flow::End => Flow::End,
-                Ok(None) => return Ok(handled),
-                Err(error) => return Err(error.into()),
             };
             if flow == Flow::End {
                 return Err(End::Superseded);

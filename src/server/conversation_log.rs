@@ -26,10 +26,11 @@ use super::{
     log_file::{Lines, last_number, mend, mend_hole},
     log_index::{Index, Run, Sender, Streams},
     log_line, log_search,
+    parcel::Part,
 };
 use crate::{
     store::{self, StoreError},
-    wire::{Body, Entry, Pair, StreamId, Username},
+    wire::{Entry, Pair, StreamId, Username},
 };
 
 /// Why a log gives or takes nothing.
@@ -66,13 +67,18 @@ pub(super) struct Page {
     pub(super) last: u64,
 }
 
-/// A message that was stored now.
+/// Messages that were stored now.
 #[derive(Debug)]
 pub(super) struct Written {
-    pub(super) entry: Entry,
-    /// Its line, with the newline, ...
-    pub(super) line: Vec<u8>,
-    /// ... and where that begins in the file.
+    /// The first one's number, ...
+    pub(super) number: u64,
+    /// ... and how many they are.
+    pub(super) count: usize,
+    /// Of them all.
+    pub(super) time: DateTime<Utc>,
+    /// Their lines, with the newlines, ...
+    pub(super) lines: Vec<u8>,
+    /// ... and where these begin in the file.
     pub(super) offset: u64,
     /// As [`Again::in_doubt`].
     pub(super) in_doubt: bool,
@@ -154,59 +160,37 @@ impl Log {
         Ok(self.open(false)?.map_or(0, |open| open.last))
     }
 
-    /// Stores a message: writes its line, or finds it already written, and gives that. As [`Log::append_run`].
-    pub(super) fn append(
-        &self,
-        sender: &Username,
-        body: &Body,
-        written: impl FnOnce(Written),
-    ) -> Result<Option<Again>, LogError> {
-        let one = |mut run: Vec<Written>| {
-            if let Some(line) = run.pop() {
-                written(line);
-            }
-        };
-        self.append_run(sender, std::slice::from_ref(body), one)
-    }
-
     /// Stores the first of these messages and, by the same write, those after it that go on in its stream. Or
     /// finds the first already written, and gives that.
     ///
     /// `written` is called for new lines while the log is held, so that what it queues is in the log's order.
-    pub(super) fn append_run(
+    pub(super) fn append(
         &self,
         sender: &Username,
-        bodies: &[Body],
-        written: impl FnOnce(Vec<Written>),
+        messages: Part<'_>,
+        written: impl FnOnce(Written),
     ) -> Result<Option<Again>, LogError> {
         let place = place(&self.pair, sender).ok_or(LogError::NotAMember)?;
         self.fail_stop.check(&self.path)?;
         let Some(mut open) = self.open(true)? else { return Err(LogError::OutOfOrder) };
-        let Some(body) = bodies.first() else { return Ok(None) };
-        let header = body.header();
+        let header = &messages.first().header;
         let key = (place, header.stream);
         let next = open.streams.get(&key).map_or(0, |stream| stream.next);
         if header.counter > next || header.counter == u64::MAX {
             return Err(LogError::OutOfOrder);
         }
         if header.counter < next {
-            let found = open.find(&self.path, key, sender, body);
+            let found = open.find(&self.path, key, sender, messages);
             let again = found.map(|number| Again { number, in_doubt: open.in_doubt });
             drop(open);
             return again.map(Some).map_err(|reason| self.judge(reason));
         }
+        let run = messages.of_one_stream().without_gap();
         let time = log_line::now().max(open.last_time);
-        let (mut lines, mut run) = (Vec::new(), Vec::new());
-        let counters = bodies.iter().zip(next..u64::MAX);
-        for (body, _) in counters
-            .take_while(|(body, counter)| (body.header().stream, body.header().counter) == (key.1, *counter))
-        {
-            let number = open.last + 1 + run.len() as u64;
-            let entry = Entry { number, time, sender: sender.clone(), body: body.clone() };
-            let line = log_line::write(&entry);
-            let offset = open.bytes + lines.len() as u64;
-            lines.extend_from_slice(&line);
-            run.push(Written { entry, line, offset, in_doubt: open.in_doubt });
+        let mut lines = Vec::with_capacity(run.bytes() + run.len() * (log_line::HEAD_BYTES_MAX + 1));
+        let form = log_line::Lines::new(&time, sender);
+        for ((_, text), number) in run.iter().zip(open.last + 1..) {
+            form.push(&mut lines, number, text);
         }
         if let Err(error) = store::write_at(&open.file, &self.path, &lines, open.bytes) {
             // A part of the lines may be in the file. It must not stay there for the next to be glued to,
@@ -216,13 +200,12 @@ impl Log {
             open.unsure = self.fail_stop.watch(cut).is_err();
             return Err(error.into());
         }
-        for Written { entry, line, .. } in &run {
-            open.count(entry, key, line.len() as u64);
-        }
+        let (number, count, offset) = (open.last + 1, run.len(), open.bytes);
+        open.count(key, next, count as u64, lines.len() as u64, time);
         if open.last - open.indexed >= INDEX_EVERY_LINES {
             open.save_index(&self.path, self.run);
         }
-        written(run);
+        written(Written { number, count, time, lines, offset, in_doubt: open.in_doubt });
         Ok(None)
     }
 
@@ -410,25 +393,29 @@ impl Open {
             let known = log_line::read(line).and_then(|entry| Some((place(pair, &entry.sender)?, entry)));
             match known {
                 Some((sender, entry)) if entry.number == open.last + 1 && entry.time >= open.last_time => {
-                    let key = (sender, entry.body.header().stream);
-                    open.count(&entry, key, bytes);
+                    let header = entry.body.header();
+                    open.count((sender, header.stream), header.counter, 1, bytes, entry.time);
                 }
                 _ => return Ok((open, Some(number))),
             }
         }
     }
 
-    /// Takes note of the line after the last, of `bytes` bytes with its newline.
-    fn count(&mut self, entry: &Entry, key: (Sender, StreamId), bytes: u64) {
-        let counter = entry.body.header().counter;
+    /// Takes note of `count` lines after the last, of `bytes` bytes with their newlines, all of one stream
+    /// with the counters from `counter` on.
+    fn count(&mut self, key: (Sender, StreamId), counter: u64, count: u64, bytes: u64, time: DateTime<Utc>) {
         let stream = self.streams.entry(key).or_default();
-        if counter.is_multiple_of(COUNTERS_PER_MARK) {
-            stream.marks.push(entry.number);
+        let end = counter.saturating_add(count);
+        // Those of the counters that have a mark.
+        let mut marked = counter.checked_next_multiple_of(COUNTERS_PER_MARK);
+        while let Some(at) = marked.filter(|at| *at < end) {
+            stream.marks.push(self.last + 1 + (at - counter));
+            marked = at.checked_add(COUNTERS_PER_MARK);
         }
-        stream.next = counter.saturating_add(1);
+        stream.next = end;
         self.bytes += bytes;
-        self.last = entry.number;
-        self.last_time = entry.time;
+        self.last += count;
+        self.last_time = time;
     }
 
     /// Writes the index. What cannot be written is read again the next time.
@@ -452,9 +439,10 @@ impl Open {
         path: &Path,
         key: (Sender, StreamId),
         sender: &Username,
-        body: &Body,
+        messages: Part<'_>,
     ) -> Result<u64, LogError> {
-        let mark = usize::try_from(body.header().counter / COUNTERS_PER_MARK).ok();
+        let counter = messages.first().header.counter;
+        let mark = usize::try_from(counter / COUNTERS_PER_MARK).ok();
         let from = mark.and_then(|mark| self.streams.get(&key)?.marks.get(mark)).copied().unwrap_or(1);
         let damaged = |line| LogError::Damaged { path: path.to_owned(), line };
         let near = log_search::near(&self.file, path, from, (self.last + 1, self.bytes))?;
@@ -464,8 +452,9 @@ impl Open {
             let entry = log_line::read(line).filter(|entry| entry.number == number);
             let entry = entry.ok_or_else(|| damaged(number))?;
             let header = entry.body.header();
-            if entry.sender == *sender && (header.stream, header.counter) == (key.1, body.header().counter) {
-                return if entry.body == *body { Ok(number) } else { Err(LogError::Different) };
+            if entry.sender == *sender && (header.stream, header.counter) == (key.1, counter) {
+                let same = messages.iter().next().is_some_and(|(_, text)| entry.body.as_text() == text);
+                return if same { Ok(number) } else { Err(LogError::Different) };
             }
         }
         Err(LogError::Different)

@@ -4,9 +4,9 @@ use std::fs;
 
 use super::*;
 use crate::{
-    server::{log_index, log_line::LINE_BYTES_MAX},
+    server::{log_index, log_line::LINE_BYTES_MAX, parcel::Parcel},
     store::test_disk::TestDisk,
-    wire::{Bytes, Header},
+    wire::{Body, Bytes, Header},
 };
 
 struct Fixture {
@@ -47,13 +47,16 @@ impl Fixture {
 /// Stores a message, now or before; its number.
 fn store(log: &Log, sender: &str, body: &Body) -> Result<u64, LogError> {
     let mut number = None;
-    let again = log.append(&name(sender), body, |written| number = Some(written.entry.number))?;
+    let parcel = Parcel::of(&name(sender), std::slice::from_ref(body));
+    let again =
+        log.append(&name(sender), parcel.after(0).unwrap(), |written| number = Some(written.number))?;
     Ok(again.map(|again| again.number).or(number).unwrap())
 }
 
 /// Expects a message to be there already; its number.
 fn find(log: &Log, sender: &str, body: &Body) -> Result<u64, LogError> {
-    let again = log.append(&name(sender), body, |_| panic!("a repeat was written"))?;
+    let parcel = Parcel::of(&name(sender), std::slice::from_ref(body));
+    let again = log.append(&name(sender), parcel.after(0).unwrap(), |_| panic!("a repeat was written"))?;
     Ok(again.unwrap().number)
 }
 
@@ -179,27 +182,30 @@ fn a_damaged_line_is_named_and_refuses_only_that_conversation() {
 fn what_is_delivered_is_the_line_that_was_written() {
     let fixture = Fixture::new();
     let mut delivered = None;
-    fixture.log.append(&name("bob"), &body(1, 0, 7), |written| delivered = Some(written.entry)).unwrap();
-    let read = fixture.again().read(1, 1, usize::MAX, 0).unwrap();
-    assert_eq!(read.entries, [delivered.unwrap()]);
+    let parcel = Parcel::of(&name("alice"), &[body(1, 0, 7), body(1, 1, 8)]);
+    let written = |written: Written| delivered = Some((written.number, written.count, written.time));
+    fixture.log.append(&name("bob"), parcel.after(0).unwrap(), written).unwrap();
+    let read = fixture.again().read(1, 9, usize::MAX, 0).unwrap().entries;
+    let (number, count, time) = delivered.unwrap();
+    assert_eq!((number, count), (1, 2));
+    for ((entry, number), body) in read.iter().zip(1..).zip([body(1, 0, 7), body(1, 1, 8)]) {
+        assert_eq!(*entry, Entry { number, time, sender: name("bob"), body });
+    }
 }
 
 #[test]
 fn a_run_of_messages_is_written_as_one_by_one_and_ends_where_its_stream_does() {
     let (together, apart) = (Fixture::new(), Fixture::new());
     let bodies = [body(1, 0, 1), body(1, 1, 2), body(1, 2, 3), body(1, 4, 4), body(2, 0, 5)];
-    let mut places = Vec::new();
-    let written = |run: Vec<Written>| {
-        places.extend(run.into_iter().map(|written| (written.entry.number, written.offset, written.line)));
-    };
-    assert!(together.log.append_run(&name("alice"), &bodies, written).unwrap().is_none());
-    assert_eq!(places.iter().map(|(number, ..)| *number).collect::<Vec<_>>(), [1, 2, 3]);
-    let file = fs::read(together.path()).unwrap();
-    for (_, offset, line) in &places {
-        let offset = usize::try_from(*offset).unwrap();
-        assert_eq!(file[offset..offset + line.len()], line[..]);
-    }
-    let rest = together.log.append_run(&name("alice"), &bodies[3..], |_| panic!("a gap was written"));
+    let parcel = Parcel::of(&name("bob"), &bodies);
+    let mut run = None;
+    let again = together.log.append(&name("alice"), parcel.after(0).unwrap(), |written| run = Some(written));
+    assert!(again.unwrap().is_none());
+    let Written { number, count, lines, offset, .. } = run.unwrap();
+    assert_eq!((number, count, offset), (1, 3, 0));
+    assert_eq!(fs::read(together.path()).unwrap(), lines);
+    let rest = parcel.after(3).unwrap();
+    let rest = together.log.append(&name("alice"), rest, |_| panic!("a gap was written"));
     assert!(matches!(rest, Err(LogError::OutOfOrder)));
     for body in &bodies[..3] {
         store(&apart.log, "alice", body).unwrap();
@@ -224,8 +230,9 @@ fn threads_of_both_members_interleave_without_gaps() {
             let (log, order) = (&fixture.log, &order);
             scope.spawn(move || {
                 for counter in 0..200 {
-                    let written = |written: Written| order.lock().push(written.entry.number);
-                    log.append(&name(sender), &body(3, counter, 1), written).unwrap();
+                    let parcel = Parcel::of(&name(sender), &[body(3, counter, 1)]);
+                    let written = |written: Written| order.lock().push(written.number);
+                    log.append(&name(sender), parcel.after(0).unwrap(), written).unwrap();
                 }
             });
         }
@@ -237,10 +244,15 @@ fn threads_of_both_members_interleave_without_gaps() {
 #[test]
 fn what_a_crash_left_is_in_doubt_until_it_is_synced_and_what_is_written_names_its_place() {
     let fixture = Fixture::new();
+    let append = |log: &Log, sender: &str, body: Body, written: &mut dyn FnMut(Written)| {
+        let parcel = Parcel::of(&name(sender), &[body]);
+        log.append(&name(sender), parcel.after(0).unwrap(), written).unwrap()
+    };
     let mut at = Vec::new();
     for counter in 0..3 {
-        let written = |written: Written| at.push((written.offset, written.line, written.in_doubt));
-        fixture.log.append(&name("alice"), &body(1, counter, 1), written).unwrap();
+        append(&fixture.log, "alice", body(1, counter, 1), &mut |written| {
+            at.push((written.offset, written.lines, written.in_doubt));
+        });
     }
     assert!(at.iter().all(|(_, _, in_doubt)| !in_doubt), "the file began with them");
     let file = fs::read(fixture.path()).unwrap();
@@ -250,12 +262,12 @@ fn what_a_crash_left_is_in_doubt_until_it_is_synced_and_what_is_written_names_it
     }
     let after_crash =
         Log::new(fixture.folder.path(), "alice+bob".parse().unwrap(), Run::new(false), FailStop::default());
-    let again = |log: &Log| log.append(&name("alice"), &body(1, 2, 1), |_| ()).unwrap().unwrap();
+    let again = |log: &Log| append(log, "alice", body(1, 2, 1), &mut |_| ()).unwrap();
     assert_eq!(again(&after_crash), Again { number: 3, in_doubt: true });
-    after_crash.append(&name("bob"), &body(2, 0, 1), |written| assert!(written.in_doubt)).unwrap();
+    append(&after_crash, "bob", body(2, 0, 1), &mut |written| assert!(written.in_doubt));
     after_crash.sync().unwrap();
     assert_eq!(again(&after_crash), Again { number: 3, in_doubt: false });
-    after_crash.append(&name("bob"), &body(2, 1, 1), |written| assert!(!written.in_doubt)).unwrap();
+    append(&after_crash, "bob", body(2, 1, 1), &mut |written| assert!(!written.in_doubt));
 }
 
 /// The text of a log of so many messages, of a new stream every hundred.

@@ -199,6 +199,9 @@ pub(super) const COMMIT_BYTES_WAITING_MAX: usize = 8 * 1024 * 1024;
 /// What one waiting message takes beside its line, in bytes; roughly.
 pub(super) const COMMIT_BYTES_EXTRA: usize = 512;
 
+/// Messages that are stored together, in bytes of their texts: no more are added from here on.
+pub(super) const PARCEL_BYTES_MAX: usize = 64 * 1024;
+
 /// How long nothing is to be stored before the logs themselves are brought to the disk.
 pub(super) const COMMITTER_RESTS_AFTER: Duration = Duration::from_secs(5);
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 use crate::wire::{
     Body, Entry, Username,
     limits::{BODY_BYTES_MAX, USERNAME_BYTES_MAX},
-    push_milliseconds, push_number, push_seconds,
+    push_milliseconds, push_seconds,
 };
 
 /// The length of a time as written, in bytes.
@@ -22,9 +22,9 @@ pub(super) const HEAD_BYTES_MAX: usize = TIME_BYTES + 1 + USERNAME_BYTES_MAX + 1
 /// The longest line, in bytes, with its newline.
 pub(super) const LINE_BYTES_MAX: usize = HEAD_BYTES_MAX + BODY_BYTES_MAX.div_ceil(3) * 4 + 1;
 
-/// How long a line with this body is at most, in bytes.
-pub(super) fn bytes(body: &Body) -> usize {
-    HEAD_BYTES_MAX + body.as_text().len() + 1
+/// How long a line with this text of a body is at most, in bytes.
+pub(super) fn bytes(body: &str) -> usize {
+    HEAD_BYTES_MAX + body.len() + 1
 }
 
 /// The time as a log keeps it: to the millisecond.
@@ -34,23 +34,46 @@ pub(super) fn now() -> DateTime<Utc> {
 
 /// An entry as its line, newline included.
 pub(super) fn write(entry: &Entry) -> Vec<u8> {
-    let mut line = String::with_capacity(bytes(&entry.body));
-    // A time of ours has a year of four digits; `format` reads its own little language anew each time.
-    match push_seconds(&mut line, &entry.time) {
-        Some(()) => {
-            push_milliseconds(&mut line, entry.time.timestamp_subsec_millis());
-            line.push('Z');
+    let text = entry.body.as_text();
+    let mut line = Vec::with_capacity(bytes(text));
+    Lines::new(&entry.time, &entry.sender).push(&mut line, entry.number, text);
+    line
+}
+
+/// Lines of one moment and sender: what they have in common is written once.
+#[derive(Debug)]
+pub(super) struct Lines {
+    /// Up to the number.
+    head: String,
+}
+
+impl Lines {
+    pub(super) fn new(time: &DateTime<Utc>, sender: &Username) -> Self {
+        let mut head = String::with_capacity(HEAD_BYTES_MAX);
+        // A time of ours has a year of four digits; `format` reads its own little language anew each time.
+        match push_seconds(&mut head, time) {
+            Some(()) => {
+                push_milliseconds(&mut head, time.timestamp_subsec_millis());
+                head.push('Z');
+            }
+            None => head = time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
         }
-        None => line = entry.time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+        head.push(' ');
+        head.push_str(sender.as_str());
+        head.push(' ');
+        Self { head }
     }
-    line.push(' ');
-    line.push_str(entry.sender.as_str());
-    line.push(' ');
-    push_number(&mut line, entry.number);
-    line.push(' ');
-    line.push_str(entry.body.as_text());
-    line.push('\n');
-    line.into_bytes()
+
+    /// One more line at the end of `out`, newline included; how long it is.
+    pub(super) fn push(&self, out: &mut Vec<u8>, number: u64, body: &str) -> usize {
+        let start = out.len();
+        out.extend_from_slice(self.head.as_bytes());
+        out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        out.push(b' ');
+        out.extend_from_slice(body.as_bytes());
+        out.push(b'\n');
+        out.len() - start
+    }
 }
 
 /// Reads a line without its newline; `None` when it is not one of ours.

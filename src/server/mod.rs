@@ -68,6 +68,7 @@ mod log_line;
 mod log_search;
 mod logs;
 mod outgoing;
+mod parcel;
 mod rates;
 mod receipts;
 mod registry;

@@ -8,8 +8,8 @@ use crate::wire::{Event, encode_event, limits::FRAME_BYTES_MAX};
 
 /// The writing half of a connection, as the registry and the committer see it.
 pub(super) trait Outlet: Send + Sync {
-    /// Takes a frame: memory only, never a wait.
-    fn queue(&self, frame: &[u8]);
+    /// Takes frames, whole ones: memory only, never a wait.
+    fn queue(&self, frames: &[u8]);
     /// Writes what is queued, as far as that needs no waiting.
     fn flush(&self);
     /// Ends the connection; its reader notices.
@@ -40,9 +40,9 @@ impl Outgoing {
         }
     }
 
-    /// Queues an event that is encoded already.
-    pub(super) fn queue(&self, frame: &[u8]) {
-        self.outlet.queue(frame);
+    /// Queues events that are encoded already.
+    pub(super) fn queue(&self, frames: &[u8]) {
+        self.outlet.queue(frames);
     }
 
     /// Writes what is queued, without waiting.

@@ -264,11 +264,11 @@ impl Registry {
         Ok(())
     }
 
-    /// Hands an event to someone, if they are connected. The caller holds the log that orders it.
-    pub(super) fn deliver(&self, to: &Username, frame: &[u8], effects: &mut Effects) {
+    /// Hands events to someone, if they are connected. The caller holds the log that orders them.
+    pub(super) fn deliver(&self, to: &Username, frames: &[u8], effects: &mut Effects) {
         let state = self.state.lock();
         if let Some(session) = state.sessions.get(to) {
-            session.outgoing.queue(frame);
+            session.outgoing.queue(frames);
             effects.touched.add(&session.outgoing);
         }
     }

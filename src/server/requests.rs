@@ -6,20 +6,22 @@ use tracing::{error, warn};
 
 use super::{
     accounts::AccountError,
-    commit::{Line, Work},
+    commit::{Lines, Work},
     conversation_log::{LogError, Written},
     error::Chain,
     hall::Hall,
-    limits::COMMIT_BYTES_EXTRA,
-    log_line,
+    limits::{COMMIT_BYTES_EXTRA, PARCEL_BYTES_MAX},
+    log_line::HEAD_BYTES_MAX,
     outgoing::{self, Outgoing},
+    parcel::{Message, Parcel, Part},
     registry::{Caller, Effects, Gate, Refusal},
     rendezvous::Acceptance,
 };
 use crate::{
-    crypto::{hash::body_hash, login, login::Exporter},
+    crypto::{login, login::Exporter},
     wire::{
-        Body, Bytes, Contact, ErrorCode, Event, Header, OwnCopy, Pair, Received, Request, Username,
+        Bytes, Contact, ErrorCode, Event, Header, MessageFrames, OwnCopy, Pair, Received, Request, SendRef,
+        StoredFrames, Username,
         limits::{CONTACTS_MAX, FRAME_BYTES_MAX, READ_ENTRIES_MAX, SEALED_KEY_BYTES_MAX},
     },
 };
@@ -49,7 +51,7 @@ pub(super) struct Desk {
     /// What was queued for this connection's own client since it was last written to, in bytes.
     pub(super) answered: usize,
     /// Messages to one peer that are to be stored together.
-    pub(super) gathered: Option<(Username, Vec<Body>)>,
+    pub(super) gathered: Option<Parcel>,
 }
 
 /// The connection is not the account's any more.
@@ -98,7 +100,7 @@ impl Desk {
                 let done = registry.refuse(caller, &peer, run);
                 self.done(peer, done)
             }
-            Request::Send { peer, body } => self.gather(peer, body, effects),
+            Request::Send { peer, body } => self.send(SendRef { peer: &peer, body: body.lent() }, 0, effects),
             Request::Read { peer, from, count } => self.read(peer, from, count),
             Request::Key { peer, epoch } => {
                 let pair = Pair::new(&caller.name, &peer).ok();
@@ -164,26 +166,33 @@ impl Desk {
         }
     }
 
-    /// Keeps a message until no more come to the same peer: what one read brought is written at once.
-    fn gather(&mut self, peer: Username, body: Body, effects: &mut Effects) -> Flow {
-        if let Some((to, bodies)) = &mut self.gathered
-            && *to == peer
+    /// Keeps a message until no more come to the same peer: what one read brought is written at once. So many
+    /// bytes of it are still to be looked at.
+    pub(super) fn send(
+        &mut self,
+        SendRef { peer, body }: SendRef<'_>,
+        to_come: usize,
+        effects: &mut Effects,
+    ) -> Flow {
+        if let Some(parcel) = &mut self.gathered
+            && parcel.peer() == peer
+            && parcel.bytes() < PARCEL_BYTES_MAX
         {
-            bodies.push(body);
+            parcel.push(&body);
             return Flow::Next;
         }
         let flow = self.finish(effects);
-        self.gathered = Some((peer, vec![body]));
+        self.gathered = Some(Parcel::new(peer.clone(), &body, to_come));
         flow
     }
 
     /// Carries out what was kept to be done together with what might have come after it.
     pub(super) fn finish(&mut self, effects: &mut Effects) -> Flow {
-        let Some((peer, bodies)) = self.gathered.take() else { return Flow::Next };
-        let mut rest = bodies.as_slice();
-        while let Some(first) = rest.first() {
-            match self.send(&peer, first, rest, effects) {
-                Ok(count) => rest = rest.get(count.max(1)..).unwrap_or_default(),
+        let Some(parcel) = self.gathered.take() else { return Flow::Next };
+        let mut done = 0;
+        while let Some(part) = parcel.after(done) {
+            match self.store(parcel.peer(), part.of_one_stream(), effects) {
+                Ok(count) => done += count.max(1),
                 Err(Gone) => return Flow::End,
             }
         }
@@ -192,71 +201,59 @@ impl Desk {
 
     /// Stores the first of these messages, with those that go on in its stream, and hands them to the peer. Their
     /// acknowledgements come from the committer. Gives how many that were.
-    fn send(
-        &mut self,
-        peer: &Username,
-        first: &Body,
-        bodies: &[Body],
-        effects: &mut Effects,
-    ) -> Result<usize, Gone> {
+    fn store(&mut self, peer: &Username, messages: Part<'_>, effects: &mut Effects) -> Result<usize, Gone> {
         let hall = Arc::clone(&self.hall);
-        let Header { epoch, stream, counter, .. } = *first.header();
+        let name = &self.caller.name;
+        let Message { header: Header { epoch, stream, counter, .. }, hash, .. } = *messages.first();
         let pair = match self.may_send(peer, epoch) {
             Ok(pair) => pair,
-            Err(code) => return Ok(self.not_stored(peer, first, code)),
+            Err(code) => return Ok(self.not_stored(peer, messages, code)),
         };
-        let alike =
-            bodies.iter().take_while(|body| (body.header().epoch, body.header().stream) == (epoch, stream));
-        let bodies = bodies.get(..alike.count()).unwrap_or_default();
-        let hashes: Vec<_> = bodies.iter().map(body_hash).collect();
         let log = hall.logs.get(&pair);
         // Before anything is held: there may be a wait for the disk.
-        let bytes = bodies.iter().map(|body| log_line::bytes(body) + COMMIT_BYTES_EXTRA).sum();
+        let bytes = messages.bytes() + messages.len() * (HEAD_BYTES_MAX + 1 + COMMIT_BYTES_EXTRA);
         let Some(room) = hall.committer.room(bytes) else {
-            return Ok(self.not_stored(peer, first, ErrorCode::Storage));
+            return Ok(self.not_stored(peer, messages, ErrorCode::Storage));
         };
         let (mut room, to, mut count) = (Some(room), &self.outgoing, 0);
-        let work = |counter, number, hash, line, in_doubt| {
-            let frame =
-                outgoing::frame(&Event::Stored { peer: peer.clone(), stream, counter, number, hash })?;
-            Some(Work { log: Arc::clone(&log), line, in_doubt, to: to.clone(), frame })
-        };
-        let written = |run: Vec<Written>| {
-            count = run.len();
-            let mut works = Vec::with_capacity(count);
-            for (Written { entry, line, offset, in_doubt }, hash) in run.into_iter().zip(&hashes) {
-                let line = Some(Line { offset, bytes: line });
-                works.extend(work(entry.body.header().counter, entry.number, *hash, line, in_doubt));
-                let event = Event::Message { peer: self.caller.name.clone(), entry };
-                if let Some(frame) = outgoing::frame(&event) {
-                    hall.registry.deliver(peer, &frame, effects);
-                }
+        let acknowledgements = StoredFrames::new(peer, &stream);
+        let written = |Written { number, count: written, time, lines, offset, in_doubt }: Written| {
+            count = written;
+            let events = MessageFrames::new(name, name, &time);
+            let mut frames = Vec::with_capacity(lines.len() + count * events.bytes());
+            let mut frame = Vec::with_capacity(count * acknowledgements.bytes());
+            for ((message, text), number) in messages.iter().take(count).zip(number..) {
+                events.push(&mut frames, number, text);
+                acknowledgements.push(&mut frame, message.header.counter, number, &message.hash);
             }
+            hall.registry.deliver(peer, &frames, effects);
             if let Some(room) = room.take() {
-                room.fill_all(works);
+                let lines = Some(Lines { offset, bytes: lines });
+                room.fill(Work { log: Arc::clone(&log), lines, in_doubt, to: to.clone(), frame });
             }
         };
         let appended = match self.gate.enter() {
-            Some(_passing) => log.append_run(&self.caller.name, bodies, written),
+            Some(_passing) => log.append(name, messages, written),
             None => return Err(Gone),
         };
         match appended {
             Ok(None) => Ok(count),
             Ok(Some(again)) => {
-                let work =
-                    hashes.first().and_then(|hash| work(counter, again.number, *hash, None, again.in_doubt));
-                if let (Some(room), Some(work)) = (room, work) {
-                    room.fill(work);
+                let mut frame = Vec::with_capacity(acknowledgements.bytes());
+                acknowledgements.push(&mut frame, counter, again.number, &hash);
+                if let Some(room) = room {
+                    let in_doubt = again.in_doubt;
+                    room.fill(Work { log: Arc::clone(&log), lines: None, in_doubt, to: to.clone(), frame });
                 }
                 Ok(1)
             }
-            Err(reason) => Ok(self.not_stored(peer, first, code_of(&reason, &pair))),
+            Err(reason) => Ok(self.not_stored(peer, messages, code_of(&reason, &pair))),
         }
     }
 
-    /// Says that a message was not stored. One it was.
-    fn not_stored(&mut self, peer: &Username, body: &Body, code: ErrorCode) -> usize {
-        let Header { stream, counter, .. } = *body.header();
+    /// Says that the first of these was not stored. One it was.
+    fn not_stored(&mut self, peer: &Username, messages: Part<'_>, code: ErrorCode) -> usize {
+        let Header { stream, counter, .. } = messages.first().header;
         self.answer(&Event::NotStored { peer: peer.clone(), stream, counter, code });
         1
     }

@@ -4,11 +4,12 @@ use std::thread;
 
 use super::*;
 use crate::{
+    crypto::hash::body_hash,
     server::{
         registry::Entered,
         testing::{Person, Recorder, Stage, meet},
     },
-    wire::{Header, limits::TAG_BYTES},
+    wire::{Body, Header, limits::TAG_BYTES},
 };
 
 fn name(text: &str) -> Username {

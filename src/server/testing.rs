@@ -84,14 +84,16 @@ impl Recorder {
 }
 
 impl Outlet for Recorder {
-    fn queue(&self, frame: &[u8]) {
+    fn queue(&self, bytes: &[u8]) {
         let mut frames = Frames::new(FRAME_BYTES_MAX);
-        frames.push(frame);
-        let event = frames.take().unwrap().unwrap();
-        if let Some(listener) = &*self.listener.lock() {
-            listener(&event);
+        frames.push(bytes);
+        while let Some(event) = frames.take().unwrap() {
+            if let Some(listener) = &*self.listener.lock() {
+                listener(&event);
+            }
+            self.events.lock().push(event);
         }
-        self.events.lock().push(event);
+        assert!(frames.is_empty(), "a frame that is not whole");
         self.said.notify_all();
     }
 

@@ -155,18 +155,62 @@ impl Body {
     pub fn as_text(&self) -> &str {
         &self.0.text
     }
+
+    /// The same, lent.
+    #[must_use]
+    pub fn lent(&self) -> BodyRef<'_> {
+        BodyRef { header: self.0.header, bytes: &self.0.bytes, text: &self.0.text }
+    }
 }
 
 impl TryFrom<&str> for Body {
     type Error = BodyError;
 
     fn try_from(text: &str) -> Result<Self, BodyError> {
+        let mut bytes = Vec::new();
+        let header = *BodyRef::read(text, &mut bytes)?.header();
+        Ok(Self(Arc::new(Parts { header, bytes, text: text.to_owned() })))
+    }
+}
+
+/// A body that was read where its text stands, and is kept by nobody: what the server makes of most of them.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyRef<'a> {
+    header: Header,
+    bytes: &'a [u8],
+    text: &'a str,
+}
+
+impl<'a> BodyRef<'a> {
+    /// Reads a body. Its bytes are put in place of what `bytes` holds.
+    ///
+    /// # Errors
+    /// As the variants of [`BodyError`] say.
+    pub fn read(text: &'a str, bytes: &'a mut Vec<u8>) -> Result<Self, BodyError> {
         if text.len() > BASE64.encode_len(BODY_BYTES_MAX) {
             return Err(BodyError::Length);
         }
-        let bytes = from_base64(text).ok_or(BodyError::NotBase64)?;
-        let header = Self::check(&bytes)?;
-        Ok(Self(Arc::new(Parts { header, bytes, text: text.to_owned() })))
+        from_base64(text, bytes).ok_or(BodyError::NotBase64)?;
+        let header = Body::check(bytes)?;
+        Ok(Self { header, bytes, text })
+    }
+
+    /// The header.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Header and ciphertext.
+    #[must_use]
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Header and ciphertext as base64.
+    #[must_use]
+    pub fn as_text(&self) -> &'a str {
+        self.text
     }
 }
 

@@ -17,13 +17,26 @@ pub enum BytesError {
     Length(usize),
 }
 
+/// The most signs that fill a text of base64 up at its end.
+const PADDING_MAX: usize = 2;
+
 /// Reads base64 in its one form: the bytes of one text, not of several that are padded each for itself, which the
-/// library would take too.
-pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
-    if text.trim_end_matches('=').contains('=') {
+/// library would take too. They are put in place of what `bytes` holds.
+pub(super) fn from_base64(text: &str, bytes: &mut Vec<u8>) -> Option<()> {
+    let unpadded = text.len().saturating_sub(PADDING_MAX);
+    if text.find('=').is_some_and(|at| at < unpadded) {
         return None;
     }
-    BASE64.decode(text.as_bytes()).ok()
+    bytes.resize(BASE64.decode_len(text.len()).ok()?, 0);
+    let length = BASE64.decode_mut(text.as_bytes(), bytes).ok()?;
+    bytes.truncate(length);
+    Some(())
+}
+
+/// The same, as bytes of their own.
+fn own_bytes(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from_base64(text, &mut bytes).map(|()| bytes)
 }
 
 /// Exactly `N` bytes, written in JSON as base64.
@@ -43,7 +56,7 @@ impl<const N: usize> TryFrom<&str> for Bytes<N> {
     type Error = BytesError;
 
     fn try_from(text: &str) -> Result<Self, BytesError> {
-        let bytes = from_base64(text).ok_or(BytesError::NotBase64)?;
+        let bytes = own_bytes(text).ok_or(BytesError::NotBase64)?;
         bytes.try_into().map(Self).map_err(|_| BytesError::Length(N))
     }
 }
@@ -81,7 +94,7 @@ impl TryFrom<&str> for Blob {
     type Error = BytesError;
 
     fn try_from(text: &str) -> Result<Self, BytesError> {
-        from_base64(text).map(Self).ok_or(BytesError::NotBase64)
+        own_bytes(text).map(Self).ok_or(BytesError::NotBase64)
     }
 }
 
@@ -122,5 +135,8 @@ mod tests {
         assert_eq!(Blob::try_from("AA\n=="), Err(BytesError::NotBase64));
         assert_eq!(Blob::try_from("AA==AA=="), Err(BytesError::NotBase64), "two texts");
         assert_eq!(Blob::try_from("AAA=AAAA"), Err(BytesError::NotBase64), "two texts, as long as one");
+        for end in ["=", "==", "===", "=A==", "A=A=", "A==="] {
+            assert_eq!(Blob::try_from(format!("AAAA{end}").as_str()), Err(BytesError::NotBase64), "{end}");
+        }
     }
 }

@@ -5,8 +5,10 @@ use std::io::{self, Read, Write};
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
+use super::by_hand::{SendBuffer, SendRef, read_send};
+
 /// The bytes of a frame's length.
-const LENGTH_BYTES: usize = 4;
+pub(super) const LENGTH_BYTES: usize = 4;
 
 /// Why there is no frame.
 #[derive(Debug, Error)]
@@ -118,6 +120,12 @@ impl Frames {
         self.taken == self.buffer.len()
     }
 
+    /// How many bytes wait here.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.buffer.len() - self.taken
+    }
+
     /// Whether [`Frames::take`] gives something now: a message, or an error.
     #[must_use]
     pub fn has_next(&self) -> bool {
@@ -136,6 +144,18 @@ impl Frames {
             None => LENGTH_BYTES,
         };
         whole.saturating_sub(waiting.len()).max(1)
+    }
+
+    /// The next whole message if it is a `send` as this program's clients write it, read where it stands. Any
+    /// other is left for [`Frames::take`].
+    pub fn take_send<'a>(&'a mut self, into: &'a mut SendBuffer) -> Option<SendRef<'a>> {
+        let waiting = self.buffer.get(self.taken..).unwrap_or_default();
+        let (head, rest) = waiting.split_first_chunk::<LENGTH_BYTES>()?;
+        let length =
+            usize::try_from(u32::from_be_bytes(*head)).ok().filter(|length| *length <= self.limit)?;
+        let send = read_send(rest.get(..length)?, into)?;
+        self.taken += LENGTH_BYTES + length;
+        Some(send)
     }
 
     /// The next whole message, or `None` until more is pushed.

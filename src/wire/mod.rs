@@ -14,8 +14,11 @@ mod name;
 mod registration;
 mod steps;
 
-pub use body::{Body, BodyError, Header, StreamId};
-pub use by_hand::{encode_event, push_milliseconds, push_number, push_seconds};
+pub use body::{Body, BodyError, BodyRef, Header, StreamId};
+pub use by_hand::{
+    MessageFrames, SendBuffer, SendRef, StoredFrames, encode_event, push_milliseconds, push_number,
+    push_seconds,
+};
 pub use bytes::{Blob, Bytes, BytesError};
 pub use error_code::ErrorCode;
 pub use frame::{FrameError, Frames, encode, read_frame, write_frame};

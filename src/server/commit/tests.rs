@@ -54,8 +54,8 @@ fn log() -> Arc<Log> {
 
 fn work(to: &Outgoing) -> Work {
     let frame = crate::server::outgoing::frame(&Event::LoggedIn {}).unwrap();
-    let line = Some(Line { offset: 0, bytes: vec![b'x'; LINE_BYTES] });
-    Work { log: log(), line, in_doubt: false, to: to.clone(), frame }
+    let lines = Some(Lines { offset: 0, bytes: vec![b'x'; LINE_BYTES] });
+    Work { log: log(), lines, in_doubt: false, to: to.clone(), frame }
 }
 
 #[test]
@@ -70,6 +70,7 @@ fn what_waits_together_shares_one_commit_and_one_write() {
             committer.nudge();
         }
         assert!(alice.events().is_empty(), "nothing is acknowledged before the disk has it");
+        assert!(!committer.drain(Duration::ZERO), "not everything is acknowledged");
     }
     assert!(committer.drain(LONG));
     assert_eq!(alice.events().len(), 100);
@@ -207,4 +208,23 @@ fn whoever_finds_no_room_sleeps_until_what_waits_is_taken() {
     drop(committer.room(1).unwrap());
     committer.room(1).unwrap().fill(work(&outgoing));
     assert_eq!(shared.queue.lock().bytes, COMMIT_BYTES_WAITING_MAX);
+}
+
+#[test]
+fn there_is_no_rest_before_its_time() {
+    let (committer, shared) = Committer::queue();
+    let (_, outgoing) = Recorder::new(1);
+    std::thread::scope(|scope| {
+        let next = scope.spawn(|| shared.next(&mut Vec::new(), Some(LONG)));
+        for _ in 0..3 {
+            while shared.filled.notify_all() == 0 {
+                assert!(!next.is_finished(), "it rests already");
+                std::thread::yield_now();
+            }
+        }
+        committer.room(LINE_BYTES).unwrap().fill(work(&outgoing));
+        committer.nudge();
+        assert!(matches!(next.join().unwrap(), Next::Commit));
+    });
+    assert!(matches!(shared.next(&mut Vec::new(), Some(Duration::ZERO)), Next::Rest));
 }

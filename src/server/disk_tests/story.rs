@@ -15,6 +15,7 @@ use super::super::{
     fail_stop::FailStop,
     hall::Hall,
     open_hall,
+    parcel::Parcel,
     testing::{JOURNAL_BYTES, Person, Stage},
 };
 use crate::{
@@ -384,7 +385,9 @@ fn says_more(hall: &Hall, pair: &Pair, count: u64) -> Result<(), String> {
     let next = Body::new(&header, &[0; PADDED_BYTES_MIN + TAG_BYTES]).unwrap();
     let log = hall.logs.get(pair);
     let mut number = None;
-    let appended = log.append(pair.lower(), &next, |written| number = Some(written.entry.number));
+    let parcel = Parcel::of(pair.higher(), &[next]);
+    let appended =
+        log.append(pair.lower(), parcel.after(0).unwrap(), |written| number = Some(written.number));
     appended.map_err(|error| format!("{pair}: {error}"))?;
     if number == Some(count + 1) { Ok(()) } else { Err(format!("{pair}: a number is left out")) }
 }

@@ -108,17 +108,17 @@ impl Journal {
     /// Writes lines into the journal and waits for the disk, in as few parts as they fit into.
     fn write(&mut self, work: &[Work]) -> Result<(), LogError> {
         let mut from = 0;
-        for (at, Work { log, line, .. }) in work.iter().enumerate() {
-            let Some(line) = line else { continue };
-            if self.batch.bytes_with(log.name(), &line.bytes) > self.current.left() {
+        for (at, Work { log, lines, .. }) in work.iter().enumerate() {
+            let Some(lines) = lines else { continue };
+            if self.batch.bytes_with(log.name(), &lines.bytes) > self.current.left() {
                 self.put(work.get(from..at).unwrap_or_default())?;
                 from = at;
                 // Unless that changed over by itself.
-                if self.batch.bytes_with(log.name(), &line.bytes) > self.current.left() {
+                if self.batch.bytes_with(log.name(), &lines.bytes) > self.current.left() {
                     self.change_over()?;
                 }
             }
-            self.batch.push(log.name(), line.offset, &line.bytes);
+            self.batch.push(log.name(), lines.offset, &lines.bytes);
         }
         self.put(work.get(from..).unwrap_or_default())
     }
@@ -131,7 +131,7 @@ impl Journal {
         }
         let written = self.current.write(&mut self.batch, Kind::Lines);
         self.batch.clear();
-        let lines = work.iter().filter(|work| work.line.is_some());
+        let lines = work.iter().filter(|work| work.lines.is_some());
         match written {
             Ok(()) => {
                 self.fail_stop.watch(self.current.sync())?;

@@ -19,7 +19,7 @@ const HEAD_BYTES: usize = 8 + 4 + 16 + 8 + 1 + 4;
 /// Where the part begins that the checksum is over.
 const CHECKED_FROM: usize = 8 + 4;
 
-/// What a record has besides its pair and its line: the pair's length, the offset, the line's length.
+/// What a record has besides its pair and its lines: the pair's length, the offset, the lines' length.
 const RECORD_BYTES: usize = 1 + 8 + 4;
 
 /// A buffer of more than this is not kept between two batches, in bytes.
@@ -80,18 +80,19 @@ impl Batch {
         self.bytes.len() == HEAD_BYTES
     }
 
-    /// How long it would be in the file with one more line.
-    pub(super) fn bytes_with(&self, pair: &str, line: &[u8]) -> usize {
-        (self.bytes.len() + RECORD_BYTES + pair.len() + line.len()).next_multiple_of(BLOCK_BYTES)
+    /// How long it would be in the file with one more record.
+    pub(super) fn bytes_with(&self, pair: &str, lines: &[u8]) -> usize {
+        (self.bytes.len() + RECORD_BYTES + pair.len() + lines.len()).next_multiple_of(BLOCK_BYTES)
     }
 
-    pub(super) fn push(&mut self, pair: &str, offset: u64, line: &[u8]) {
-        // A pair has at most 65 bytes, a line at most some 25,000.
+    /// Adds a record: lines that follow each other in one log.
+    pub(super) fn push(&mut self, pair: &str, offset: u64, lines: &[u8]) {
+        // A pair has at most 65 bytes; lines that are written at once are at most some 100,000.
         self.bytes.push(u8::try_from(pair.len()).unwrap_or(u8::MAX));
         self.bytes.extend_from_slice(pair.as_bytes());
         self.bytes.extend_from_slice(&offset.to_be_bytes());
-        self.bytes.extend_from_slice(&u32::try_from(line.len()).unwrap_or(u32::MAX).to_be_bytes());
-        self.bytes.extend_from_slice(line);
+        self.bytes.extend_from_slice(&u32::try_from(lines.len()).unwrap_or(u32::MAX).to_be_bytes());
+        self.bytes.extend_from_slice(lines);
     }
 
     /// The batch as it is written.
@@ -160,23 +161,26 @@ fn batch(bytes: &[u8]) -> Option<(Head, &[u8])> {
 
 fn read_records(mut bytes: &[u8], into: &mut Vec<Record>) -> Result<(), Foreign> {
     while !bytes.is_empty() {
-        let (record, rest) = record(bytes).ok_or(Foreign)?;
-        into.push(record);
-        bytes = rest;
+        bytes = record(bytes, into).ok_or(Foreign)?;
     }
     Ok(())
 }
 
-fn record(bytes: &[u8]) -> Option<(Record, &[u8])> {
+/// Reads the record that `bytes` begin with, line by line; what comes after it.
+fn record<'a>(bytes: &'a [u8], into: &mut Vec<Record>) -> Option<&'a [u8]> {
     let (length, rest) = bytes.split_first()?;
     let (pair, rest) = rest.split_at_checked(usize::from(*length))?;
     let (offset, rest) = rest.split_first_chunk::<8>()?;
     let (length, rest) = rest.split_first_chunk::<4>()?;
-    let (line, rest) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
-    let pair = std::str::from_utf8(pair).ok()?.parse().ok()?;
-    let one_line = line.iter().position(|byte| *byte == b'\n') == line.len().checked_sub(1);
-    let record = Record { pair, offset: u64::from_be_bytes(*offset), line: line.to_vec() };
-    one_line.then_some((record, rest))
+    let (lines, rest) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+    let pair: Pair = std::str::from_utf8(pair).ok()?.parse().ok()?;
+    lines.strip_suffix(b"\n")?;
+    let mut offset = u64::from_be_bytes(*offset);
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        into.push(Record { pair: pair.clone(), offset, line: line.to_vec() });
+        offset = offset.checked_add(line.len() as u64)?;
+    }
+    Some(rest)
 }
 
 #[cfg(test)]
@@ -193,6 +197,23 @@ mod tests {
         for offset in offsets {
             batch.push("alice+bob", offset, format!("line at {offset}\n").as_bytes());
         }
+    }
+
+    #[test]
+    fn a_record_of_several_lines_is_read_line_by_line() {
+        let mut batch = Batch::new();
+        batch.push("alice+bob", 100, b"one\ntwo\n\n");
+        batch.push("carol+dave", 7, b"three\n");
+        let scanned = scan(batch.sealed(&NEW, 0, Kind::Lines)).unwrap();
+        let read: Vec<_> =
+            scanned.records.iter().map(|record| (record.offset, record.line.as_slice())).collect();
+        assert_eq!(read, [(100, b"one\n".as_slice()), (104, b"two\n"), (108, b"\n"), (7, b"three\n")]);
+        let mut cut = Batch::new();
+        cut.push("alice+bob", 100, b"one\ntw");
+        assert_eq!(scan(cut.sealed(&NEW, 0, Kind::Lines)), Err(Foreign));
+        let mut beyond = Batch::new();
+        beyond.push("alice+bob", u64::MAX - 1, b"one\ntwo\n");
+        assert_eq!(scan(beyond.sealed(&NEW, 0, Kind::Lines)), Err(Foreign));
     }
 
     fn offsets(scanned: &Scanned) -> Vec<u64> {

@@ -5,10 +5,11 @@ use std::{fs, time::Duration};
 use super::*;
 use crate::{
     server::{
-        commit::{Committer, Line},
+        commit::{Committer, Lines},
         conversation_log::{Written, file_name},
         log_index::Run,
         logs::Logs,
+        parcel::Parcel,
         testing::Recorder,
     },
     store::test_disk::{Done, Fault, TestDisk},
@@ -55,15 +56,16 @@ impl Fixture {
         let (log, (_, to)) = (self.logs.get(&pair(name)), Recorder::new(1));
         let mut room = self.committer.room(1000);
         let mut number = 0;
-        let mut bring = |line, in_doubt| {
+        let mut bring = |lines, in_doubt| {
             let frame = outgoing();
-            room.take().unwrap().fill(Work { log: Arc::clone(&log), line, in_doubt, to: to.clone(), frame });
+            room.take().unwrap().fill(Work { log: Arc::clone(&log), lines, in_doubt, to: to.clone(), frame });
         };
-        let written = |Written { entry, line, offset, in_doubt }: Written| {
-            number = entry.number;
-            bring(Some(Line { offset, bytes: line }), in_doubt);
+        let written = |Written { number: first, lines, offset, in_doubt, .. }: Written| {
+            number = first;
+            bring(Some(Lines { offset, bytes: lines }), in_doubt);
         };
-        let again = log.append(pair(name).lower(), &body(1, counter), written).unwrap();
+        let parcel = Parcel::of(pair(name).higher(), &[body(1, counter)]);
+        let again = log.append(pair(name).lower(), parcel.after(0).unwrap(), written).unwrap();
         if let Some(again) = again {
             number = again.number;
             bring(None, again.in_doubt);
@@ -143,7 +145,8 @@ fn whole_lines_that_nobody_was_told_of_stay_and_anything_else_is_set_aside() {
     let journaled = fs::read(&path).unwrap();
     // Written by a server that was killed before the journal had them.
     let log = Log::new(path.parent().unwrap(), pair("alice+bob"), Run::new(true), FailStop::default());
-    log.append(pair("alice+bob").lower(), &body(1, 1), |_| ()).unwrap();
+    let parcel = Parcel::of(pair("alice+bob").higher(), &[body(1, 1)]);
+    log.append(pair("alice+bob").lower(), parcel.after(0).unwrap(), |_| ()).unwrap();
     let both = fs::read(&path).unwrap();
     fs::write(&path, [&both[..], b"half"].concat()).unwrap();
     let healed = heal(folder.path()).unwrap();

@@ -73,7 +73,7 @@ macro_rules! models {
             use crate::server::{
                 conversation_log::{Log, LogError},
                 fail_stop::FailStop,
-                $module::{Committer, Line, Medium, Work, run},
+                $module::{Committer, Lines, Medium, Work, run},
             };
 
             struct Journal(Arc<Disk>);
@@ -99,8 +99,8 @@ macro_rules! models {
                 let to = Outgoing::new(1, Arc::clone(disk) as Arc<dyn Outlet>);
                 let room = committer.room(1)?;
                 let number = disk.append();
-                let line = Some(Line { offset: 0, bytes: vec![number] });
-                room.fill(Work { log: Arc::new(Log), line, in_doubt: false, to, frame: vec![number] });
+                let lines = Some(Lines { offset: 0, bytes: vec![number] });
+                room.fill(Work { log: Arc::new(Log), lines, in_doubt: false, to, frame: vec![number] });
                 Some(number)
             }
 
