@@ -288,6 +288,14 @@ mod tests {
     }
 
     #[test]
+    fn a_pairs_keys_know_which_epochs_there_were() {
+        let first = PairKeys::below(None, &key("alice+bob", 1), Utc::now());
+        let keys = PairKeys::below(Some(&first), &key("alice+bob", 4), Utc::now());
+        let known: Vec<u32> = (0..6).filter(|epoch| keys.has_epoch(*epoch)).collect();
+        assert_eq!(known, [1, 4]);
+    }
+
+    #[test]
     fn an_epoch_not_above_the_newest_is_refused_also_within_a_batch() {
         let folder = tempfile::tempdir().unwrap();
         let keyring = Keyring::load(folder.path(), FailStop::default()).unwrap();
