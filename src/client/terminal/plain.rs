@@ -383,14 +383,13 @@ fn put_aside_well(page: Arc<Mutex<Page>>, mode: SavedMode) -> io::Result<()> {
                 }
                 // The program stands still here until it is called back.
                 let _ = emulate_default_handler(SIGTSTP);
-            }
-            if ours {
+            } else if ours {
                 if page.secret && page.outstanding {
                     mode.hide()
                 } else {
                     mode.between_lines()
                 }
-                page.say_again();
+                page.say_all_again();
             }
         }
     };

@@ -91,9 +91,18 @@ impl Page {
 
     /// What was half typed, after its question, where something came in between.
     pub(super) fn say_again(&mut self) {
-        if self.typing.is_empty() {
-            return;
+        if !self.typing.is_empty() {
+            self.say_what_is_open();
         }
+    }
+
+    /// On a line of its own, for who looked elsewhere: what is asked, and what was half typed.
+    pub(super) fn say_all_again(&mut self) {
+        self.close_question();
+        self.say_what_is_open();
+    }
+
+    fn say_what_is_open(&mut self) {
         if let Some(question) = self.question.clone() {
             self.write(&question);
             self.open = true;
@@ -108,8 +117,7 @@ impl Page {
             Did::Nothing => {}
             Did::Echo(text) => self.write(&text),
             Did::Again => {
-                self.close_question();
-                self.say_again();
+                self.say_all_again();
             }
             Did::Line(line) => {
                 self.write("\n");
