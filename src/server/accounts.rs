@@ -258,6 +258,16 @@ mod tests {
     }
 
     #[test]
+    fn two_orders_are_merged_into_one() {
+        let (one, other) =
+            (BTreeMap::from([(1, 'a'), (4, 'd')]), BTreeMap::from([(2, 'b'), (3, 'c'), (5, 'e')]));
+        for (one, other) in [(&one, &other), (&other, &one)] {
+            let keys: Vec<_> = merged(one.iter(), other.iter()).map(|(key, _)| *key).collect();
+            assert_eq!(keys, [1, 2, 3, 4, 5]);
+        }
+    }
+
+    #[test]
     fn accounts_are_there_after_a_restart() {
         let folder = tempfile::tempdir().unwrap();
         let accounts = Accounts::load(folder.path(), FailStop::default()).unwrap();

@@ -20,7 +20,7 @@ use parking_lot::{Condvar, Mutex};
 use super::{
     conversation_log::{Log, LogError},
     fail_stop::FailStop,
-    limits::{COMMIT_BYTES_WAITING_MAX, COMMITTER_RESTS_AFTER},
+    limits::{ACKNOWLEDGED_BYTES_STEP, COMMIT_BYTES_WAITING_MAX, COMMITTER_RESTS_AFTER},
     outgoing::{Outgoing, Touched},
 };
 
@@ -331,15 +331,25 @@ fn work(
         if fail_stop.stopped() {
             return Ok(false);
         }
-        let mut touched = Touched::default();
-        for Work { to, frame, .. } in &batch {
-            to.queue(frame);
-            touched.add(to);
-        }
-        touched.flush();
+        acknowledge(&batch);
         shared.acknowledged(batch.len());
         batch.clear();
     }
+}
+
+/// Tells everybody, each with few writes.
+fn acknowledge(batch: &[Work]) {
+    let (mut touched, mut queued) = (Touched::default(), 0);
+    for Work { to, frame, .. } in batch {
+        to.queue(frame);
+        touched.add(to);
+        queued += frame.len();
+        if queued >= ACKNOWLEDGED_BYTES_STEP {
+            touched.flush();
+            queued = 0;
+        }
+    }
+    touched.flush();
 }
 
 #[cfg(test)]

@@ -273,17 +273,40 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let keyring = Keyring::load(folder.path(), FailStop::default()).unwrap();
         let pair: Pair = "alice+bob".parse().unwrap();
-        assert_eq!(keyring.has_epoch(&pair, 1), None);
+        assert_eq!((keyring.has_epoch(&pair, 1), keyring.newest_epoch(&pair)), (None, None));
         assert_eq!(keyring.store(&[key("alice+bob", 1), key("carol+dave", 5)]).unwrap(), [Kept::Stored; 2]);
         assert_eq!(keyring.store(&[key("alice+bob", 4)]).unwrap(), [Kept::Stored]);
         for keyring in [&keyring, &Keyring::load(folder.path(), FailStop::default()).unwrap()] {
             assert_eq!(keyring.count(), 2);
             assert_eq!(keyring.newest(&pair, &name("alice")).unwrap().sealed, Blob(vec![4, 1]));
             assert_eq!(keyring.newest(&pair, &name("bob")).unwrap().epoch, 4);
+            assert_eq!(keyring.newest_epoch(&pair), Some(4));
             assert_eq!(keyring.copy(&pair, &name("bob"), 1).unwrap().sealed, Blob(vec![1, 2]));
             assert_eq!(keyring.copy(&pair, &name("bob"), 2), None);
             assert_eq!(keyring.newest(&pair, &name("carol")), None);
             assert_eq!((keyring.has_epoch(&pair, 1), keyring.has_epoch(&pair, 3)), (Some(true), Some(false)));
+        }
+    }
+
+    #[test]
+    fn a_pairs_keys_know_which_epochs_there_were() {
+        let first = PairKeys::below(None, &key("alice+bob", 1), Utc::now());
+        let keys = PairKeys::below(Some(&first), &key("alice+bob", 4), Utc::now());
+        let known: Vec<u32> = (0..6).filter(|epoch| keys.has_epoch(*epoch)).collect();
+        assert_eq!(known, [1, 4]);
+    }
+
+    #[test]
+    fn the_highest_epoch_and_the_longest_copy_are_no_fault_and_what_is_beyond_is() {
+        let pair: Pair = "alice+bob".parse().unwrap();
+        let fault = |epoch, copy_bytes| {
+            let new = NewKey { epoch, lower: Blob(vec![1; copy_bytes]), ..key("alice+bob", 1) };
+            PairKeys::below(None, &new, Utc::now()).fault(&pair)
+        };
+        assert_eq!(fault(u32::MAX, SEALED_KEY_BYTES_MAX), None);
+        assert!(fault(0, 1).is_some());
+        for bytes in [SEALED_KEY_BYTES_MAX + 1, SEALED_KEY_BYTES_MAX + 2] {
+            assert_eq!(fault(1, bytes), Some("a copy that is too long for a key"));
         }
     }
 

@@ -199,6 +199,10 @@ pub(super) const COMMIT_BYTES_WAITING_MAX: usize = 8 * 1024 * 1024;
 /// What one waiting message takes beside its line, in bytes; roughly.
 pub(super) const COMMIT_BYTES_EXTRA: usize = 512;
 
+/// Acknowledgements that are queued before those who wait for them are written to, in bytes: after a slow sync
+/// there may be more of them for one client than may wait for it.
+pub(super) const ACKNOWLEDGED_BYTES_STEP: usize = 256 * 1024;
+
 /// Messages that are stored together, in bytes of their texts: no more are added from here on.
 pub(super) const PARCEL_BYTES_MAX: usize = 64 * 1024;
 

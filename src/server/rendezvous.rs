@@ -304,6 +304,25 @@ mod tests {
         });
     }
 
+    #[test]
+    fn a_settler_asleep_until_a_far_deadline_hears_of_a_nearer_one() {
+        // It may not sleep yet when the nearer one comes: several times, so that once it does.
+        for _ in 0..20 {
+            let rendezvous = Rendezvous::default();
+            rendezvous.begin(1, members(), Instant::now() + Duration::from_secs(600));
+            std::thread::scope(|scope| {
+                let settler = scope.spawn(|| rendezvous.wait());
+                while rendezvous.changed.notify_all() == 0 {
+                    std::thread::yield_now();
+                }
+                std::thread::yield_now();
+                rendezvous.begin(2, members(), Instant::now());
+                let settled = settler.join().unwrap().unwrap();
+                assert_eq!(settled.iter().map(|settled| settled.run).collect::<Vec<_>>(), [2]);
+            });
+        }
+    }
+
     /// The CPU time of a thread of this process, in clock ticks (proc(5), stat, fields 14 and 15).
     #[cfg(target_os = "linux")]
     fn ticks(thread: &str) -> u64 {

@@ -20,7 +20,7 @@ fn main() {
     write("commit.rs", &commit);
     write("commit_unsynced.rs", &replaced(&commit, "medium.commit(&batch)?;", "let _ = &medium;"));
     // What came in while the disk was busy is acknowledged with what was there before.
-    let acknowledge = "let mut touched = Touched::default();";
+    let acknowledge = "acknowledge(&batch);";
     let late = format!("batch.append(&mut shared.queue.lock().waiting);\n{acknowledge}");
     write("commit_late_batch.rs", &replaced(&commit, acknowledge, &late));
     // Who waits for room is not told that there is some.

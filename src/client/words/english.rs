@@ -387,7 +387,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("make_it_private", "make it private: chmod 600 {path}"),
     ("first_line_at_most", "it is the first line, of at most {max} bytes"),
     ("check_user_and_password", "check --user, the password and the key file of that account"),
-    ("ask_again_if_it_is_there", "it may be stored: look what securechat client history NAME --last 3 shows before sending it again"),
+    ("ask_again_if_it_is_there", "it may be stored: securechat client history NAME --host HOST --last 3 shows whether it is; look before sending it again"),
     ("nothing_to_export", "you and {peer} have agreed on no key yet, so there is nothing between you; the first meeting needs both: start the client and name {peer}"),
     ("export_unreadable", "the server could not read the log with {peer}; tell its operator"),
     ("export_broken_off", "WARNING: the server gives nothing of the log with {peer} from number {number} on; what comes after is not here"),

@@ -389,7 +389,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("make_it_private", "rendez-le privé : chmod 600 {path}"),
     ("first_line_at_most", "c'est la première ligne, de {max} octets au plus"),
     ("check_user_and_password", "vérifiez --user, le mot de passe et le fichier de clé de ce compte"),
-    ("ask_again_if_it_is_there", "il est peut-être enregistré : regardez ce que montre securechat client history NOM --last 3 avant de l'envoyer à nouveau"),
+    ("ask_again_if_it_is_there", "il est peut-être enregistré : securechat client history NOM --host HÔTE --last 3 montre ce qu'il en est ; regardez avant de l'envoyer à nouveau"),
     ("nothing_to_export", "vous et {peer} n'avez encore convenu d'aucune clé, il n'y a donc rien entre vous ; la première rencontre demande que les deux soient là : lancez le client et nommez {peer}"),
     ("export_unreadable", "le serveur n'a pas pu lire le journal avec {peer} ; prévenez son opérateur"),
     ("export_broken_off", "ATTENTION : le serveur ne donne rien du journal avec {peer} à partir du numéro {number} ; ce qui suit n'est pas ici"),

@@ -7,7 +7,8 @@ use std::{
 
 use super::*;
 use crate::{
-    server::{log_index::Run, testing::Recorder},
+    server::{log_index::Run, outgoing::Outlet, testing::Recorder},
+    transport::QUEUED_BYTES_MAX,
     wire::Event,
 };
 
@@ -56,6 +57,45 @@ fn work(to: &Outgoing) -> Work {
     let frame = crate::server::outgoing::frame(&Event::LoggedIn {}).unwrap();
     let lines = Some(Lines { offset: 0, bytes: vec![b'x'; LINE_BYTES] });
     Work { log: log(), lines, in_doubt: false, to: to.clone(), frame }
+}
+
+/// A client that reads whatever is written to it, and the most that ever waited to be written.
+#[derive(Default)]
+struct Reader {
+    waiting: Mutex<usize>,
+    most: Mutex<usize>,
+    all: Mutex<usize>,
+}
+
+impl Outlet for Reader {
+    fn queue(&self, frame: &[u8]) {
+        let mut waiting = self.waiting.lock();
+        *waiting += frame.len();
+        *self.all.lock() += frame.len();
+        let mut most = self.most.lock();
+        *most = (*most).max(*waiting);
+    }
+
+    fn flush(&self) {
+        *self.waiting.lock() = 0;
+    }
+
+    fn close(&self) {}
+}
+
+#[test]
+fn after_a_slow_sync_a_client_that_reads_has_never_more_waiting_than_may_wait_for_it() {
+    let reader = Arc::new(Reader::default());
+    let outgoing = Outgoing::new(1, Arc::clone(&reader) as Arc<dyn Outlet>);
+    let frame = vec![b'x'; 200];
+    let count = 3 * QUEUED_BYTES_MAX / frame.len();
+    let waited: Vec<Work> =
+        (0..count).map(|_| Work { frame: frame.clone(), lines: None, ..work(&outgoing) }).collect();
+    acknowledge(&waited);
+    assert_eq!((*reader.all.lock(), *reader.waiting.lock()), (count * frame.len(), 0));
+    let most = *reader.most.lock();
+    assert!(most < ACKNOWLEDGED_BYTES_STEP + frame.len(), "{most}");
+    const { assert!(2 * ACKNOWLEDGED_BYTES_STEP <= QUEUED_BYTES_MAX) };
 }
 
 #[test]

@@ -41,6 +41,9 @@ pub mod server {
         /// Lines of a model have one byte, and are more than this: want of room is among the cases.
         pub(super) const COMMIT_BYTES_WAITING_MAX: usize = 2;
 
+        /// As the server has it: no model has so much to acknowledge.
+        pub(super) const ACKNOWLEDGED_BYTES_STEP: usize = 256 * 1024;
+
         /// Only [`super::commit::Committer::start`] names it, which no model calls.
         pub(super) const COMMITTER_RESTS_AFTER: Duration = Duration::ZERO;
     }
