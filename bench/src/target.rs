@@ -26,6 +26,9 @@ use crate::{
 /// How long a server may take to say where it listens.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// More connections than any workload has, and no more: the files that they may take are not the logs'.
+const CLIENTS_MAX: &str = "12000";
+
 /// Between two looks whether a server listens.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -119,7 +122,7 @@ impl Stage {
     /// The command of a product on a data folder that is there.
     fn product_on(&self, data: &Path, target: Target) -> Command {
         let mut command = Command::new(&self.product);
-        command.args(["server", "--listen", "127.0.0.1:0", "--log", "error", "--max-clients", "20000"]);
+        command.args(["server", "--listen", "127.0.0.1:0", "--log", "error", "--max-clients", CLIENTS_MAX]);
         // What is measured is what the server can do, not what it allows one client.
         command.args(["--requests-per-second", "0", "--bytes-per-second", "0"]);
         command.args(["--invitations-per-minute", "0", "--registrations-per-hour", "0"]);

@@ -27,12 +27,12 @@ impl Contacts {
     pub(super) fn of_pairs<'a>(pairs: impl Iterator<Item = &'a Pair>) -> Self {
         let mut index = Index::default();
         for pair in pairs {
-            index.add(pair);
+            index.add_new(pair);
         }
         Self { index: RwLock::new(index) }
     }
 
-    /// A pair's first key was stored.
+    /// A pair's first key was stored; one that is here already stays as it is.
     pub(super) fn add(&self, pair: &Pair) {
         self.index.write().add(pair);
     }
@@ -68,10 +68,24 @@ impl Contacts {
 impl Index {
     fn add(&mut self, pair: &Pair) {
         let (lower, higher) = (self.number(pair.lower()), self.number(pair.higher()));
+        let count = |number: u32| self.people.get(number as usize).map_or(0, |(_, contacts)| contacts.len());
+        // Each is the other's contact, or neither is: the shorter of the two lists says which.
+        let (one, other) = if count(lower) <= count(higher) { (lower, higher) } else { (higher, lower) };
+        let known = self.people.get(one as usize).is_some_and(|(_, contacts)| contacts.contains(&other));
+        if !known {
+            self.join(lower, higher);
+        }
+    }
+
+    /// Adds a pair that is not here: nothing is looked through, however many contacts somebody has.
+    fn add_new(&mut self, pair: &Pair) {
+        let (lower, higher) = (self.number(pair.lower()), self.number(pair.higher()));
+        self.join(lower, higher);
+    }
+
+    fn join(&mut self, lower: u32, higher: u32) {
         for (one, other) in [(lower, higher), (higher, lower)] {
-            if let Some((_, contacts)) = self.people.get_mut(one as usize)
-                && !contacts.contains(&other)
-            {
+            if let Some((_, contacts)) = self.people.get_mut(one as usize) {
                 contacts.push(other);
             }
         }
@@ -115,5 +129,20 @@ mod tests {
         assert_eq!(page(Some("dave")), (vec![], false));
         assert_eq!(contacts.all(&name("eve")).len(), 4);
         assert_eq!(contacts.all(&name("nobody")), []);
+    }
+
+    #[test]
+    fn somebody_may_know_everybody() {
+        // Were every contact compared with every other at the start, this would be five thousand million times.
+        let count = 100_000;
+        let pairs: Vec<Pair> = (0..count).map(|n| format!("hub+person{n}").parse().unwrap()).collect();
+        let contacts = Contacts::of_pairs(pairs.iter());
+        let hub: Username = "hub".parse().unwrap();
+        for pair in pairs.iter().take(1000) {
+            contacts.add(pair);
+        }
+        contacts.add(&"hub+newcomer".parse().unwrap());
+        assert_eq!(contacts.all(&hub).len(), count + 1);
+        assert_eq!(contacts.all(&"person7".parse().unwrap()), [hub]);
     }
 }
