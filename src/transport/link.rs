@@ -40,7 +40,7 @@ const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 /// A handle on one connection; its clones are the same connection. It ends with [`Link::close`] or with the last handle.
 #[derive(Clone)]
 pub struct Link {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 /// What the handles of one connection share.

@@ -12,7 +12,7 @@ use std::{
     io::{self, Write as _},
     mem,
     sync::{Arc, atomic::Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -31,6 +31,10 @@ const BATCHES_MAX: usize = 8;
 /// What each buffer of an idle link may keep of its memory, in bytes.
 const KEPT_BYTES_MAX: usize = 16 * 1024;
 
+/// How long the end of a link waits for a thread that writes to it at that moment and need not wait for the peer
+/// itself: one that the system let stand.
+const FAREWELL_WAIT: Duration = Duration::from_secs(1);
+
 /// What waits to be sent, and the writer's part while nobody is at it.
 pub(super) struct Outbox {
     plain: Vec<u8>,
@@ -43,6 +47,8 @@ pub(super) struct Outbox {
     /// Whether the bound was passed: to be hung up by the next to flush, as queueing calls no system.
     overflowed: bool,
     writer: Option<Writer>,
+    /// The writer's part is with somebody who waits for the peer, or gone: it does not come back soon.
+    away: bool,
 }
 
 /// The writer's part: one batch, partly sealed, partly written.
@@ -82,6 +88,7 @@ impl Outbox {
             control: false,
             overflowed: false,
             writer: Some(Writer::default()),
+            away: false,
         }
     }
 
@@ -240,6 +247,7 @@ impl Shared {
             outbox.plain.shrink_to(KEPT_BYTES_MAX);
         }
         outbox.writer = Some(writer);
+        outbox.away = false;
         drop(outbox);
         self.drained.notify_all();
         None
@@ -248,7 +256,10 @@ impl Shared {
     /// A batch stays unfinished: to the stragglers' thread with it, or back until the next flush.
     fn leave(self: &Arc<Self>, writer: Writer) {
         match &self.stragglers {
-            Some(stragglers) => stragglers.add(Straggler::new(Arc::clone(self), writer)),
+            Some(stragglers) => {
+                self.is_away(true);
+                stragglers.add(Straggler::new(Arc::clone(self), writer));
+            }
             None => {
                 self.outbox.lock().writer = Some(writer);
                 self.drained.notify_all();
@@ -268,7 +279,7 @@ impl Shared {
                 return Progress::Out;
             }
             let sent = match deadline {
-                Some(deadline) => self.socket.send_by(rest, deadline),
+                Some(deadline) => self.send_by(rest, deadline),
                 None => self.socket.send_now(rest),
             };
             match sent {
@@ -282,6 +293,24 @@ impl Shared {
                 Err(_) => return Progress::Failed,
             }
         }
+    }
+
+    /// Sends some of it, and waits for the peer only if the system takes nothing now.
+    fn send_by(&self, rest: &[u8], deadline: Instant) -> io::Result<usize> {
+        match self.socket.send_now(rest) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.is_away(true);
+                let sent = self.socket.send_by(rest, deadline);
+                self.is_away(false);
+                sent
+            }
+            sent => sent,
+        }
+    }
+
+    fn is_away(&self, away: bool) {
+        self.outbox.lock().away = away;
+        self.drained.notify_all();
     }
 
     /// Seals the next part of the batch, as few records as it fits in, behind what TLS has to say itself.
@@ -306,22 +335,36 @@ impl Shared {
     /// the other side's last words among it; the reader meets the same break after them.
     pub(super) fn fail(&self) {
         self.closed.store(true, Ordering::Release);
-        self.outbox.lock().plain = Vec::new();
+        let mut outbox = self.outbox.lock();
+        outbox.plain = Vec::new();
+        outbox.away = true;
+        drop(outbox);
         self.drained.notify_all();
     }
 
-    /// Ends both directions, with a farewell if it can be said at once.
+    /// Ends both directions, with what is queued and a farewell, if they can be said at once.
     pub(super) fn hang_up(&self) {
         if self.hung_up.swap(true, Ordering::AcqRel) {
             return;
         }
         let healthy = !self.closed.swap(true, Ordering::AcqRel);
-        let writer = self.outbox.lock().writer.take();
-        if let Some(mut writer) = writer.filter(|_| healthy) {
+        if let Some(mut writer) = healthy.then(|| self.last_writer()).flatten() {
             self.say_farewell(&mut writer);
         }
         self.socket.shut_down();
         self.fail();
+    }
+
+    /// The writer's part, for the last time; from whoever is at it now, too, unless they wait for the peer.
+    fn last_writer(&self) -> Option<Writer> {
+        let deadline = Instant::now() + FAREWELL_WAIT;
+        let mut outbox = self.outbox.lock();
+        while outbox.writer.is_none() && !outbox.away {
+            if self.drained.wait_until(&mut outbox, deadline).timed_out() {
+                break;
+            }
+        }
+        outbox.writer.take()
     }
 
     /// The rest of the queue and `close_notify` (RFC 8446, section 6.1), as far as the system takes them now.
@@ -341,5 +384,59 @@ impl Shared {
     /// Whether the stragglers' thread has to give this link up.
     pub(super) fn is_overflowed(&self) -> bool {
         self.outbox.lock().overflowed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::{
+        transport::testing::{PATIENCE, TestServer},
+        wire::{Frames, encode},
+    };
+
+    /// A thread can be let stand between its write and putting the writer's part back, and what comes next is
+    /// the last word.
+    #[test]
+    fn the_last_word_goes_out_though_another_thread_is_at_the_writer() {
+        let server = TestServer::start(PATIENCE);
+        let (server_end, client_end) = server.pair();
+        let shared = &server_end.shared;
+        server_end.queue(&encode(&"a word", 64).unwrap());
+        let mut writer = shared.outbox.lock().claim().unwrap();
+        assert_eq!(shared.send_batch(&mut writer, None), Progress::Out);
+        server_end.queue(&encode(&"the last word", 64).unwrap());
+        server_end.flush();
+        thread::scope(|scope| {
+            scope.spawn(|| server_end.close());
+            while !shared.closed.load(Ordering::Acquire) {
+                thread::yield_now();
+            }
+            while let Some(more) = shared.settle(writer) {
+                writer = more;
+                assert_eq!(shared.send_batch(&mut writer, None), Progress::Out);
+            }
+        });
+        let mut frames = Frames::new(64);
+        let deadline = Instant::now() + PATIENCE;
+        while client_end.receive(&mut frames, Some(deadline)).unwrap() {}
+        let heard: Vec<String> = std::iter::from_fn(|| frames.take().unwrap()).collect();
+        assert_eq!(heard, ["a word", "the last word"]);
+    }
+
+    /// Somebody who waits for a peer that reads nothing does not keep the end of the link waiting too.
+    #[test]
+    fn the_end_waits_for_nobody_who_waits_for_the_peer() {
+        let server = TestServer::start(PATIENCE);
+        let (server_end, _client_end) = server.pair();
+        let shared = &server_end.shared;
+        let writer = shared.outbox.lock().writer.take();
+        assert!(writer.is_some());
+        shared.is_away(true);
+        let before = Instant::now();
+        server_end.close();
+        assert!(before.elapsed() < FAREWELL_WAIT);
     }
 }
