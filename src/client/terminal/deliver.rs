@@ -2,11 +2,9 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     thread,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -15,17 +13,32 @@ use super::Input;
 
 type Receiver = Box<dyn Fn(Input) + Send>;
 
+/// How long after another program had the terminal a Ctrl-C still counts as that program's: the system tells both,
+/// and this one may hear of it when the other has ended already.
+const INTERRUPT_LATE_MAX: Duration = Duration::from_millis(500);
+
 /// The caller's function, shared by the input thread and the signal thread; `None` once the terminal is closed.
 #[derive(Clone)]
 pub(super) struct Deliver {
     receiver: Arc<Mutex<Option<Receiver>>>,
-    /// Ctrl-C is another program's, which has the terminal.
-    uninterrupted: Arc<AtomicBool>,
+    interrupts: Arc<Mutex<Interrupts>>,
+}
+
+/// Whose a Ctrl-C is.
+#[derive(Debug, Clone, Copy, Default)]
+enum Interrupts {
+    /// This program's.
+    #[default]
+    Own,
+    /// Another program's, which has the terminal.
+    Others,
+    /// The other program's until then: it had the terminal just now.
+    OthersUntil(Instant),
 }
 
 impl Deliver {
     pub(super) fn new(receiver: Receiver) -> Self {
-        Self { receiver: Arc::new(Mutex::new(Some(receiver))), uninterrupted: Arc::default() }
+        Self { receiver: Arc::new(Mutex::new(Some(receiver))), interrupts: Arc::default() }
     }
 
     /// Calls the caller's function; it may wait, so this is for threads of this module only.
@@ -44,15 +57,19 @@ impl Deliver {
 
     /// Runs another program in the terminal: Ctrl-C is for that alone, though the system tells all.
     pub(super) fn without_interrupts<T>(&self, run: impl FnOnce() -> T) -> T {
-        self.uninterrupted.store(true, Ordering::SeqCst);
+        *self.interrupts.lock() = Interrupts::Others;
         let result = run();
-        self.uninterrupted.store(false, Ordering::SeqCst);
+        *self.interrupts.lock() = Interrupts::OthersUntil(Instant::now() + INTERRUPT_LATE_MAX);
         result
     }
 
     /// Whether Ctrl-C is not for this program now.
     pub(super) fn is_uninterrupted(&self) -> bool {
-        self.uninterrupted.load(Ordering::SeqCst)
+        match *self.interrupts.lock() {
+            Interrupts::Own => false,
+            Interrupts::Others => true,
+            Interrupts::OthersUntil(until) => Instant::now() < until,
+        }
     }
 
     /// Delivers nothing any more. Does not wait for a delivery under way.
@@ -66,5 +83,20 @@ impl Deliver {
 impl fmt::Debug for Deliver {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("Deliver")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interrupt_that_is_heard_of_late_is_still_the_other_programs() {
+        let deliver = Deliver::new(Box::new(drop));
+        assert!(!deliver.is_uninterrupted());
+        deliver.without_interrupts(|| assert!(deliver.is_uninterrupted()));
+        assert!(deliver.is_uninterrupted());
+        *deliver.interrupts.lock() = Interrupts::OthersUntil(Instant::now());
+        assert!(!deliver.is_uninterrupted());
     }
 }
