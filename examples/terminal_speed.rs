@@ -99,10 +99,10 @@ fn flooded() {
     let deliver = Box::new(move |input| drop(send.send(input)));
     let mut terminal = Terminal::open(View::Lines, Notify::Off, deliver).unwrap();
     terminal.conversational(true);
-    terminal.listen();
+    terminal.listen(None);
     // The first line says that whoever types is ready.
     typed.recv().unwrap();
-    terminal.listen();
+    terminal.listen(None);
     for number in 1..=LINES {
         let line = format!("[14:03] bob: line {number:06}, of about as many letters as people write at once");
         terminal.show(&Phrase::literal(&line));

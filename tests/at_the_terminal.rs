@@ -15,6 +15,12 @@ fn registers_at_a_terminal(server: &TestServer, name: &str) -> Pty {
 }
 
 fn registers_with(command: std::process::Command, name: &str) -> Pty {
+    let person = registers_in_any_view(command, name);
+    person.sees_line_typed(">");
+    person
+}
+
+fn registers_in_any_view(command: std::process::Command, name: &str) -> Pty {
     let mut person = Pty::spawn(command);
     person.sees("Do you already have an account? (yes/no)");
     person.types("no\r");
@@ -26,7 +32,6 @@ fn registers_with(command: std::process::Command, name: &str) -> Pty {
     person.types(&format!("{PASSWORD}\r"));
     person.sees("Account created");
     person.sees("Who do you want to start a conversation with?");
-    person.sees_line_typed(">");
     person
 }
 
@@ -185,6 +190,119 @@ fn a_line_typed_while_the_conversation_ends_is_neither_a_name_nor_lost() {
     bob.sees_line_typed(">");
     bob.types("carol\r");
     bob.sees("Accept this key?");
+}
+
+/// Alice, at a terminal, talks with Bob and has accepted Carol's key: what Carol says to it decides when her
+/// conversation opens.
+fn waits_for_carol_while_she_talks_with_bob(
+    server: &TestServer,
+    command: std::process::Command,
+) -> (Pty, TestClient, TestClient) {
+    let (mut bob, mut carol) = server.registers_two("bob", "carol");
+    let mut alice = registers_in_any_view(command, "alice");
+    bob.types("alice");
+    bob.is_asked_about_the_key();
+    bob.types("yes");
+    alice.sees("Accept this key?");
+    alice.types("yes\r");
+    alice.sees("Conversation with bob is open.");
+    bob.talks_with("alice");
+    alice.types("/with carol\r");
+    carol.is_asked_about_the_key();
+    alice.sees("Accept this key? (yes / no / the code carol reads to you)");
+    alice.types("yes\r");
+    alice.sees("Waiting for carol to answer...");
+    (alice, bob, carol)
+}
+
+/// The line view, and plain lines.
+const VIEWS: [&[&str]; 2] = [&[], &["--plain"]];
+
+#[test]
+fn a_line_begun_for_one_person_does_not_go_to_another_whose_conversation_opens_meanwhile() {
+    for view in VIEWS {
+        let server = TestServer::starts();
+        let mut command = server.client_command("alice");
+        command.args(view);
+        let (mut alice, mut bob, mut carol) = waits_for_carol_while_she_talks_with_bob(&server, command);
+        alice.types("for bob on");
+        alice.sees("for bob on");
+        carol.types("yes");
+        carol.talks_with("alice");
+        alice.sees("Conversation with carol is open.");
+        alice.types("ly\r");
+        alice.sees("not sent to carol, as you began it for bob: for bob only");
+        alice.types("/with bob\r");
+        alice.sees("You are talking with bob");
+        alice.types("for bob only\r");
+        bob.sees("] alice: for bob only\n");
+        alice.types("/with carol\r");
+        alice.sees("You are talking with carol");
+        alice.types("for carol\r");
+        carol.sees("] alice: for carol\n");
+        carol.never_saw("for bob");
+    }
+}
+
+#[test]
+fn a_line_begun_for_who_left_does_not_go_to_another_whose_conversation_opens_meanwhile() {
+    for view in VIEWS {
+        let server = TestServer::starts();
+        let mut command = server.client_command("alice");
+        command.args(view);
+        let (mut alice, mut bob, mut carol) = waits_for_carol_while_she_talks_with_bob(&server, command);
+        alice.types("for bob on");
+        alice.sees("for bob on");
+        if view.is_empty() {
+            bob.types("exit");
+            bob.is_in_the_lobby();
+        } else {
+            bob.is_killed();
+        }
+        alice.sees("bob left the conversation");
+        carol.types("yes");
+        carol.talks_with("alice");
+        alice.sees("Conversation with carol is open.");
+        alice.types("ly\r");
+        alice.sees("not sent to carol, as you began it for bob: for bob only");
+        alice.types("for carol\r");
+        carol.sees("] alice: for carol\n");
+        carol.never_saw("for bob");
+    }
+}
+
+#[test]
+fn a_command_about_one_conversation_is_not_carried_out_on_another_that_opened_meanwhile() {
+    let server = TestServer::starts();
+    let command = server.client_command("alice");
+    let (mut alice, mut bob, mut carol) = waits_for_carol_while_she_talks_with_bob(&server, command);
+    alice.types("/lea");
+    alice.sees_line_typed("bob> /lea");
+    carol.types("yes");
+    carol.talks_with("alice");
+    alice.sees_line_typed("carol> /lea");
+    alice.types("ve\r");
+    alice.sees("not done, as something else stood here when you began it: /leave");
+    carol.types("still here");
+    alice.sees("] carol: still here");
+    alice.types("/leave bob\r");
+    bob.sees("alice left the conversation\n");
+}
+
+#[test]
+fn what_was_written_in_an_editor_for_one_person_does_not_go_to_another() {
+    let server = TestServer::starts();
+    let mut command = server.client_command("alice");
+    command.args(["--plain"]).env("VISUAL", "sh -c 'echo EDITING; read line; echo for bob only > \"$1\"' sh");
+    let (mut alice, bob, mut carol) = waits_for_carol_while_she_talks_with_bob(&server, command);
+    alice.types("/edit\r");
+    alice.sees("EDITING");
+    carol.types("yes");
+    carol.talks_with("alice");
+    alice.types("\r");
+    alice.sees("not sent to carol, as you began it for bob: for bob only");
+    bob.never_saw("for bob only");
+    carol.never_saw("for bob only");
 }
 
 #[test]

@@ -333,3 +333,33 @@ fn a_panic_leaves_the_terminal_as_it_was_and_its_words_are_seen() {
     is_as_it_was(&program);
     assert!(program.screen().raw().contains("\u{1b}[?1049h"), "the view was entered");
 }
+
+#[test]
+fn a_line_begun_for_one_person_does_not_go_to_another_whose_conversation_opens_meanwhile() {
+    let server = TestServer::starts();
+    let (mut alice, mut bob) = (registers(&server, "alice"), registers(&server, "bob"));
+    let mut carol = server.registers("carol");
+    meet(&mut alice, &mut bob, "bob");
+    alice.types("/with carol\r");
+    alice.sees("the code carol reads to you");
+    alice.types("yes\r");
+    alice.sees("Waiting for carol to answer...");
+    alice.types("for bob only");
+    alice.sees_line_typed(" > for bob only");
+    carol.is_asked_about_the_key();
+    carol.types("yes");
+    carol.talks_with("alice");
+    alice.sees("Conversation with carol is open.");
+    alice.types("\r");
+    alice.sees("that line was begun for bob; Enter again sends it to carol");
+    alice.sees_line_typed(" > for bob only");
+    carol.types("hello");
+    alice.sees("carol  hello");
+    carol.never_saw("for bob");
+    // Back with bob, it is his.
+    alice.types("\u{15}/with bob\r");
+    alice.sees("bob · key verified");
+    alice.types("for bob only\r");
+    bob.sees("for bob only");
+    carol.never_saw("for bob");
+}

@@ -67,7 +67,7 @@ fn obey(orders: UnixStream) {
         terminal.taken();
         match verb {
             "ask" => terminal.ask(&Phrase::literal(rest)),
-            "listen" => terminal.listen(),
+            "listen" => terminal.listen(rest.parse().ok().as_ref()),
             "secret" => terminal.ask_secret(&Phrase::literal(rest)),
             "show" => terminal.show(&Phrase::literal(rest)),
             "warn" => terminal.show_as(Emphasis::Warning, &Phrase::literal(rest)),
@@ -81,7 +81,7 @@ fn obey(orders: UnixStream) {
                 overview.contacts = rest.split(' ').map(contact).collect();
                 terminal.overview(&overview);
             }
-            "stale" => writeln!(answer, "{}", terminal.take_stale_draft()).unwrap(),
+            "begun" => writeln!(answer, "{:?}", terminal.take_begun()).unwrap(),
             "arrived" => terminal.arrived(&rest.parse().unwrap()),
             "flood" => {
                 let (from, to) = rest.split_once(' ').unwrap();
@@ -179,7 +179,7 @@ fn talking_with(environment: &[(&str, &str)]) -> Person {
     let mut person = Person::sits_down_with(environment);
     person.is_told("converse|");
     person.is_told("talks|bob");
-    person.is_told("listen|");
+    person.is_told("listen|bob");
     person.pty.sees_line_typed("bob>");
     person
 }

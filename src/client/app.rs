@@ -29,6 +29,7 @@ use super::{
     reconnect::Reopenings,
     scripts::{Call, Scripts},
     terminal::Input,
+    typed::TypedLine,
     words,
 };
 use crate::{
@@ -90,7 +91,7 @@ pub(super) struct App<'a> {
     /// What the server said while an answer was being waited for.
     pub(super) deferred: VecDeque<wire::Event>,
     /// Lines that came when nothing was asked: they answer what is asked next.
-    pub(super) held: VecDeque<String>,
+    pub(super) held: VecDeque<TypedLine>,
     pub(super) input_ended: bool,
     pins_changed_at: Option<Instant>,
     /// When to say that the other has not answered yet.
@@ -206,7 +207,7 @@ impl<'a> App<'a> {
         self.reopen_next()?;
         self.tell_overview();
         if let Some(line) = self.want_input() {
-            return self.on_line(&line);
+            return self.on_line(line);
         }
         let event = self.next();
         self.on_event(event)
@@ -214,12 +215,13 @@ impl<'a> App<'a> {
 
     pub(super) fn on_event(&mut self, event: Event) -> Result<Flow, ClientError> {
         match event {
-            Event::Person(Input::Line(line)) => {
+            Event::Person(Input::Line(text)) => {
+                let line = TypedLine { text, begun: self.desk.take_begun() };
                 if self.holds_lines() {
                     self.held.push_back(line);
                     return Ok(Flow::Continue);
                 }
-                self.on_line(&line)
+                self.on_line(line)
             }
             Event::Person(Input::End) => {
                 self.input_ended = true;

@@ -10,7 +10,7 @@ use super::{
     overview::{Mark, Overview},
     phrase::Phrase,
     scripts::{Call, Program},
-    terminal::{Emphasis, Input, Notify, Terminal, View},
+    terminal::{Aim, Emphasis, Input, Notify, Terminal, View},
     words,
 };
 use crate::wire::Username;
@@ -228,10 +228,10 @@ impl Desk {
         let _ = self.put(&question.into(), false);
     }
 
-    /// Wants a line, without a question.
-    pub(super) fn listen(&mut self) {
+    /// Wants a line, without a question: it goes to this person, if there is one.
+    pub(super) fn listen(&mut self, to: Option<&Username>) {
         match &mut self.front {
-            Front::Person(terminal) => terminal.listen(),
+            Front::Person(terminal) => terminal.listen(to),
             Front::Program(program) => program.asks_nothing(),
         }
     }
@@ -259,11 +259,11 @@ impl Desk {
         self.show_as(Emphasis::Notice, what);
     }
 
-    /// Whether the line that just came was begun before the question that it seems to answer.
-    pub(super) fn take_stale_draft(&mut self) -> bool {
+    /// For what the line that just came was begun, where that is known: at a terminal.
+    pub(super) fn take_begun(&mut self) -> Option<Aim> {
         match &mut self.front {
-            Front::Person(terminal) => terminal.take_stale_draft(),
-            Front::Program(_) => false,
+            Front::Person(terminal) => terminal.take_begun(),
+            Front::Program(_) => None,
         }
     }
 

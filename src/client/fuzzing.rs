@@ -321,7 +321,7 @@ fn step(
     app.reopen_next()?;
     app.tell_overview();
     if let Some(line) = app.want_input() {
-        return app.on_line(&line);
+        return app.on_line(line);
     }
     let event = match app.deferred.pop_front() {
         Some(event) => Some(Event::Server(Ok(event))),

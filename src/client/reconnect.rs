@@ -21,7 +21,8 @@ use super::{
     error::ClientError,
     overview::Presence,
     place::{Engaged, Kind},
-    terminal::Input,
+    terminal::{Aim, Input},
+    typed::TypedLine,
     words,
 };
 use crate::wire::{Request, Username};
@@ -391,7 +392,7 @@ impl App<'_> {
         loop {
             // What was kept for the conversation comes before what is typed now.
             while self.talking_offline().is_some()
-                && self.held.front().is_some_and(|line| matches!(Line::read(line), Line::Text(_)))
+                && self.held.front().is_some_and(|line| matches!(Line::read(&line.text), Line::Text(_)))
                 && let Some(line) = self.held.pop_front()
             {
                 if matches!(self.on_line_offline(line)?, Flow::End) {
@@ -401,14 +402,16 @@ impl App<'_> {
             let takes_lines = self.talking_offline().is_some() && self.held.is_empty();
             // Asked again after its end, an input would only say again that it has ended.
             if !self.input_ended && (self.desk.is_interactive() || takes_lines) {
-                self.desk.listen();
+                let to = self.talking_offline();
+                self.desk.listen(to.as_ref());
             }
             match self.typed_or_called(until) {
                 // It was asked for before the loss, as the kept ones were: it comes after them.
-                Some(Input::Line(line)) if !self.held.is_empty() && !self.desk.is_interactive() => {
-                    self.held.push_back(line);
+                Some(Input::Line(text)) if !self.held.is_empty() && !self.desk.is_interactive() => {
+                    self.held.push_back(TypedLine::meant(text));
                 }
-                Some(Input::Line(line)) => {
+                Some(Input::Line(text)) => {
+                    let line = TypedLine { text, begun: self.desk.take_begun() };
                     if matches!(self.on_line_offline(line)?, Flow::End) {
                         return Ok(Flow::End);
                     }
@@ -426,10 +429,12 @@ impl App<'_> {
         }
     }
 
-    fn on_line_offline(&mut self, line: String) -> Result<Flow, ClientError> {
+    fn on_line_offline(&mut self, line: TypedLine) -> Result<Flow, ClientError> {
         let talking = self.talking_offline();
-        match (Line::read(&line), talking) {
+        let begun = line.begun.as_ref().filter(|begun| **begun != Aim::to(talking.as_ref()));
+        match (Line::read(&line.text), talking) {
             (Line::Quit, _) => return Ok(Flow::End),
+            (Line::Text(text), Some(peer)) if begun.is_some() => self.give_back(&peer, begun, &text),
             (Line::Text(text), Some(peer)) if words::is_exit(&text) => {
                 self.reopenings.forget(&peer);
                 self.place.close(&peer);

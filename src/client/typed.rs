@@ -1,4 +1,7 @@
 //! What a typed line means, wherever the person is.
+//!
+//! A line means what it was begun for, or nothing: what is asked, and whose conversation has the lines, can change while
+//! it is half typed. Then it answers no other question, goes to nobody else, and is given back.
 
 use super::{
     app::{App, Flow},
@@ -6,6 +9,7 @@ use super::{
     error::ClientError,
     meeting::Meeting,
     place::Engaged,
+    terminal::Aim,
     words,
 };
 use crate::{
@@ -13,10 +17,31 @@ use crate::{
     wire::{Request, Username},
 };
 
+/// A line as it was typed.
+#[derive(Debug, Clone)]
+pub(super) struct TypedLine {
+    pub(super) text: String,
+    /// For what it was begun, where that is known: at a terminal.
+    pub(super) begun: Option<Aim>,
+}
+
+impl TypedLine {
+    /// One that is for what is asked now.
+    pub(super) fn meant(text: impl Into<String>) -> Self {
+        Self { text: text.into(), begun: None }
+    }
+}
+
 impl App<'_> {
-    pub(super) fn on_line(&mut self, typed: &str) -> Result<Flow, ClientError> {
-        match Line::read(typed) {
-            Line::Text(text) => return self.on_text(&text),
+    pub(super) fn on_line(&mut self, typed: TypedLine) -> Result<Flow, ClientError> {
+        let TypedLine { text: typed, begun } = typed;
+        let line = Line::read(&typed);
+        if self.is_of_another(&line, begun.as_ref()) {
+            self.desk.notice(&words::command_not_done(&typed));
+            return Ok(Flow::Continue);
+        }
+        match line {
+            Line::Text(text) => return self.on_text(&text, begun),
             Line::Quit => return Ok(Flow::End),
             Line::Help => self.desk.show(words::HELP),
             Line::Who => {
@@ -44,24 +69,38 @@ impl App<'_> {
         Ok(Flow::Continue)
     }
 
-    pub(super) fn on_text(&mut self, text: &str) -> Result<Flow, ClientError> {
+    /// Whether a command is about the conversation that has the lines, or the question that stands, and was begun while
+    /// that was another.
+    fn is_of_another(&self, line: &Line, begun: Option<&Aim>) -> bool {
+        let Some(begun) = begun.filter(|begun| **begun != self.aim()) else { return false };
+        let concerned = self.place.focus().or_else(|| self.place.engaged.peer());
+        match line {
+            Line::Verify(what) => what.peer.is_none(),
+            Line::Search(what) => what.peer.is_none() && *begun != Aim::to(concerned),
+            Line::History(_) | Line::Rekey | Line::Leave(None) => *begun != Aim::to(concerned),
+            _ => false,
+        }
+    }
+
+    pub(super) fn on_text(&mut self, text: &str, begun: Option<Aim>) -> Result<Flow, ClientError> {
         // Begun before the question that it seems to answer: a message is no name, and no consent.
-        let stale = self.desk.take_stale_draft();
+        let begun = begun.filter(|begun| *begun != self.aim());
         if let Some(peer) = self.talking_while_away() {
             self.on_text_while_away(&peer, text)?;
             return Ok(Flow::Continue);
         }
         let focus = self.place.focus().cloned();
         if self.place.run().is_some_and(Meeting::is_asking) {
-            match focus {
-                _ if !stale => self.on_answer(text)?,
-                None => self.desk.show(words::DRAFT_NOT_TAKEN),
-                Some(peer) => self.say_to(&peer, text)?,
+            match (begun, focus) {
+                (None, _) => self.on_answer(text)?,
+                (Some(Aim::To(meant)), Some(peer)) if meant == peer => self.say_to(&peer, text)?,
+                (Some(_), _) => self.desk.notice(&words::draft_not_taken(text)),
             }
             return Ok(Flow::Continue);
         }
         if let Some(peer) = focus.filter(|_| self.lines_go_to_conversation()) {
             match self.place.run() {
+                _ if begun.is_some() => self.give_back(&peer, begun.as_ref(), text),
                 Some(run) if run.has_accepted() && words::is_no(text) => {
                     self.connection.send(&Request::Withdraw { peer: run.peer.clone() })?;
                 }
@@ -70,9 +109,8 @@ impl App<'_> {
             return Ok(Flow::Continue);
         }
         match self.place.engaged.peer().cloned() {
-            None if stale && !words::is_exit(text) => {
-                self.desk.show(&words::draft_not_sent(Printable::line(text).as_str()));
-            }
+            None if matches!(begun, Some(Aim::To(_))) => self.desk.notice(&words::draft_not_sent(text)),
+            None if begun.is_some() => self.desk.notice(&words::draft_not_taken(text)),
             None => return self.on_name(text),
             Some(peer) => self.on_waiting_text(&peer, text)?,
         }
@@ -82,6 +120,15 @@ impl App<'_> {
     /// A line in a conversation.
     fn say_to(&mut self, peer: &Username, text: &str) -> Result<(), ClientError> {
         if words::is_exit(text) { self.leave_conversation(peer) } else { self.send_text(peer, text) }
+    }
+
+    /// A line that was begun for somebody else, or for a question that is gone: this peer does not get it.
+    pub(super) fn give_back(&mut self, peer: &Username, begun: Option<&Aim>, text: &str) {
+        let given_back = match begun {
+            Some(Aim::To(meant)) => words::draft_for_another(peer, meant, text),
+            _ => words::draft_for_nobody(peer, text),
+        };
+        self.desk.notice(&given_back);
     }
 
     /// A line in the lobby: a name, or `exit`.
@@ -131,7 +178,7 @@ impl App<'_> {
         if self.desk.is_interactive() {
             self.desk.show(&words::not_sent_while_waiting(peer));
         } else {
-            self.held.push_back(text.to_owned());
+            self.held.push_back(TypedLine::meant(text));
         }
         Ok(())
     }

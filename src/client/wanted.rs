@@ -5,8 +5,11 @@ use super::{
     meeting::Meeting,
     phrase::Phrase,
     place::{Engaged, Place},
+    terminal::Aim,
+    typed::TypedLine,
     words,
 };
+use crate::wire::Username;
 
 /// What there is to ask now.
 enum Wanted {
@@ -19,7 +22,7 @@ enum Wanted {
 
 impl App<'_> {
     /// Asks for what is wanted now; or gives a line that came early and answers it.
-    pub(super) fn want_input(&mut self) -> Option<String> {
+    pub(super) fn want_input(&mut self) -> Option<TypedLine> {
         let wanted = self.wanted();
         let takes_lines = !matches!(wanted, Wanted::LineFromPerson) && !self.holds_lines();
         if takes_lines && let Some(line) = self.held.pop_front() {
@@ -37,14 +40,30 @@ impl App<'_> {
             Wanted::Question(_)
                 if self.desk.is_nobody() && self.place.run().is_some_and(Meeting::is_asking) =>
             {
-                return Some("no".into());
+                return Some(TypedLine::meant("no"));
             }
             Wanted::Question(question) => self.desk.put_question(&question),
-            Wanted::Line => self.desk.listen(),
-            Wanted::LineFromPerson if self.desk.is_interactive() => self.desk.listen(),
-            Wanted::LineFromPerson => {}
+            Wanted::LineFromPerson if !self.desk.is_interactive() => {}
+            Wanted::Line | Wanted::LineFromPerson => {
+                let to = self.line_goes_to().cloned();
+                self.desk.listen(to.as_ref());
+            }
         }
         None
+    }
+
+    /// What a line is for that is begun now.
+    pub(super) fn aim(&self) -> Aim {
+        match self.wanted() {
+            Wanted::Question(question) => Aim::Answer(question.text().to_owned()),
+            Wanted::Line | Wanted::LineFromPerson => Aim::to(self.line_goes_to()),
+        }
+    }
+
+    /// For whom a line is that answers no question. Who waits for somebody may begin to type for them.
+    fn line_goes_to(&self) -> Option<&Username> {
+        let focus = self.place.focus().filter(|_| self.lines_go_to_conversation());
+        focus.or_else(|| self.place.engaged.peer())
     }
 
     fn wanted(&self) -> Wanted {

@@ -76,7 +76,6 @@ pub(super) const CONNECTION_LOST: Sentence = Sentence("connection_lost");
 pub(super) const RECONNECTED: Sentence = Sentence("reconnected");
 pub(super) const SENT_LATER: Sentence = Sentence("sent_later");
 pub(super) const NOT_CONNECTED: Sentence = Sentence("not_connected");
-pub(super) const DRAFT_NOT_TAKEN: Sentence = Sentence("draft_not_taken");
 pub(super) const CODES_DIFFER: Sentence = Sentence("codes_differ");
 pub(super) const TOO_MANY_WRONG_CODES: Sentence = Sentence("too_many_wrong_codes");
 pub(super) const EPOCHS_EXHAUSTED: Sentence = Sentence("epochs_exhausted");
@@ -225,8 +224,26 @@ pub(super) fn left_by(peer: &Username, lost: bool) -> Phrase {
     if lost { say!("left_by_loss", peer) } else { say!("left_by", peer) }
 }
 
-pub(super) fn draft_not_sent(line: &str) -> Phrase {
-    say!("draft_not_sent", line)
+// Lines that were begun for something else than what is there by now: all of them are given back.
+
+pub(super) fn draft_not_taken(typed: &str) -> Phrase {
+    say!("draft_not_taken", line = given_back(typed))
+}
+
+pub(super) fn draft_not_sent(typed: &str) -> Phrase {
+    say!("draft_not_sent", line = given_back(typed))
+}
+
+pub(super) fn draft_for_another(peer: &Username, meant: &Username, typed: &str) -> Phrase {
+    say!("draft_for_another", peer, meant, line = given_back(typed))
+}
+
+pub(super) fn draft_for_nobody(peer: &Username, typed: &str) -> Phrase {
+    say!("draft_for_nobody", peer, line = given_back(typed))
+}
+
+pub(super) fn command_not_done(typed: &str) -> Phrase {
+    say!("command_not_done", line = Printable::line(typed).to_string())
 }
 
 pub(super) fn unknown_command(line: &str) -> Phrase {

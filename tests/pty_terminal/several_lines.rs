@@ -82,8 +82,8 @@ fn a_conversation_that_ends_while_several_lines_are_asked_about_makes_them_no_an
     person.pty.sees("Who?");
     person.pty.types("yes\r");
     person.tells("line \"one\\ntwo\"");
-    person.is_told("stale|");
-    person.tells("true");
+    person.is_told("begun|");
+    person.tells("Some(To(Username(\"bob\")))");
     person.closes();
 }
 

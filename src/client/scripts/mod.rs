@@ -40,6 +40,7 @@ use super::{
     overview::Mark,
     phrase::Phrase,
     terminal::{Emphasis, Input},
+    typed::TypedLine,
     words,
 };
 use crate::{
@@ -232,12 +233,12 @@ impl App<'_> {
             _ if !caller.owns_the_client() => caller.refuse(None, words::NOT_FOR_SCRIPTS),
             Asked::Answer { question, text } => {
                 if self.desk.is_answered(question) {
-                    return self.on_text(&text);
+                    return self.on_text(&text, None);
                 }
                 caller.refuse(None, words::not_asked(question));
             }
             Asked::Command { line } if line.starts_with('/') && !line.starts_with("//") => {
-                return self.on_line(&line);
+                return self.on_line(TypedLine::meant(line));
             }
             Asked::Command { .. } => caller.refuse(None, words::NOT_A_COMMAND),
             Asked::Quit {} => return Ok(Flow::End),

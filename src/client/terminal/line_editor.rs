@@ -15,11 +15,13 @@ use std::{
 use crossbeam_channel::{Sender, bounded};
 
 use super::{
+    begun::Aim,
     completion::Known,
     deliver::Deliver,
     mode::SavedMode,
     screen::{Screen, Wanted},
 };
+use crate::wire::Username;
 use reader::Reader;
 
 /// The line editor; see the module.
@@ -71,15 +73,15 @@ impl LineEditor {
     }
 
     pub(super) fn ask(&self, question: &str) {
-        self.want(self.screen.ask(Some(question)));
+        self.want(self.screen.ask(question));
     }
 
-    pub(super) fn take_stale_draft(&self) -> bool {
-        self.screen.take_stale_draft()
+    pub(super) fn take_begun(&self) -> Option<Aim> {
+        self.screen.take_begun()
     }
 
-    pub(super) fn listen(&self) {
-        self.want(self.screen.ask(None));
+    pub(super) fn listen(&self, to: Option<&Username>) {
+        self.want(self.screen.listen(to));
     }
 
     pub(super) fn ask_secret(&self, question: &str) {

@@ -8,6 +8,7 @@
 //! Lines are pulled: one is read only when [`Terminal::ask`], [`Terminal::ask_secret`] or [`Terminal::listen`] asked for
 //! it, so a piped answer is never taken before its question. Nothing here makes text printable; the caller did.
 
+mod begun;
 mod completion;
 mod compose;
 mod deliver;
@@ -26,6 +27,7 @@ mod wrap;
 
 use std::{io, time::Instant};
 
+pub use begun::Aim;
 pub use notice::{Notify, NotifyError};
 pub use paint::Emphasis;
 pub(super) use secret::ask_beside;
@@ -260,22 +262,22 @@ impl Terminal {
         }
     }
 
-    /// Whether the line that was delivered last was begun before the question changed that it seems to answer: it was
-    /// meant for something else. Asking takes the answer away. Lines from a pipe are never begun early: they are pulled.
-    pub fn take_stale_draft(&mut self) -> bool {
+    /// For what the line that was delivered last was begun, which may be something else than what is asked by now. Told
+    /// once. Nothing of an empty line, and of those from a pipe: they are pulled, so none is begun early.
+    pub fn take_begun(&mut self) -> Option<Aim> {
         match &self.kind {
-            Kind::Plain(plain) => plain.take_stale_draft(),
-            Kind::Editor(editor) => editor.take_stale_draft(),
-            Kind::FullScreen(view) => view.take_stale_draft(),
+            Kind::Plain(plain) => plain.take_begun(),
+            Kind::Editor(editor) => editor.take_begun(),
+            Kind::FullScreen(view) => view.take_begun(),
         }
     }
 
-    /// Asks for one line with no question: in a conversation what is typed is sent.
-    pub fn listen(&mut self) {
+    /// Asks for one line with no question: what is typed is sent to this person, if there is one.
+    pub fn listen(&mut self, to: Option<&Username>) {
         match &mut self.kind {
-            Kind::Plain(plain) => plain.listen(),
-            Kind::Editor(editor) => editor.listen(),
-            Kind::FullScreen(view) => view.listen(),
+            Kind::Plain(plain) => plain.listen(to),
+            Kind::Editor(editor) => editor.listen(to),
+            Kind::FullScreen(view) => view.listen(to),
         }
     }
 

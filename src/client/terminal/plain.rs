@@ -20,13 +20,14 @@ use signal_hook::{
 
 use super::{
     Input, LINE_BYTES_MAX,
+    begun::Aim,
     compose::{self, Several},
     deliver::Deliver,
     lines::Lines,
     mode::SavedMode,
     secret,
 };
-use crate::client::words;
+use crate::{client::words, wire::Username};
 
 mod page;
 mod typing;
@@ -125,8 +126,8 @@ impl Plain {
         page.say_again();
     }
 
-    pub(super) fn take_stale_draft(&self) -> bool {
-        std::mem::take(&mut self.page.lock().delivered_stale)
+    pub(super) fn take_begun(&self) -> Option<Aim> {
+        self.page.lock().begun.take()
     }
 
     pub(super) fn diagnose(&self, lines: &str) {
@@ -144,15 +145,15 @@ impl Plain {
     }
 
     pub(super) fn ask(&self, question: &str) {
-        self.request(Some(question), false);
+        self.request(Some(question), Aim::Answer(question.to_owned()), false);
     }
 
-    pub(super) fn listen(&self) {
-        self.request(None, false);
+    pub(super) fn listen(&self, to: Option<&Username>) {
+        self.request(None, Aim::to(to), false);
     }
 
     pub(super) fn ask_secret(&self, question: &str) {
-        self.request(Some(question), true);
+        self.request(Some(question), Aim::Answer(question.to_owned()), true);
     }
 
     /// The caller has the input that was delivered last.
@@ -160,11 +161,12 @@ impl Plain {
         self.page.lock().delivered = false;
     }
 
-    fn request(&self, question: Option<&str>, secret: bool) {
+    fn request(&self, question: Option<&str>, aim: Aim, secret: bool) {
         let mut page = self.page.lock();
         if page.delivered {
             return;
         }
+        page.begun.asks(aim);
         let hidden = secret && page.surroundings.input_is_terminal;
         if hidden && !page.outstanding {
             // Before the question is shown: whoever sees it may type at once.
@@ -229,7 +231,10 @@ impl Reader {
             let Some(begun) = compose::begun_by_command(line).filter(|_| self.can_compose()) else {
                 return Some(answer);
             };
-            match self.composed(begun, input) {
+            self.page.lock().begun.hold(true);
+            let composed = self.composed(begun, input);
+            self.page.lock().begun.hold(false);
+            match composed {
                 Ok(Some(text)) => return Some(Input::Line(text)),
                 Ok(None) => self.asks_again(),
                 Err(ended) => return ended,

@@ -14,8 +14,13 @@ use std::{
 use crossbeam_channel::{Sender, TrySendError};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::{completion::Known, deliver::Deliver, mode, wrap};
-use crate::client::words;
+use super::{
+    begun::{Aim, Begun},
+    completion::Known,
+    deliver::Deliver,
+    mode, wrap,
+};
+use crate::{client::words, wire::Username};
 
 /// How much text may wait for the editor before whoever shows more waits, in bytes. It draws at once, except while it
 /// waits for the second key of a combination or inside a search of the history.
@@ -53,7 +58,7 @@ struct State {
     /// The bell of the editor there is now.
     bell: Option<Sender<()>>,
     /// The editor was started for the line that is asked for.
-    begun: bool,
+    started: bool,
     /// How often it drew its prompt for it.
     drawings: u64,
     /// The last of them drew text as well.
@@ -74,10 +79,7 @@ struct State {
     /// The terminal is another program's.
     away: bool,
     known: Arc<Known>,
-    /// Something stands in the line being typed.
-    draft: bool,
-    /// It stood there when the question changed.
-    draft_is_stale: bool,
+    begun: Begun,
     gone: bool,
 }
 
@@ -109,7 +111,7 @@ impl Screen {
             stage: Stage::Idle,
             waiting: String::new(),
             bell: None,
-            begun: false,
+            started: false,
             drawings: 0,
             drew: false,
             question: None,
@@ -121,8 +123,7 @@ impl Screen {
             holding: false,
             away: false,
             known: Arc::default(),
-            draft: false,
-            draft_is_stale: false,
+            begun: Begun::default(),
             gone: false,
         };
         Self { state: Mutex::new(state), drawn: Condvar::new(), deliver }
@@ -182,10 +183,20 @@ impl Screen {
         }
     }
 
-    /// Asks for a line. `Some` is for the input thread; `None`: a line is outstanding already.
-    pub(super) fn ask(&self, question: Option<&str>) -> Option<Wanted> {
+    /// Asks for a line that answers this question. `Some` is for the input thread; `None`: a line is outstanding already.
+    pub(super) fn ask(&self, question: &str) -> Option<Wanted> {
+        self.want(Some(question), Aim::Answer(question.to_owned()))
+    }
+
+    /// The same for a line that answers no question, and goes to this person, if there is one.
+    pub(super) fn listen(&self, to: Option<&Username>) -> Option<Wanted> {
+        self.want(None, Aim::to(to))
+    }
+
+    fn want(&self, question: Option<&str>, aim: Aim) -> Option<Wanted> {
         let mut state = self.state.lock();
         let state = &mut *state;
+        state.begun.asks(aim);
         let changed = state.question.as_deref() != question;
         match state.stage {
             Stage::Closed => None,
@@ -198,16 +209,13 @@ impl Screen {
                 state.question = question.map(str::to_owned);
                 state.prompt = state.prompt();
                 let prompt = state.prompt.clone();
-                (state.begun, state.drawings, state.drew) = (false, 0, false);
-                (state.draft, state.draft_is_stale) = (false, false);
+                (state.started, state.drawings, state.drew) = (false, 0, false);
+                state.begun.stands(false);
                 state.stage = Stage::Editing;
                 Some(Wanted::Line { prompt, remember })
             }
             Stage::Editing => {
                 state.secret_next = false;
-                if changed {
-                    state.draft_is_stale = state.draft;
-                }
                 if let Some(question) = question.filter(|_| changed) {
                     self.put(state, &as_line(question));
                 }
@@ -241,6 +249,7 @@ impl Screen {
                 }
                 state.secret_next = true;
                 state.question = Some(question.to_owned());
+                state.begun.asks(Aim::Answer(question.to_owned()));
                 None
             }
             Stage::Secret { shown } => {
@@ -286,8 +295,8 @@ impl Screen {
     /// Whether to start the editor: not once closed.
     pub(super) fn line_begins(&self) -> bool {
         let mut state = self.state.lock();
-        state.begun = state.stage == Stage::Editing;
-        state.begun
+        state.started = state.stage == Stage::Editing;
+        state.started
     }
 
     /// The editor ended: what it did not draw is written now. `Some`: the line is not delivered, this is read instead.
@@ -300,6 +309,7 @@ impl Screen {
         self.write(&mut state, &waiting);
         self.drawn.notify_all();
         state.holding = false;
+        state.begun.ends();
         if std::mem::take(&mut state.secret_next) {
             state.stage = Stage::Secret { shown: false };
             return Some(Wanted::Secret);
@@ -317,8 +327,8 @@ impl Screen {
     /// What stands in the line being typed, and where in it the cursor is.
     pub(super) fn draft_is(&self, line: &str, cursor: usize) {
         let mut state = self.state.lock();
-        state.draft = state.holding || !line.is_empty();
         if !state.holding {
+            state.begun.stands(!line.is_empty());
             line.clone_into(&mut state.line.0);
             state.line.1 = cursor;
         }
@@ -352,7 +362,11 @@ impl Screen {
     /// The input thread begins or ends to ask something of its own about a line that was typed.
     pub(super) fn hold(&self, holding: bool) {
         let mut state = self.state.lock();
-        (state.holding, state.draft) = (holding, holding);
+        if holding {
+            // A line that is to be written in another editor may be empty here.
+            state.begun.stands(true);
+        }
+        state.holding = holding;
     }
 
     /// Another program has the terminal, or has it no more.
@@ -365,9 +379,9 @@ impl Screen {
         self.state.lock().ring();
     }
 
-    /// Whether the line that ended was begun before its question; told once.
-    pub(super) fn take_stale_draft(&self) -> bool {
-        std::mem::take(&mut self.state.lock().draft_is_stale)
+    /// For what the line that ended was begun; told once.
+    pub(super) fn take_begun(&self) -> Option<Aim> {
+        self.state.lock().begun.take()
     }
 
     /// Whether the editor may be running.
@@ -405,7 +419,7 @@ impl Screen {
     /// Has the editor draw what waits, and once more: that tells that the drawing before is out. One that was started
     /// and did not draw yet may still be about to change the terminal's mode, so it is waited for too.
     fn wait_for_drawing(&self, state: &mut MutexGuard<'_, State>) {
-        let drawings = if !state.begun {
+        let drawings = if !state.started {
             0
         } else if state.drawings == 0 || !state.waiting.is_empty() {
             2

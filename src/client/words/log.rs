@@ -119,6 +119,11 @@ pub(in crate::client) fn message(message: &Message<'_>) -> Phrase {
     Phrase::composed("message", args, line)
 }
 
+/// What a person typed, shown to them again.
+pub(super) fn given_back(typed: &str) -> String {
+    in_lines(typed, Printable::line(typed).as_str())
+}
+
 /// A message that was looked for: with its number and its day, on one line.
 pub(in crate::client) fn found_message(message: &Phrase) -> Phrase {
     let said = |name| match message.arg(name) {

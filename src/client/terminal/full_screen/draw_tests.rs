@@ -59,7 +59,7 @@ fn talking(columns: u16, rows: u16) -> Model {
     model.mark(&Mark::Delivered { peer: "bob".parse().unwrap(), number: 2 });
     said_by_alice(&mut model, 3, 5, "ok?");
     model.show(Emphasis::Notice, &about("invited", "carol", "carol wants to start a conversation with you"));
-    model.ask(None);
+    model.listen(None);
     model.editor.insert("and now");
     model
 }
@@ -132,7 +132,7 @@ fn asked(columns: u16, rows: u16) -> Model {
                  this identity is new to you, and not verified\n  your code: 728688\n  read it to bob, by telephone or \
                  face to face, and type the code\n  that bob reads to you";
     model.show(Emphasis::Notice, &about("key_block", "bob", block));
-    model.ask(Some(words::key_question(&"bob".parse().unwrap())));
+    model.ask(words::key_question(&"bob".parse().unwrap()));
     model
 }
 

@@ -41,10 +41,13 @@ use signal_hook::{
     low_level::emulate_default_handler,
 };
 
-use super::{Emphasis, Input, compose, deliver::Deliver};
-use crate::client::{
-    overview::{Mark, Overview},
-    phrase::Phrase,
+use super::{Aim, Emphasis, Input, compose, deliver::Deliver};
+use crate::{
+    client::{
+        overview::{Mark, Overview},
+        phrase::Phrase,
+    },
+    wire::Username,
 };
 use decode::Decoder;
 use model::Model;
@@ -158,19 +161,19 @@ impl FullScreen {
     }
 
     pub(super) fn ask(&self, question: &Phrase) {
-        self.change(|model| model.ask(Some(question.clone())));
+        self.change(|model| model.ask(question.clone()));
     }
 
-    pub(super) fn listen(&self) {
-        self.change(|model| model.ask(None));
+    pub(super) fn listen(&self, to: Option<&Username>) {
+        self.change(|model| model.listen(to));
     }
 
     pub(super) fn ask_secret(&self, question: &Phrase) {
         self.change(|model| model.ask_secret(question.clone()));
     }
 
-    pub(super) fn take_stale_draft(&self) -> bool {
-        self.change(Model::take_stale_draft)
+    pub(super) fn take_begun(&self) -> Option<Aim> {
+        self.change(|model| model.begun.take())
     }
 }
 

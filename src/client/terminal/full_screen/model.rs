@@ -6,7 +6,11 @@ use std::collections::{BTreeMap, VecDeque};
 use chrono::Local;
 
 use super::{
-    super::{Emphasis, completion::Known},
+    super::{
+        Emphasis,
+        begun::{Aim, Begun},
+        completion::Known,
+    },
     editor::Editor,
     palette::Palette,
     scrollback::{Id, Progress, Said, Scrollback},
@@ -73,10 +77,8 @@ pub(super) struct Model {
     pub(super) begun_in: Option<String>,
     /// For whom a message is being written in the person's own editor.
     pub(super) composing_for: Option<String>,
-    /// Something stood in the line being typed when the question changed.
-    pub(super) draft_is_stale: bool,
-    /// The same of the line that was delivered last.
-    pub(super) delivered_stale: bool,
+    /// For what it was begun, as the client asked.
+    pub(super) begun: Begun,
     /// The last line delivered was one that switches to another contact.
     pub(super) switching: bool,
     pub(super) secret: Secret,
@@ -110,8 +112,7 @@ impl Model {
             drafts: BTreeMap::new(),
             begun_in: None,
             composing_for: None,
-            draft_is_stale: false,
-            delivered_stale: false,
+            begun: Begun::default(),
             switching: false,
             secret: Secret::default(),
             pasted: None,
@@ -241,8 +242,18 @@ impl Model {
         self.scrollback_mut().add(id, Said::Typed(text));
     }
 
-    /// Asks for a line, with or without a question.
-    pub(super) fn ask(&mut self, question: Option<Phrase>) {
+    /// Asks for a line that answers this question.
+    pub(super) fn ask(&mut self, question: Phrase) {
+        self.want(Some(question));
+    }
+
+    /// Asks for a line that answers none, and goes to this person, if there is one.
+    pub(super) fn listen(&mut self, to: Option<&Username>) {
+        self.want(None);
+        self.begun.asks(Aim::to(to));
+    }
+
+    fn want(&mut self, question: Option<Phrase>) {
         if self.outstanding == Outstanding::Secret {
             self.secret.clear();
         }
@@ -260,10 +271,12 @@ impl Model {
     }
 
     fn put(&mut self, question: Option<Phrase>) {
+        if let Some(question) = &question {
+            self.begun.asks(Aim::Answer(question.text().to_owned()));
+        }
         if question == self.question {
             return;
         }
-        self.draft_is_stale = !self.editor.is_empty();
         if question.as_ref().is_none_or(|question| question.id() != KEY_QUESTION) {
             self.block = None;
         }
@@ -274,8 +287,12 @@ impl Model {
         self.question = question;
     }
 
-    pub(super) fn take_stale_draft(&mut self) -> bool {
-        std::mem::take(&mut self.delivered_stale)
+    /// The line being typed is for whom one looks at.
+    pub(super) fn begun_here(&mut self) {
+        self.begun_in = self.focus().map(str::to_owned);
+        // One that waited in the lobby may be a name.
+        let focus = self.overview.as_ref().and_then(|overview| overview.focus.as_ref());
+        self.begun.is(focus.filter(|_| !self.editor.is_empty()).cloned().map(Aim::To));
     }
 
     /// What there is to see at a glance has changed. A line that was begun stays with its conversation when the person
@@ -288,14 +305,13 @@ impl Model {
             return;
         }
         let switched = std::mem::take(&mut self.switching);
-        if switched || self.editor.is_empty() {
+        if (switched || self.editor.is_empty()) && self.pasted.is_none() {
             let draft = self.drafts.remove(&now).unwrap_or_default();
             let begun = self.editor.replace(draft);
             if !begun.is_empty() {
                 self.drafts.insert(before, begun);
             }
-            self.begun_in = now;
-            self.draft_is_stale = false;
+            self.begun_here();
         }
     }
 

@@ -135,9 +135,9 @@ fn a_message_of_several_lines_has_several_rows_and_nothing_else_of_it_passes() {
 fn the_block_of_a_key_stays_with_its_question_and_goes_with_it() {
     let mut model = model();
     model.show(Emphasis::Notice, &about("key_block", "bob", "your code: 123456"));
-    model.ask(Some(words::key_question(&"bob".parse().unwrap())));
+    model.ask(words::key_question(&"bob".parse().unwrap()));
     assert_eq!(model.block.as_ref().map(|block| block.text.as_str()), Some("your code: 123456"));
-    model.ask(None);
+    model.listen(None);
     assert!(model.block.is_none());
 }
 
@@ -146,7 +146,7 @@ fn a_secret_that_was_begun_is_gone_when_something_else_is_asked() {
     let mut model = model();
     model.ask_secret(question("Password: "));
     assert!(model.secret.push("half a pass"));
-    model.ask(Some(question("Username: ")));
+    model.ask(question("Username: "));
     assert!(model.secret.is_empty());
     assert_eq!(model.outstanding, Outstanding::Line);
 }

@@ -89,9 +89,7 @@ impl Model {
                 if !self.editor.edit(edit) {
                     self.note = Some(words::VIEW_LINE_TOO_LONG.into());
                 }
-                if self.editor.is_empty() {
-                    self.draft_is_stale = false;
-                }
+                self.begun.stands(!self.editor.is_empty());
             }
             Action::Done => return self.done(),
             Action::Contact(pick) => return self.switch_to(pick),
@@ -150,6 +148,10 @@ impl Model {
 
     fn insert(&mut self, text: &str) {
         self.line_begins();
+        self.put_in(text);
+    }
+
+    fn put_in(&mut self, text: &str) {
         if !self.editor.insert(text) {
             self.note = Some(words::VIEW_LINE_TOO_LONG.into());
         }
@@ -159,7 +161,9 @@ impl Model {
         self.switching = false;
         if self.editor.is_empty() {
             self.begun_in = self.focus().map(str::to_owned);
+            self.begun.is(None);
         }
+        self.begun.stands(true);
     }
 
     /// A paste: without the end of its last line. Several lines are asked about first.
@@ -175,6 +179,8 @@ impl Model {
         let text: String = lines.chars().filter(|c| is_typed(*c)).collect();
         self.help = None;
         if text.contains('\n') {
+            // It is for whom one looks at now, whoever that is when the question is answered.
+            self.line_begins();
             self.pasted = Some(text);
         } else {
             self.insert(&text);
@@ -185,9 +191,12 @@ impl Model {
         match action {
             Action::Done | Action::Edit(Edit::Insert('y' | 'Y')) => {
                 let text = self.pasted.take()?;
-                self.insert(&text);
+                self.put_in(&text);
             }
-            Action::Dismiss | Action::Edit(Edit::Insert('n' | 'N')) => self.pasted = None,
+            Action::Dismiss | Action::Edit(Edit::Insert('n' | 'N')) => {
+                self.pasted = None;
+                self.begun.stands(!self.editor.is_empty());
+            }
             _ => {}
         }
         None
@@ -204,7 +213,7 @@ impl Model {
         {
             // It was meant for somebody else: who presses the key again has seen for whom it is now.
             self.note = Some(words::view_begun_elsewhere(self.begun_in.as_deref(), focus.as_deref()));
-            self.begun_in = focus;
+            self.begun_here();
             return None;
         }
         if self.question.is_none() && self.editor.is_empty() {
@@ -229,7 +238,7 @@ impl Model {
         }
         self.scrollback_mut().see_end();
         self.switching = line.starts_with(WITH);
-        self.delivered_stale = std::mem::take(&mut self.draft_is_stale);
+        self.begun.ends();
         self.outstanding = Outstanding::Nothing;
         Some(Effect::Deliver(Input::Line(line)))
     }
@@ -246,9 +255,9 @@ impl Model {
                         self.note = Some(words::view_waits_with(&peer));
                         self.drafts.insert(Some(peer), text);
                     }
-                    begun_in => {
+                    _ => {
                         self.editor.replace(text);
-                        self.begun_in = begun_in;
+                        self.begun_here();
                     }
                 }
             }
@@ -263,7 +272,7 @@ impl Model {
 
     /// Asks the client for another conversation. The line being typed stays where it is.
     fn switch_to(&mut self, pick: Pick) -> Option<Effect> {
-        if self.outstanding != Outstanding::Line || !self.conversational {
+        if self.outstanding != Outstanding::Line || !self.conversational || self.pasted.is_some() {
             return None;
         }
         let overview = self.overview.as_ref()?;
@@ -278,7 +287,7 @@ impl Model {
         };
         let name = overview.contacts.get(wanted).filter(|_| Some(wanted) != at)?.name.clone();
         self.switching = true;
-        self.delivered_stale = false;
+        self.begun.take();
         self.outstanding = Outstanding::Nothing;
         Some(Effect::Deliver(Input::Line(format!("{WITH} {name}"))))
     }

@@ -11,7 +11,10 @@ use crate::client::terminal::full_screen::{
     },
     scrollback::Said,
 };
-use crate::client::{phrase::Phrase, terminal::Emphasis};
+use crate::client::{
+    phrase::Phrase,
+    terminal::{Aim, Emphasis},
+};
 
 /// Presses keys; what was delivered.
 fn press(model: &mut Model, keys: &str) -> Vec<String> {
@@ -37,7 +40,7 @@ fn talking() -> Model {
     let mut model = model();
     model.conversational = true;
     model.look_at(overview(Some("bob")));
-    model.ask(None);
+    model.listen(None);
     model
 }
 
@@ -47,27 +50,29 @@ fn a_line_goes_out_once_for_each_time_it_is_asked_for() {
     assert_eq!(press(&mut model, "hello\r"), ["hello"]);
     assert_eq!(press(&mut model, "more\r"), [""; 0], "nothing is asked: the line stays");
     assert_eq!(model.editor.text(), "more");
-    model.ask(None);
+    model.listen(None);
     assert_eq!(press(&mut model, "\r"), ["more"]);
 }
 
 #[test]
 fn a_line_begun_before_the_question_changed_is_marked_as_that() {
     let mut model = talking();
+    let bob = "bob".parse().unwrap();
+    model.listen(Some(&bob));
     press(&mut model, "hel");
     model.look_at(overview(None));
-    model.ask(Some(question("Who do you want to start a conversation with? ")));
+    model.ask(question("Who do you want to start a conversation with? "));
     assert_eq!(press(&mut model, "lo\r"), ["hello"]);
-    assert!(model.take_stale_draft());
-    assert!(!model.take_stale_draft(), "told once");
-    model.ask(Some(question("Who do you want to start a conversation with? ")));
+    assert_eq!(model.begun.take(), Some(Aim::To(bob)));
+    let asked = "Who do you want to start a conversation with? ";
+    model.ask(question(asked));
     assert_eq!(press(&mut model, "bob\r"), ["bob"]);
-    assert!(!model.take_stale_draft());
-    model.ask(Some(question("Accept? ")));
+    assert_eq!(model.begun.take(), Some(Aim::Answer(asked.to_owned())));
+    model.ask(question("Accept? "));
     press(&mut model, "x");
-    model.ask(Some(question("Really? ")));
+    model.ask(question("Really? "));
     assert_eq!(press(&mut model, "\u{7f}yes\r"), ["yes"], "begun anew, it is for the new question");
-    assert!(!model.take_stale_draft());
+    assert_eq!(model.begun.take(), Some(Aim::Answer("Really? ".to_owned())));
 }
 
 #[test]
@@ -81,18 +86,50 @@ fn nothing_begun_for_one_person_goes_to_another_without_being_said() {
 }
 
 #[test]
+fn whoever_sees_for_whom_it_would_be_and_presses_the_key_again_has_meant_them() {
+    let (bob, carol) = ("bob".parse().unwrap(), "carol".parse().unwrap());
+    let mut model = talking();
+    model.listen(Some(&bob));
+    press(&mut model, "hello");
+    model.listen(Some(&carol));
+    // The client has told who has the lines, and the view does not look there yet: the client decides.
+    assert_eq!(press(&mut model, "\r"), ["hello"]);
+    assert_eq!(model.begun.take(), Some(Aim::To(bob.clone())));
+    model.listen(Some(&bob));
+    press(&mut model, "more");
+    model.look_at(overview(Some("carol")));
+    model.listen(Some(&carol));
+    assert_eq!(press(&mut model, "\r"), [""; 0]);
+    assert_eq!(press(&mut model, "\r"), ["more"]);
+    assert_eq!(model.begun.take(), Some(Aim::To(carol)));
+}
+
+#[test]
+fn what_was_pasted_for_one_person_is_theirs_whenever_the_question_about_it_is_answered() {
+    let (bob, carol) = ("bob".parse().unwrap(), "carol".parse().unwrap());
+    let mut model = talking();
+    model.listen(Some(&bob));
+    paste(&mut model, "one\ntwo");
+    model.look_at(overview(Some("carol")));
+    model.listen(Some(&carol));
+    press(&mut model, "y");
+    assert_eq!(press(&mut model, "\r"), [""; 0]);
+    assert!(model.note.as_ref().unwrap().text().contains("begun for bob"), "{:?}", model.note);
+}
+
+#[test]
 fn a_line_waits_in_its_conversation_while_one_looks_at_another() {
     let mut model = talking();
     press(&mut model, "for bob");
     assert_eq!(press(&mut model, "\u{1b}2"), ["/with carol"]);
     model.look_at(overview(Some("carol")));
-    model.ask(None);
+    model.listen(None);
     assert_eq!(model.editor.text(), "");
     assert_eq!(press(&mut model, "for carol\u{10}"), ["/with bob"]);
     model.look_at(overview(Some("bob")));
-    model.ask(None);
+    model.listen(None);
     assert_eq!(press(&mut model, "\r"), ["for bob"]);
-    model.ask(None);
+    model.listen(None);
     assert_eq!(press(&mut model, "/with carol\r"), ["/with carol"]);
     model.look_at(overview(Some("carol")));
     assert_eq!(model.editor.text(), "for carol");
@@ -109,14 +146,14 @@ fn contacts_are_chosen_by_keys_and_by_the_mouse() {
         ("\u{1b}3", "/with dave"),
     ] {
         assert_eq!(press(&mut model, keys), [wanted], "{keys:?}");
-        model.ask(None);
+        model.listen(None);
     }
     assert_eq!(press(&mut model, "\u{1b}1"), [""; 0], "bob is looked at already");
     assert_eq!(press(&mut model, "\u{1b}9"), [""; 0], "there is no ninth");
     // The contacts begin below two rows: who one is, and the titles.
     assert_eq!(press(&mut model, "\u{1b}[<0;5;4M"), ["/with carol"]);
     assert_eq!(press(&mut model, "\u{1b}[<0;5;5M"), [""; 0], "no line is asked for");
-    model.ask(None);
+    model.listen(None);
     assert_eq!(press(&mut model, "\u{1b}[<0;60;4M\u{1b}[<0;5;20M\u{1b}[<0;5;1M"), [""; 0]);
 }
 
@@ -132,7 +169,7 @@ fn a_secret_is_typed_apart_and_what_was_begun_before_it_comes_back() {
     assert_eq!(press(&mut model, "x\u{15}\u{1b}OP"), [""; 0]);
     assert!(model.help.is_some());
     assert_eq!(press(&mut model, "xopen\r"), ["open"], "the first key closes the help");
-    model.ask(None);
+    model.listen(None);
     assert_eq!(model.editor.text(), "half a line");
     let seen = model
         .scrollback()
@@ -152,7 +189,7 @@ fn several_pasted_lines_are_one_message_after_asking() {
     assert_eq!(press(&mut model, "\r"), [""; 0]);
     assert_eq!(model.editor.text(), "one\ntwo[31m\nthree");
     assert_eq!(press(&mut model, "\r"), ["one\ntwo[31m\nthree"]);
-    model.ask(None);
+    model.listen(None);
     paste(&mut model, "one line\n");
     assert_eq!(model.editor.text(), "one line", "one line is not asked about");
     model.ask_secret(question("Password: "));
@@ -194,7 +231,7 @@ fn the_end_may_be_had_at_any_time() {
 fn before_the_account_is_open_answers_stand_beside_their_questions() {
     let mut model = model();
     assert_eq!(press(&mut model, "early\r"), [""; 0]);
-    model.ask(Some(question("Username: ")));
+    model.ask(question("Username: "));
     assert_eq!(press(&mut model, "alice\r"), ["alice"]);
     let said: Vec<_> = model.scrollback().entries().map(|entry| entry.said.clone()).collect();
     assert_eq!(said, [Said::Typed("Username: alice".into())]);
@@ -233,7 +270,7 @@ fn tab_completes_commands_and_names_in_a_line_that_was_begun() {
     press(&mut model, "\u{15}/with c\t");
     assert_eq!(model.editor.text(), "/with carol");
     assert_eq!(press(&mut model, "\r"), ["/with carol"]);
-    model.ask(None);
+    model.listen(None);
     press(&mut model, "/h\t");
     assert_eq!((model.editor.text(), model.note.as_ref().unwrap().text()), ("/h", "/help  /history"));
     press(&mut model, "\u{15}a word \t");
@@ -249,7 +286,7 @@ fn an_editor_is_asked_for_in_a_conversation_and_what_it_wrote_stands_in_the_line
     model.composed(Ok("two\nlines\u{1b}[31m".to_owned()));
     assert_eq!(model.editor.text(), "two\nlines[31m");
     assert_eq!(press(&mut model, "\r"), ["two\nlines[31m"]);
-    model.ask(None);
+    model.listen(None);
     assert_eq!(press(&mut model, "/edit\r"), [r#"Compose("")"#]);
     model.composed(Err("no editor".to_owned()));
     assert!(model.note.as_ref().unwrap().text().ends_with("no editor"));
@@ -268,6 +305,6 @@ fn an_editor_is_asked_for_in_a_conversation_and_what_it_wrote_stands_in_the_line
 fn an_editor_is_for_messages_alone() {
     let mut model = talking();
     model.look_at(overview(None));
-    model.ask(Some(question("Who? ")));
+    model.ask(question("Who? "));
     assert_eq!(press(&mut model, "/edit\r"), ["/edit"], "the client says that nobody would get it");
 }

@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Write};
 
 use super::{
-    super::{LINE_BYTES_MAX, deliver::Deliver},
+    super::{LINE_BYTES_MAX, begun::Begun, deliver::Deliver},
     Surroundings,
     typing::{Did, Keys, Typing},
 };
@@ -34,10 +34,8 @@ pub(super) struct Page {
     pub(super) waiting: Option<String>,
     /// The line being typed, where this program echoes it.
     pub(super) typing: Typing,
-    /// It was begun before the question changed that it seems to answer.
-    pub(super) stale: bool,
-    /// The same of the line that was delivered last.
-    pub(super) delivered_stale: bool,
+    /// For what it was begun.
+    pub(super) begun: Begun,
     /// The view is closed: the terminal is as it was found.
     pub(super) closed: bool,
 }
@@ -63,8 +61,7 @@ impl Page {
             talks: false,
             waiting: None,
             typing: Typing::default(),
-            stale: false,
-            delivered_stale: false,
+            begun: Begun::default(),
             closed: false,
         }
     }
@@ -73,7 +70,6 @@ impl Page {
     pub(super) fn put(&mut self, question: Option<&str>) {
         self.close_question();
         self.question = question.map(str::to_owned);
-        self.stale = !self.typing.is_empty();
         if let Some(question) = question {
             self.write(question);
             self.open = true;
@@ -121,14 +117,12 @@ impl Page {
             }
             Did::Line(line) => {
                 self.write("\n");
-                self.delivered_stale = std::mem::take(&mut self.stale);
+                self.begun.ends();
                 return Some(Typed::of(line));
             }
             Did::End => return Some(Typed::End),
         }
-        if self.typing.is_empty() {
-            self.stale = false;
-        }
+        self.begun.stands(!self.typing.is_empty());
         None
     }
 

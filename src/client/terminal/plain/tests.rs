@@ -157,10 +157,10 @@ fn another_question_replaces_the_outstanding_one_and_the_same_is_not_repeated() 
 fn listening_shows_no_question() {
     let mut desk = desk();
     desk.plain.ask("Who? ");
-    desk.plain.listen();
+    desk.plain.listen(None);
     desk.types("hello\n");
     assert_eq!(desk.comes_line(), "hello");
-    desk.plain.listen();
+    desk.plain.listen(None);
     desk.plain.show("[14:03] bob: hi\n");
     desk.types("bye\n");
     assert_eq!(desk.comes_line(), "bye");
@@ -203,7 +203,7 @@ fn a_line_that_is_not_text_is_named_and_the_question_asked_again() {
 #[test]
 fn a_line_over_the_limit_is_named_and_not_kept() {
     let mut desk = desk();
-    desk.plain.listen();
+    desk.plain.listen(None);
     let mut typed = desk.typed.take().unwrap();
     let writer = thread::spawn(move || {
         typed.write_all(&vec![b'a'; LINE_BYTES_MAX + 1]).unwrap();

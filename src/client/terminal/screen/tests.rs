@@ -45,7 +45,7 @@ fn text_is_written_at_once_while_no_line_is_typed_and_waits_for_the_editor_while
     let (screen, sheet, rung) = screen();
     screen.show("before\n");
     assert_eq!(sheet.text(), "before\n");
-    assert_eq!(screen.ask(Some("Username: ")), line("Username: ", false));
+    assert_eq!(screen.ask("Username: "), line("Username: ", false));
     screen.show("one\n");
     screen.show("two\n");
     assert_eq!(sheet.text(), "before\n");
@@ -62,13 +62,13 @@ fn text_is_written_at_once_while_no_line_is_typed_and_waits_for_the_editor_while
 #[test]
 fn a_question_that_changes_while_a_line_is_typed_is_shown_above_it_once() {
     let (screen, _, _rung) = screen();
-    assert_eq!(screen.ask(Some("Who? ")), line("Who? ", false));
-    assert_eq!(screen.ask(Some("Who? ")), None);
-    assert_eq!(screen.ask(Some("Accept? ")), None);
-    assert_eq!(screen.ask(Some("Accept? ")), None);
+    assert_eq!(screen.ask("Who? "), line("Who? ", false));
+    assert_eq!(screen.ask("Who? "), None);
+    assert_eq!(screen.ask("Accept? "), None);
+    assert_eq!(screen.ask("Accept? "), None);
     assert_eq!(screen.drawing(), "Accept?\n");
-    assert_eq!(screen.ask(None), None);
-    assert_eq!(screen.ask(Some("Accept? ")), None);
+    assert_eq!(screen.listen(None), None);
+    assert_eq!(screen.ask("Accept? "), None);
     assert_eq!(screen.drawing(), "Accept?\n");
 }
 
@@ -76,10 +76,10 @@ fn a_question_that_changes_while_a_line_is_typed_is_shown_above_it_once() {
 fn in_a_conversation_questions_are_lines_and_the_prompt_is_always_the_same() {
     let (screen, sheet, _rung) = screen();
     screen.set_conversational(true);
-    assert_eq!(screen.ask(Some("Who? ")), line("> ", true));
+    assert_eq!(screen.ask("Who? "), line("> ", true));
     assert_eq!(sheet.text(), "Who?\n");
     assert_eq!(screen.line_ended(), None);
-    assert_eq!(screen.ask(None), line("> ", true));
+    assert_eq!(screen.listen(None), line("> ", true));
     assert_eq!(sheet.text(), "Who?\n");
 }
 
@@ -98,23 +98,23 @@ fn a_secret_is_shown_again_below_what_is_shown() {
 fn a_secret_waits_for_the_visible_line_and_another_question_takes_it_back() {
     let (screen, _, _rung) = screen();
     screen.set_conversational(true);
-    screen.ask(None);
+    screen.listen(None);
     assert_eq!(screen.ask_secret("Password: "), None);
     assert_eq!(screen.ask_secret("Password: "), None);
     assert_eq!(screen.drawing(), "Password: (press Enter first)\n");
     assert_eq!(screen.line_ended(), Some(Wanted::Secret));
     assert!(screen.secret_begins(|| {}));
     screen.secret_ended(|| {});
-    screen.ask(None);
+    screen.listen(None);
     screen.ask_secret("Password: ");
-    assert_eq!(screen.ask(Some("Who? ")), None);
+    assert_eq!(screen.ask("Who? "), None);
     assert_eq!(screen.line_ended(), None, "the line is delivered");
 }
 
 #[test]
 fn closing_waits_for_the_editor_to_draw_what_was_shown() {
     let (screen, sheet, rung) = screen();
-    screen.ask(None);
+    screen.listen(None);
     assert!(screen.line_begins());
     assert_eq!(screen.drawing(), "");
     screen.show("last words\n");
@@ -134,7 +134,7 @@ fn closing_waits_for_the_editor_to_draw_what_was_shown() {
 #[test]
 fn nothing_begins_once_it_is_closed() {
     let (first, sheet, _rung) = screen();
-    first.ask(None);
+    first.listen(None);
     first.show("last words\n");
     first.close();
     assert!(!first.line_begins());
@@ -149,7 +149,7 @@ fn nothing_begins_once_it_is_closed() {
 #[test]
 fn whoever_shows_too_much_waits_for_the_editor() {
     let (screen, _, _rung) = screen();
-    screen.ask(None);
+    screen.listen(None);
     screen.show(&"a".repeat(WAITING_BYTES_MAX + 1));
     let shower = Arc::clone(&screen);
     let shown = thread::spawn(move || shower.show("b\n"));
