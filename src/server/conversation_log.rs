@@ -1,8 +1,8 @@
 //! One pair's conversation: `conversations/alice+bob.txt`, one line a message, only ever appended to.
 //!
-//! In memory are, per open log, where it ends and one number per sender's stream; a page is found by
-//! the numbers in the file (`log_search`), a repeat through the nearest counter, and a long log is opened
-//! by its index (`log_index`). Nothing here waits for the disk but [`Log::sync`], which is for those who
+//! In memory are, per open log, where it ends and what comes next in the streams used last (`log_streams`);
+//! a page is found by the numbers in the file (`log_search`), a repeat through the nearest counter, and a
+//! long log is opened by its index (`log_index`). Nothing here waits for the disk but [`Log::sync`], which is for those who
 //! bring logs to it.
 //!
 //! Lines before those that the index covers are not read when a log is opened: damage in them is found
@@ -22,15 +22,17 @@ use tracing::{debug, error};
 use super::{
     error::Chain,
     fail_stop::FailStop,
-    limits::{COUNTERS_PER_MARK, INDEX_EVERY_LINES, INDEXED_LINES_MIN},
+    limits::{INDEX_EVERY_LINES, INDEXED_LINES_MIN},
     log_file::{Lines, last_number, mend, mend_hole},
-    log_index::{Index, Run, Sender, Streams},
+    log_index::{Index, Run},
     log_line, log_search,
+    log_streams::{Key, Streams},
+    log_table::{Sender, Table},
     parcel::Part,
 };
 use crate::{
     store::{self, StoreError},
-    wire::{Entry, Pair, StreamId, Username},
+    wire::{Entry, Pair, Username},
 };
 
 /// Why a log gives or takes nothing.
@@ -172,19 +174,19 @@ impl Log {
     ) -> Result<Option<Again>, LogError> {
         let place = place(&self.pair, sender).ok_or(LogError::NotAMember)?;
         self.fail_stop.check(&self.path)?;
-        let Some(mut open) = self.open(true)? else { return Err(LogError::OutOfOrder) };
         let header = &messages.first().header;
         let key = (place, header.stream);
-        let next = open.streams.get(&key).map_or(0, |stream| stream.next);
+        let Some((mut open, next)) = self.open_for(&key)? else { return Err(LogError::OutOfOrder) };
         if header.counter > next || header.counter == u64::MAX {
             return Err(LogError::OutOfOrder);
         }
         if header.counter < next {
-            let found = open.find(&self.path, key, sender, messages);
+            let found = open.find(&self.path, &key, sender, messages);
             let again = found.map(|number| Again { number, in_doubt: open.in_doubt });
             drop(open);
             return again.map(Some).map_err(|reason| self.judge(reason));
         }
+        open.streams.hold(&self.path, &key, next)?;
         let run = messages.of_one_stream().without_gap();
         let time = log_line::now().max(open.last_time);
         let mut lines = Vec::with_capacity(run.bytes() + run.len() * (log_line::HEAD_BYTES_MAX + 1));
@@ -269,7 +271,8 @@ impl Log {
     /// Has a long log's end read quickly when it is opened the next time.
     pub(super) fn put_aside(&self) {
         if let Inner::Open(open) = &mut *self.inner.lock()
-            && open.last - open.indexed >= INDEXED_LINES_MIN
+            // A table that went on without its index is as good as none.
+            && (open.last - open.indexed >= INDEXED_LINES_MIN || open.streams.table().is_some_and(Table::is_used))
         {
             open.save_index(&self.path, self.run);
         }
@@ -281,6 +284,8 @@ impl Log {
         let LogError::Damaged { line, .. } = reason else { return reason };
         let mut inner = self.inner.lock();
         let Inner::Open(open) = &mut *inner else { return reason };
+        // Reading it writes its table anew.
+        open.unsure = true;
         let damage = match Open::read(Arc::clone(&open.file), &self.path, &self.pair, None) {
             Ok((_, damage)) => damage.unwrap_or(line),
             Err(error) => return error.into(),
@@ -310,6 +315,20 @@ impl Log {
 
     fn damaged(&self, line: u64) -> LogError {
         LogError::Damaged { path: self.path.clone(), line }
+    }
+
+    /// The open log, which is made if there is none, and the counter that comes next in a stream of it.
+    fn open_for(&self, key: &Key) -> Result<Option<(MappedMutexGuard<'_, Open>, u64)>, LogError> {
+        if let Some(mut open) = self.open(true)? {
+            match open.streams.next(&self.path, key) {
+                Ok(next) => return Ok(Some((open, next))),
+                // All that is known of the streams is made from the log.
+                Err(_) => open.unsure = true,
+            }
+        }
+        let Some(mut open) = self.open(true)? else { return Ok(None) };
+        let next = open.streams.next(&self.path, key)?;
+        Ok(Some((open, next)))
     }
 
     /// The open log, read if it was not yet; `None` when there is no file and none is to be made.
@@ -366,7 +385,7 @@ impl Open {
             let entry = log_line::read(index.line.strip_suffix(b"\n")?)?;
             Some((index.bytes, entry.number, entry.time, index.streams))
         });
-        let nothing = || (0, 0, DateTime::<Utc>::MIN_UTC, Streams::new());
+        let nothing = || (0, 0, DateTime::<Utc>::MIN_UTC, Streams::default());
         let (bytes, last, last_time, streams) = covered.unwrap_or_else(nothing);
         let mut open = Self {
             file: Arc::clone(&file),
@@ -394,7 +413,10 @@ impl Open {
             match known {
                 Some((sender, entry)) if entry.number == open.last + 1 && entry.time >= open.last_time => {
                     let header = entry.body.header();
-                    open.count((sender, header.stream), header.counter, 1, bytes, entry.time);
+                    let key = (sender, header.stream);
+                    // Without what is lost by this, only messages of old streams are refused.
+                    let _ = open.streams.hold(path, &key, header.counter);
+                    open.count(key, header.counter, 1, bytes, entry.time);
                 }
                 _ => return Ok((open, Some(number))),
             }
@@ -403,16 +425,8 @@ impl Open {
 
     /// Takes note of `count` lines after the last, of `bytes` bytes with their newlines, all of one stream
     /// with the counters from `counter` on.
-    fn count(&mut self, key: (Sender, StreamId), counter: u64, count: u64, bytes: u64, time: DateTime<Utc>) {
-        let stream = self.streams.entry(key).or_default();
-        let end = counter.saturating_add(count);
-        // Those of the counters that have a mark.
-        let mut marked = counter.checked_next_multiple_of(COUNTERS_PER_MARK);
-        while let Some(at) = marked.filter(|at| *at < end) {
-            stream.marks.push(self.last + 1 + (at - counter));
-            marked = at.checked_add(COUNTERS_PER_MARK);
-        }
-        stream.next = end;
+    fn count(&mut self, key: Key, counter: u64, count: u64, bytes: u64, time: DateTime<Utc>) {
+        self.streams.count(key, counter..counter.saturating_add(count), self.last + 1);
         self.bytes += bytes;
         self.last += count;
         self.last_time = time;
@@ -435,15 +449,14 @@ impl Open {
 
     /// The number under which this very message is stored already.
     fn find(
-        &self,
+        &mut self,
         path: &Path,
-        key: (Sender, StreamId),
+        key: &Key,
         sender: &Username,
         messages: Part<'_>,
     ) -> Result<u64, LogError> {
         let counter = messages.first().header.counter;
-        let mark = usize::try_from(counter / COUNTERS_PER_MARK).ok();
-        let from = mark.and_then(|mark| self.streams.get(&key)?.marks.get(mark)).copied().unwrap_or(1);
+        let from = self.streams.near(path, key, counter)?;
         let damaged = |line| LogError::Damaged { path: path.to_owned(), line };
         let near = log_search::near(&self.file, path, from, (self.last + 1, self.bytes))?;
         let (first, start) = near.ok_or_else(|| damaged(from))?;

@@ -190,8 +190,15 @@ pub(super) const INDEX_EVERY_LINES: u64 = 4096;
 /// A log that is put aside gets a new index from so many lines on. Fewer are as quickly read.
 pub(super) const INDEXED_LINES_MIN: u64 = 1024;
 
-/// One counter of a stream in this many has its line's number in memory.
+/// Streams that an open log knows of in memory. Half of them, those used longest ago, go to the disk when it is
+/// one more.
+pub(super) const STREAMS_IN_MEMORY_MAX: usize = 1024;
+
+/// One counter of a stream in this many has its line's number kept: its mark.
 pub(super) const COUNTERS_PER_MARK: u64 = 256;
+
+/// Marks of a stream in memory. Half of them, the first, go to the disk when it goes on with so many.
+pub(super) const MARKS_IN_MEMORY_MAX: usize = 64;
 
 /// Lines that may wait for the disk, in bytes. Beyond it their senders wait.
 pub(super) const COMMIT_BYTES_WAITING_MAX: usize = 8 * 1024 * 1024;

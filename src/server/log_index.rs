@@ -1,48 +1,32 @@
 //! A log's index: a small file beside a long log, so that opening it reads the end and not all of it.
 //!
 //! It says how far it covers the log, what the last line of that part is, and what is known of the
-//! streams in it. It is made from the log and never trusted over it: one that does not fit the log, was
+//! streams in it: of those used last all, of the others how their table (`log_table`) can be known. It is made from the log and never trusted over it: one that does not fit the log, was
 //! torn, or is not there is as good as none, and then all of the log is read. So nobody waits for the
 //! disk to have it. Nor is one trusted that another run of the server wrote which did not end well: a
 //! power cut may have taken what it was made from.
 
 use std::{
-    collections::HashMap,
     fs::File,
     hash::{BuildHasher, Hasher, RandomState},
     path::{Path, PathBuf},
 };
 
-use super::log_line::LINE_BYTES_MAX;
+use super::{
+    log_line::LINE_BYTES_MAX,
+    log_streams::{Key, Stream, Streams},
+    log_table::{self, Sender, Table},
+};
 use crate::{
     store::{self, StoreError},
-    wire::{Bytes, StreamId},
+    wire::Bytes,
 };
 
 /// The first bytes of an index, with the version of its form.
-const MAGIC: [u8; 8] = *b"\xffindex\x00\x01";
+const MAGIC: [u8; 8] = *b"\xffindex\x00\x02";
 
 /// The ending of its name, in the place of the log's `.txt`.
 const EXTENSION: &str = "idx";
-
-/// Which of the pair's two members.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Sender {
-    Lower = 0,
-    Higher = 1,
-}
-
-/// A sender's stream in a log.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct Stream {
-    /// The counter that comes next.
-    pub(super) next: u64,
-    /// The numbers of the lines with the counters 0, [`super::limits::COUNTERS_PER_MARK`], ...
-    pub(super) marks: Vec<u64>,
-}
-
-/// All streams of a log.
-pub(super) type Streams = HashMap<(Sender, StreamId), Stream>;
 
 /// One run of the server, from its start to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,9 +60,15 @@ pub(super) fn path_of(log: &Path) -> PathBuf {
     log.with_extension(EXTENSION)
 }
 
-/// Whether a path is that of an index.
+/// Whether a path is that of an index or of its table.
 pub(super) fn is_index(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == EXTENSION)
+    path.extension().is_some_and(|extension| extension == EXTENSION || extension == log_table::EXTENSION)
+}
+
+/// Deletes what was made from a log that is to become another.
+pub(super) fn remove(log: &Path) -> Result<(), StoreError> {
+    store::remove(&path_of(log))?;
+    store::remove(&log_table::path_of(log))
 }
 
 impl Index {
@@ -92,30 +82,38 @@ impl Index {
         };
         let mut line = vec![0; index.line.len()];
         store::read_exact_at(file, log, &mut line, start)?;
-        Ok((line == index.line).then_some(index))
+        let table_is_there = index.streams.table().is_some_and(|table| table.is_there(log).unwrap_or(false));
+        Ok((line == index.line && table_is_there).then_some(index))
     }
 
-    /// Writes it beside its log.
+    /// Writes it beside its log, unless its streams were lost.
     pub(super) fn save(&self, log: &Path) -> Result<(), StoreError> {
+        let Some(table) = self.streams.table() else { return Ok(()) };
         let path = path_of(log);
         let file = store::open_or_create_unsynced(&path)?;
-        let bytes = self.to_bytes();
+        let bytes = self.to_bytes(table);
         store::write_at(&file, &path, &bytes, 0)?;
         store::cut(&file, &path, bytes.len() as u64)
     }
 
-    /// Magic, checksum of the rest; run, bytes, length of the line, line; count of streams, and each: sender,
-    /// stream, next counter, count of marks, marks. Integers are big-endian.
-    fn to_bytes(&self) -> Vec<u8> {
+    /// Magic, checksum of the rest; run, bytes, length of the line, line; of the table: count, sum, both parts of
+    /// the secret; count of streams, and each: sender, stream, next counter, first line, count of marks, marks.
+    /// Integers are big-endian.
+    fn to_bytes(&self, table: &Table) -> Vec<u8> {
         let mut rest = self.run.id.to_be_bytes().to_vec();
         rest.extend_from_slice(&self.bytes.to_be_bytes());
         put_count(&mut rest, self.line.len());
         rest.extend_from_slice(&self.line);
-        put_count(&mut rest, self.streams.len());
-        for ((sender, stream), Stream { next, marks }) in &self.streams {
+        rest.extend_from_slice(&table.count.to_be_bytes());
+        rest.extend_from_slice(&table.sum.to_be_bytes());
+        table.secret.iter().for_each(|part| rest.extend_from_slice(&part.to_be_bytes()));
+        let recent = self.streams.recent();
+        put_count(&mut rest, recent.len());
+        for ((sender, stream), Stream { next, first, marks, .. }) in recent {
             rest.push(*sender as u8);
             rest.extend_from_slice(&stream.0);
             rest.extend_from_slice(&next.to_be_bytes());
+            rest.extend_from_slice(&first.to_be_bytes());
             put_count(&mut rest, marks.len());
             marks.iter().for_each(|mark| rest.extend_from_slice(&mark.to_be_bytes()));
         }
@@ -128,29 +126,34 @@ impl Index {
         if crc32fast::hash(rest) != sum {
             return None;
         }
-        let is_of_this_run = u64::from_be_bytes(*take::<8>(&mut rest)?) == run.id;
+        let is_of_this_run = number(&mut rest)? == run.id;
         if !is_of_this_run && !run.is_after_good_end {
             return None;
         }
-        let bytes = u64::from_be_bytes(*take::<8>(&mut rest)?);
+        let bytes = number(&mut rest)?;
         let length = count(&mut rest).filter(|length| *length <= LINE_BYTES_MAX)?;
         let line;
         (line, rest) = rest.split_at_checked(length)?;
-        let mut streams = Streams::new();
-        for _ in 0..count(&mut rest)? {
-            let sender = match take::<1>(&mut rest)? {
-                [0] => Sender::Lower,
-                [1] => Sender::Higher,
-                _ => return None,
-            };
-            let stream = Bytes(*take::<16>(&mut rest)?);
-            let next = u64::from_be_bytes(*take::<8>(&mut rest)?);
-            let marks = (0..count(&mut rest)?).map(|_| Some(u64::from_be_bytes(*take::<8>(&mut rest)?)));
-            let marks = marks.collect::<Option<Vec<u64>>>()?;
-            streams.insert((sender, stream), Stream { next, marks });
-        }
+        let (count_of_records, sum) = (number(&mut rest)?, number(&mut rest)?);
+        let mut secret = || Some(u128::from_be_bytes(*take::<16>(&mut rest)?));
+        let secret = [secret()?, secret()?];
+        let table = Table { count: count_of_records, sum, secret };
+        let recent = (0..count(&mut rest)?).map(|_| read_stream(&mut rest)).collect::<Option<_>>()?;
+        let streams = Streams::of(recent, table);
         (rest.is_empty() && line.ends_with(b"\n")).then(|| Self { run, bytes, line: line.to_vec(), streams })
     }
+}
+
+fn read_stream(rest: &mut &[u8]) -> Option<(Key, Stream)> {
+    let sender = match take::<1>(rest)? {
+        [0] => Sender::Lower,
+        [1] => Sender::Higher,
+        _ => return None,
+    };
+    let stream = Bytes(*take::<16>(rest)?);
+    let (next, first) = (number(rest)?, number(rest)?);
+    let marks = (0..count(rest)?).map(|_| number(rest)).collect::<Option<_>>()?;
+    Some(((sender, stream), Stream { next, first, marks, ..Stream::default() }))
 }
 
 fn put_count(bytes: &mut Vec<u8>, count: usize) {
@@ -159,6 +162,10 @@ fn put_count(bytes: &mut Vec<u8>, count: usize) {
 
 fn count(rest: &mut &[u8]) -> Option<usize> {
     usize::try_from(u32::from_be_bytes(*take::<4>(rest)?)).ok()
+}
+
+fn number(rest: &mut &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(*take::<8>(rest)?))
 }
 
 fn take<'a, const N: usize>(rest: &mut &'a [u8]) -> Option<&'a [u8; N]> {
@@ -178,11 +185,17 @@ mod tests {
     const RUN: Run = Run { id: 7, is_after_good_end: false };
 
     fn index(line: &[u8], bytes: usize) -> Index {
-        let stream = |next, marks: &[u64]| Stream { next, marks: marks.to_vec() };
-        let streams = Streams::from([
-            ((Sender::Lower, Bytes([1; 16])), stream(300, &[1, 400])),
-            ((Sender::Higher, Bytes([1; 16])), stream(1, &[7])),
-        ]);
+        let stream = |next, first, marks: &[u64]| Stream {
+            next,
+            first,
+            marks: marks.iter().copied().collect(),
+            ..Stream::default()
+        };
+        let streams = vec![
+            ((Sender::Lower, Bytes([1; 16])), stream(300, 1, &[400])),
+            ((Sender::Higher, Bytes([1; 16])), stream(1, 7, &[])),
+        ];
+        let streams = Streams::of(streams, Table::default());
         Index { run: RUN, bytes: bytes as u64, line: line.to_vec(), streams }
     }
 

@@ -4,7 +4,8 @@
 //!
 //! - `fail_stop`: what happens when the disk can no longer be believed;
 //! - `accounts`, `keyring` (over `json_file`): the two dictionaries;
-//! - `log_line`, `log_file`, `log_search`, `log_index`, `conversation_log`, `logs`: the conversations;
+//! - `log_line`, `log_file`, `log_search`, `log_table`, `log_streams`, `log_index`, `conversation_log`, `logs`:
+//!   the conversations;
 //! - `journal`, `commit`: when they are stored;
 //! - `contacts`, `receipts`: who has a key with whom, and what they say to have of each other's messages;
 //! - `registry`, `rendezvous`, `hall`: who is where, two answers and one outcome, and what joins them;
@@ -66,6 +67,8 @@ mod log_file;
 mod log_index;
 mod log_line;
 mod log_search;
+mod log_streams;
+mod log_table;
 mod logs;
 mod outgoing;
 mod parcel;

@@ -48,8 +48,8 @@ pub(super) fn repair(data: &Path, look: Look) -> Result<Option<PathBuf>, StoreEr
         if !parts.is_empty() {
             store::create(&aside.place(&log.path)?, &parts)?;
         }
-        // It is about what the log was.
-        store::remove(&log_index::path_of(&log.path))?;
+        // They are about what the log was.
+        log_index::remove(&log.path)?;
         store::replace(&log.path, &whole)?;
     }
     if let Some(accounts) = &look.accounts {
