@@ -368,3 +368,54 @@ fn damage_in_what_the_index_covers_is_found_when_it_is_read_and_refuses_the_conv
     }
     assert!(matches!(store(&log, "bob", &body(1, 0, 1)), Err(LogError::Damaged { line: 3000, .. })));
 }
+
+#[test]
+fn damage_behind_what_the_index_covers_is_named_by_its_line() {
+    let fixture = Fixture::new();
+    fs::write(fixture.path(), long_text(6000)).unwrap();
+    fixture.again().read(1, 1, usize::MAX, 0).unwrap();
+    let text = String::from_utf8(long_text(6005)).unwrap();
+    fs::write(fixture.path(), text.replacen(" alice 6003 ", " alice 6OO3 ", 1)).unwrap();
+    for log in [fixture.again(), fixture.again()] {
+        let refused = store(&log, "bob", &body(1, 0, 1));
+        assert!(matches!(refused, Err(LogError::Damaged { line: 6003, .. })), "{refused:?}");
+    }
+}
+
+#[test]
+fn zeros_in_the_place_of_the_last_lines_are_set_aside_and_no_other_damage_is() {
+    let fixture = Fixture::new();
+    let _numbers: Vec<u64> = (0..3).map(|counter| fixture.send("alice", 1, counter)).collect();
+    let good = fs::read(fixture.path()).unwrap();
+    let line = |time: &str, number: u64| {
+        let (time, sender) = (time.parse().unwrap(), name("alice"));
+        log_line::write(&Entry { number, time, sender, body: body(1, number - 1, 1) })
+    };
+    let (now, soon, later) = ("2026-11-22T10:00:00Z", "2026-11-22T10:10:00Z", "2026-11-22T10:10:01Z");
+    let zeros = [vec![0; 300], b"\n".to_vec()].concat();
+    let tails = [
+        (zeros.clone(), true),
+        ([&zeros[..], &line(now, 5), &line(soon, 6)].concat(), true),
+        // More than a disk can owe.
+        ([&zeros[..], &line(now, 5), &line(later, 6)].concat(), false),
+        // A line that was never one of ours comes first.
+        ([b"something\n", &zeros[..]].concat(), false),
+        ([vec![0; 65 * 1024 * 1024], b"\n".to_vec()].concat(), false),
+    ];
+    for (tail, is_set_aside) in tails {
+        let torn = fixture.folder.path().join("alice+bob.txt.torn");
+        let _ = fs::remove_file(&torn);
+        fs::write(fixture.path(), [&good[..], &tail].concat()).unwrap();
+        let log = fixture.again();
+        if is_set_aside {
+            assert_eq!(log.read(1, 9, usize::MAX, 0).unwrap().entries.len(), 3);
+            assert_eq!(fs::read(fixture.path()).unwrap(), good);
+            assert_eq!(fs::read(&torn).unwrap(), [&tail[..], b"\n"].concat());
+            assert_eq!(store(&log, "alice", &body(1, 3, 1)).unwrap(), 4);
+        } else {
+            let refused = log.read(1, 9, usize::MAX, 0);
+            assert!(matches!(refused, Err(LogError::Damaged { line: 4, .. })), "{refused:?}");
+            assert!(!torn.exists() && fs::read(fixture.path()).unwrap().len() == good.len() + tail.len());
+        }
+    }
+}
