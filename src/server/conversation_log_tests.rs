@@ -5,7 +5,7 @@ use std::fs;
 use super::*;
 use crate::{
     server::{log_index, log_line::LINE_BYTES_MAX, parcel::Parcel},
-    store::test_disk::TestDisk,
+    store::test_disk::{Fault, TestDisk},
     wire::{Body, Bytes, Header},
 };
 
@@ -416,6 +416,64 @@ fn zeros_in_the_place_of_the_last_lines_are_set_aside_and_no_other_damage_is() {
             let refused = log.read(1, 9, usize::MAX, 0);
             assert!(matches!(refused, Err(LogError::Damaged { line: 4, .. })), "{refused:?}");
             assert!(!torn.exists() && fs::read(fixture.path()).unwrap().len() == good.len() + tail.len());
+        }
+    }
+}
+
+/// Stores messages as a connection does, so many at a time; what becomes of each: its number, and whether it was new.
+fn store_all(log: &Log, bodies: &[Body], at_once: usize) -> Vec<Result<(u64, bool), String>> {
+    let alice = name("alice");
+    let mut outcomes = Vec::new();
+    for together in bodies.chunks(at_once) {
+        let parcel = Parcel::of(&name("bob"), together);
+        let mut done = 0;
+        while let Some(part) = parcel.after(done) {
+            let mut new = Vec::new();
+            let appended = log.append(&alice, part.of_one_stream(), |written| {
+                new.extend((written.number..).take(written.count).map(|number| Ok((number, true))));
+            });
+            outcomes.extend(match appended {
+                Ok(None) => new,
+                Ok(Some(again)) => vec![Ok((again.number, false))],
+                Err(reason) => vec![Err(reason.to_string())],
+            });
+            done = outcomes.len() % at_once;
+            if done == 0 || outcomes.len() == bodies.len() {
+                break;
+            }
+        }
+    }
+    outcomes
+}
+
+proptest::proptest! {
+    #[test]
+    fn messages_stored_together_come_to_the_same_as_one_by_one_also_where_the_disk_fails(
+        messages in proptest::collection::vec((1_u8..3, 0_u64..4, 1_u8..3), 1..24),
+        at_once in 2_usize..12,
+        failing in proptest::option::of(0_usize..6),
+    ) {
+        let bodies: Vec<_> = messages.into_iter().map(|(stream, counter, mark)| body(stream, counter, mark)).collect();
+        let (together, apart) = (Fixture::new(), Fixture::new());
+        let disk = TestDisk::under(together.folder.path());
+        if let Some(call) = failing {
+            disk.fail(call, Fault::Short);
+        }
+        let outcomes = store_all(&together.log, &bodies, at_once);
+        disk.heal();
+        let read = together.again().read(1, 99, usize::MAX, 0).unwrap().entries;
+        // Whoever was told of a number finds that very message under it, and there is nothing else.
+        let mut numbers = std::collections::BTreeSet::new();
+        for (outcome, body) in outcomes.iter().zip(&bodies) {
+            if let Ok((number, _)) = outcome {
+                proptest::prop_assert_eq!(&read[usize::try_from(*number).unwrap() - 1].body, body);
+                numbers.insert(*number);
+            }
+        }
+        proptest::prop_assert!(numbers.iter().copied().eq(1..=read.len() as u64));
+        proptest::prop_assert_eq!(outcomes.len(), bodies.len());
+        if failing.is_none() {
+            proptest::prop_assert_eq!(outcomes, store_all(&apart.log, &bodies, 1));
         }
     }
 }
