@@ -32,7 +32,7 @@ pub use upkeep::Upkeep;
 use client_command::ClientCommand;
 use durability::DurabilitySetting;
 use limits::LimitSettings;
-use scripts::LoginArgs;
+use scripts::ConnectArgs;
 use span::Span;
 
 use crate::{
@@ -189,29 +189,14 @@ struct ServerArgs {
 struct ClientArgs {
     #[command(subcommand)]
     command: Option<ClientCommand>,
-    /// The server, and its port if it is not 4117
-    #[arg(long, value_name = "HOST[:PORT]", env = "SECURECHAT_HOST")]
-    host: Option<String>,
-    /// Where key files, pinned servers and pinned peers are kept [default: the platform's data folder]
-    #[arg(long, value_name = "DIR", env = "SECURECHAT_HOME")]
-    home: Option<PathBuf>,
-    /// The fingerprint that the server printed at its start
-    #[arg(long, value_name = "FINGERPRINT", env = "SECURECHAT_SERVER_KEY")]
-    server_key: Option<Fingerprint>,
-    /// Trust a certificate that one of the system's authorities signed, when no fingerprint is known
-    #[arg(long, env = "SECURECHAT_CA", value_parser = clap::builder::FalseyValueParser::new())]
-    ca: bool,
+    #[command(flatten)]
+    connect: ConnectArgs,
     /// Memory that opening a new key file takes, in MiB; from 19 [default: 64]
     #[arg(long, value_name = "MIB", env = "SECURECHAT_KEY_FILE_MEMORY_MIB")]
     key_file_memory_mib: Option<u32>,
     /// Passes over that memory; from 2 [default: 3]
     #[arg(long, value_name = "N", env = "SECURECHAT_KEY_FILE_PASSES")]
     key_file_passes: Option<u32>,
-    /// Seconds to try to get a lost connection back; 0 ends at once [default: 600]
-    #[arg(long, value_name = "SECONDS", env = "SECURECHAT_RETRY")]
-    retry: Option<u64>,
-    #[command(flatten)]
-    login: LoginArgs,
     /// Speak JSON with a program, one object a line each way, as docs/JSON.md describes it
     #[arg(long)]
     json: bool,
@@ -221,18 +206,12 @@ struct ClientArgs {
     /// How to tell that something arrived: bell, osc9 (a desktop notice that names the sender) or off [default: off]
     #[arg(long, value_name = "HOW", env = "SECURECHAT_NOTIFY")]
     notify: Option<Notify>,
-    /// The language to speak [default: by LC_ALL, LC_MESSAGES, LANG]
-    #[arg(long, value_enum, env = "SECURECHAT_LANGUAGE")]
-    language: Option<Language>,
-    /// Shows contacts, conversation and the line being typed on the whole screen
+    /// Show contacts, conversation and the line being typed on the whole screen
     #[arg(long, conflicts_with = "plain", env = "SECURECHAT_FULL_SCREEN", value_parser = clap::builder::FalseyValueParser::new())]
     full_screen: bool,
     /// With --full-screen: the mouse scrolls and chooses contacts, instead of selecting text
     #[arg(long, env = "SECURECHAT_MOUSE", value_parser = clap::builder::FalseyValueParser::new())]
     mouse: bool,
-    /// A TOML file with any of these settings, under the same names
-    #[arg(long, value_name = "FILE", env = "SECURECHAT_CLIENT_CONFIG")]
-    config: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -374,12 +353,13 @@ fn invite(args: InviteArgs) -> Result<Task, CliError> {
 }
 
 fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
-    let file: ClientFile = read_config(args.config.as_deref())?;
-    let (home, home_is_default) = match args.home.or(file.home) {
+    let connect = args.connect;
+    let file: ClientFile = read_config(connect.config.as_deref())?;
+    let (home, home_is_default) = match connect.home.or(file.home) {
         Some(home) => (home, false),
         None => (default_home()?, true),
     };
-    let host = args.host.or(file.host).ok_or_else(|| Misuse::NoHost {
+    let host = connect.host.or(file.host).ok_or_else(|| Misuse::NoHost {
         // What cannot be looked at is not worth an error of its own here.
         known: crate::client::known_servers(&home).unwrap_or_default(),
     })?;
@@ -404,15 +384,15 @@ fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
         address,
         home,
         home_is_default,
-        server_key: args.server_key.or(from_file),
-        authorities: args.ca || file.ca.unwrap_or(false),
+        server_key: connect.server_key.or(from_file),
+        authorities: connect.ca || file.ca.unwrap_or(false),
         key_file_cost: cost,
-        password: args.login.password().or(file.password_file.map(PasswordSource::File)),
-        user: args.login.user.or(file.user),
+        password: connect.login.password().or(file.password_file.map(PasswordSource::File)),
+        user: connect.login.user.or(file.user),
         json: args.json,
-        language: (args.language.or(file.language))
+        language: (connect.language.or(file.language))
             .unwrap_or_else(|| Language::of_environment(|name| std::env::var(name).ok())),
-        retry_for: Duration::from_secs(args.retry.or(file.retry).unwrap_or(RETRY_S).min(RETRY_S_MAX)),
+        retry_for: Duration::from_secs(connect.retry.or(file.retry).unwrap_or(RETRY_S).min(RETRY_S_MAX)),
         view: if args.full_screen || (file.full_screen.unwrap_or(false) && !args.plain) {
             View::FullScreen { mouse: args.mouse || file.mouse.unwrap_or(false) }
         } else if args.plain || file.plain.unwrap_or(false) {

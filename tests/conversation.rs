@@ -193,6 +193,34 @@ fn a_killed_client_is_said_to_have_lost_its_connection() {
 }
 
 #[test]
+fn who_is_answered_before_what_is_asked_is_asked_again() {
+    let server = TestServer::starts();
+    let (mut alice, mut bob) = server.registers_two("alice", "bob");
+    let lobby = "Who do you want to start a conversation with? ";
+    let before = alice.saw_times(lobby);
+    alice.types("/who");
+    alice.types("nobody");
+    alice.sees("nobody is unknown");
+    let said = alice.transcript();
+    let answers: Vec<&str> = said.split(lobby).skip(before).collect();
+    assert!(answers[0].starts_with("\nconnected: alice bob\n"), "{said}");
+    assert!(answers[1].starts_with("\nnobody is unknown"), "asked once: {said}");
+    // At a key too.
+    alice.types("bob");
+    bob.is_asked_about_the_key();
+    alice.is_asked_about_the_key();
+    let key = "Accept this key? (yes / no / the code bob reads to you) ";
+    let before = alice.saw_times(key);
+    alice.types("/who");
+    alice.types("no");
+    alice.sees("You refused the key\n");
+    let said = alice.transcript();
+    let answers: Vec<&str> = said.split(key).skip(before).collect();
+    assert!(answers[0].starts_with("\nconnected: alice bob\n"), "{said}");
+    assert_eq!(answers.len(), 2, "asked once: {said}");
+}
+
+#[test]
 fn help_who_and_unknown_commands_work_everywhere() {
     let server = TestServer::starts();
     let (mut alice, mut bob) = server.registers_two("alice", "bob");

@@ -151,6 +151,25 @@ fn the_last_words_are_french_too() {
     assert!(!said.contains("error") && !said.contains("hint"), "{said}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_script_is_answered_in_its_own_language_whatever_the_client_that_runs_speaks() {
+    let server = TestServer::starts();
+    let _alice = registers(&server, "alice");
+    let _bob = server.registers("bob");
+    let english = "error: not sent: nobody is not connected, and you have no key with nobody: ";
+    let french = "erreur\u{a0}: non envoyé\u{a0}: nobody n’est pas en ligne, et vous n’avez pas de clé";
+    for (who, locale, said) in [("alice", "C", english), ("bob", "fr_FR.UTF-8", french)] {
+        let mut command = common::securechat();
+        command.args(["client", "send", "nobody", "--host", &server.host(), "--server-key", server.key()]);
+        command.arg("--home").arg(server.home_of(who)).env("LANG", locale);
+        let output = command.stdin(fs::File::open("Cargo.toml").unwrap()).output().unwrap();
+        assert_eq!(output.status.code(), Some(69));
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert!(words.starts_with(said), "{who} from {locale}: {words}");
+    }
+}
+
 #[test]
 fn a_command_line_that_is_not_understood_is_answered_in_french() {
     for (arguments, said) in [

@@ -24,6 +24,8 @@ mod stored;
 mod agreements;
 #[path = "lying/conversations.rs"]
 mod conversations;
+#[path = "lying/days.rs"]
+mod days;
 #[path = "lying/histories.rs"]
 mod histories;
 #[path = "lying/nonsense.rs"]

@@ -19,9 +19,6 @@ use crate::{
     talk::{self, Pace, Plan, Talked},
 };
 
-/// Before anything is counted.
-const WARM_UP: Duration = Duration::from_millis(300);
-
 /// The longest text that has the smallest body, in bytes.
 pub const TEXT_BYTES: usize = 59;
 
@@ -43,6 +40,9 @@ pub struct LoadArgs {
     /// The server is a relay: its people need not meet
     #[arg(long)]
     relay: bool,
+    /// Milliseconds of the same load before anything is counted
+    #[arg(long, default_value_t = 300)]
+    warm_up_ms: u64,
     /// How long it is counted, in milliseconds
     #[arg(long, default_value_t = 1500)]
     measured_ms: u64,
@@ -148,7 +148,7 @@ pub fn run(args: &LoadArgs) -> Result<Figures> {
         pairs,
         pace,
         threads: args.threads,
-        warm_up: WARM_UP,
+        warm_up: Duration::from_millis(args.warm_up_ms),
         measured,
     };
     let mut figures = Figures::new();

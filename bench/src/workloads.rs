@@ -43,6 +43,9 @@ pub struct RunArgs {
     /// Counted milliseconds of each run [default: 1500, quick: 400]
     #[arg(long)]
     measured_ms: Option<u64>,
+    /// Milliseconds of the same load before those [default: 2000, quick: 300]
+    #[arg(long)]
+    warm_up_ms: Option<u64>,
     /// The length of a text, in bytes
     #[arg(long, default_value_t = TEXT_BYTES)]
     text_bytes: usize,
@@ -75,6 +78,7 @@ pub(crate) struct Conductor {
     pub(crate) stage: Stage,
     pub(crate) rounds: usize,
     measured_ms: u64,
+    warm_up_ms: u64,
     text_bytes: usize,
     threads: Option<usize>,
     pairs: Option<usize>,
@@ -102,6 +106,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
         stage,
         rounds: args.rounds.unwrap_or(if quick { 3 } else { 5 }),
         measured_ms: args.measured_ms.unwrap_or(if quick { 400 } else { 1500 }),
+        warm_up_ms: args.warm_up_ms.unwrap_or(if quick { 300 } else { 2000 }),
         text_bytes: args.text_bytes,
         threads: args.threads,
         pairs: args.pairs,
@@ -138,13 +143,14 @@ impl Conductor {
         let model = fs::read_to_string("/proc/cpuinfo")?;
         let model = model.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("");
         Ok(format!(
-            "{} processors ({}), Linux {}, data on {}; medians of {} runs of {} ms.\n",
+            "{} processors ({}), Linux {}, data on {}; medians of {} runs of {} ms after {} ms.\n",
             meter::processors(),
             model.trim_start_matches([' ', '\t', ':']),
             release.trim(),
             meter::file_system(&self.stage.folder)?,
             self.rounds,
             self.measured_ms,
+            self.warm_up_ms,
         ))
     }
 
@@ -200,6 +206,7 @@ impl Conductor {
         command.args(["--server", &server.process().to_string()]);
         command.arg("--key-file").arg(&self.stage.key_file);
         command.args(["--measured-ms", &self.measured_ms.to_string()]);
+        command.args(["--warm-up-ms", &self.warm_up_ms.to_string()]);
         command.args(["--threads", &self.threads.unwrap_or(threads).to_string()]);
         if matches!(target, Target::Relay(_)) {
             command.arg("--relay");

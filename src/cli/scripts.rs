@@ -1,4 +1,4 @@
-//! The flags of clients that no person sits at: who logs in, and what `send`, `listen` and `history` need.
+//! The flags that every client has, and those of clients that no person sits at: `send`, `listen` and `history`.
 
 use std::path::PathBuf;
 
@@ -35,38 +35,37 @@ impl LoginArgs {
     }
 }
 
-/// Where a script's client logs in, and as whom.
-#[derive(Debug, Args)]
+/// Where a client logs in, and as whom.
+#[derive(Debug, Default, Args)]
 pub(super) struct ConnectArgs {
     /// The server, and its port if it is not 4117
     #[arg(long, value_name = "HOST[:PORT]", env = "SECURECHAT_HOST")]
-    host: Option<String>,
+    pub(super) host: Option<String>,
     /// Where key files, pinned servers and pinned peers are kept [default: the platform's data folder]
     #[arg(long, value_name = "DIR", env = "SECURECHAT_HOME")]
-    home: Option<PathBuf>,
+    pub(super) home: Option<PathBuf>,
     /// The fingerprint that the server printed at its start
     #[arg(long, value_name = "FINGERPRINT", env = "SECURECHAT_SERVER_KEY")]
-    server_key: Option<Fingerprint>,
+    pub(super) server_key: Option<Fingerprint>,
     /// Trust a certificate that one of the system's authorities signed, when no fingerprint is known
     #[arg(long, env = "SECURECHAT_CA", value_parser = clap::builder::FalseyValueParser::new())]
-    ca: bool,
+    pub(super) ca: bool,
     /// Seconds to try to get a lost connection back; 0 ends at once [default: 600]
     #[arg(long, value_name = "SECONDS", env = "SECURECHAT_RETRY")]
-    retry: Option<u64>,
+    pub(super) retry: Option<u64>,
     #[command(flatten)]
-    login: LoginArgs,
+    pub(super) login: LoginArgs,
     /// The language to speak [default: by LC_ALL, LC_MESSAGES, LANG]
     #[arg(long, value_enum, env = "SECURECHAT_LANGUAGE")]
-    language: Option<Language>,
-    /// A TOML file with any of a client's settings
+    pub(super) language: Option<Language>,
+    /// A TOML file with any of a client's settings, under the same names
     #[arg(long, value_name = "FILE", env = "SECURECHAT_CLIENT_CONFIG")]
-    config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
 }
 
 impl From<ConnectArgs> for ClientArgs {
-    fn from(given: ConnectArgs) -> Self {
-        let ConnectArgs { host, home, server_key, ca, retry, login, language, config } = given;
-        Self { host, home, server_key, ca, retry, login, language, config, ..Self::default() }
+    fn from(connect: ConnectArgs) -> Self {
+        Self { connect, ..Self::default() }
     }
 }
 

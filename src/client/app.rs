@@ -48,7 +48,7 @@ const PINS_UNSAVED_FOR: Duration = Duration::from_secs(1);
 pub(super) const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a request that only the server answers may take.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a server that owes an answer (a message's confirmation, above all) may say nothing at all
 /// before the connection counts as lost: a line can die without a word.
@@ -456,17 +456,26 @@ impl<'a> App<'a> {
         is_wanted: impl Fn(&wire::Event) -> bool,
     ) -> Result<wire::Event, ClientError> {
         loop {
-            let event = match self.connection.incoming().recv_deadline(deadline) {
-                Ok(incoming) => incoming?,
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    return Err(ClientError::Lost(None));
-                }
-            };
-            match event {
+            match self.next_incoming(deadline)? {
                 wire::Event::TakenOver {} => return Err(ClientError::TakenOver),
                 event if is_wanted(&event) => return Ok(event),
                 event => self.deferred.push_back(event),
             }
+        }
+    }
+
+    /// What the server says next, in its order.
+    pub(super) fn next_said(&mut self, deadline: Instant) -> Result<wire::Event, ClientError> {
+        match self.deferred.pop_front() {
+            Some(event) => Ok(event),
+            None => self.next_incoming(deadline),
+        }
+    }
+
+    fn next_incoming(&mut self, deadline: Instant) -> Result<wire::Event, ClientError> {
+        match self.connection.incoming().recv_deadline(deadline) {
+            Ok(incoming) => incoming,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Err(ClientError::Lost(None)),
         }
     }
 

@@ -164,7 +164,6 @@ pub(super) fn filled(template: &str, args: &[(&'static str, Arg)], language: Lan
 }
 
 /// The names of a template's placeholders, in order.
-#[cfg(test)]
 pub(super) fn placeholders(template: &str) -> Vec<&str> {
     template
         .split('{')

@@ -3,8 +3,10 @@
 //! A line means what it was begun for, or nothing: what is asked, and whose conversation has the lines, can change while
 //! it is half typed. Then it answers no other question, goes to nobody else, and is given back.
 
+use std::time::Instant;
+
 use super::{
-    app::{App, Flow},
+    app::{ANSWER_TIMEOUT, App, Flow},
     command::Line,
     error::ClientError,
     meeting::Meeting,
@@ -14,7 +16,7 @@ use super::{
 };
 use crate::{
     printable::Printable,
-    wire::{Request, Username},
+    wire::{self, Request, Username},
 };
 
 /// A line as it was typed.
@@ -44,10 +46,7 @@ impl App<'_> {
             Line::Text(text) => return self.on_text(&text, begun),
             Line::Quit => return Ok(Flow::End),
             Line::Help => self.desk.show(words::HELP),
-            Line::Who => {
-                self.scripts.person_asks_who();
-                self.connection.send(&Request::Who {})?;
-            }
+            Line::Who => self.ask_who()?,
             Line::History(count) => self.show_history(count)?,
             Line::Search(what) => self.search(&what)?,
             Line::Verify(what) => self.verify(&what)?,
@@ -67,6 +66,23 @@ impl App<'_> {
             }
         }
         Ok(Flow::Continue)
+    }
+
+    /// `/who`. Where a question stands, the answer comes before it is asked again; what the server says before that
+    /// is taken in its order.
+    fn ask_who(&mut self) -> Result<(), ClientError> {
+        self.scripts.person_asks_who();
+        self.connection.send(&Request::Who {})?;
+        let asked_by = Instant::now() + ANSWER_TIMEOUT;
+        while matches!(self.aim(), Aim::Answer(_)) && self.scripts.person_waits_for_who() {
+            let event = self.next_said(asked_by)?;
+            let refused = matches!(event, wire::Event::Error { peer: None, .. });
+            self.on_server(event)?;
+            if refused {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Whether a command is about the conversation that has the lines, or the question that stands, and was begun while

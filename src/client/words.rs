@@ -107,13 +107,22 @@ pub(super) fn commands() -> Vec<String> {
 
 /// The words of the sentence with that id, with `{placeholders}` for what it is about.
 pub(super) fn template(id: &str, language: Language) -> &'static str {
-    let table = match language {
+    let found = find_template(id, language);
+    debug_assert!(found.is_some(), "no words for {id} in {language:?}");
+    found.unwrap_or_default()
+}
+
+/// The same of a sentence that there may not be.
+pub(super) fn find_template(id: &str, language: Language) -> Option<&'static str> {
+    table(language).iter().find(|(of, _)| *of == id).map(|(_, words)| *words)
+}
+
+/// Every sentence's id and words.
+pub(super) fn table(language: Language) -> &'static [(&'static str, &'static str)] {
+    match language {
         Language::English => english::TABLE,
         Language::French => french::TABLE,
-    };
-    let found = table.iter().find(|(of, _)| *of == id);
-    debug_assert!(found.is_some(), "no words for {id} in {language:?}");
-    found.map_or("", |(_, words)| words)
+    }
 }
 
 pub(super) fn line_too_long(max: usize) -> Phrase {

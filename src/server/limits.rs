@@ -216,11 +216,20 @@ pub(super) const PARCEL_BYTES_MAX: usize = 64 * 1024;
 /// How long nothing is to be stored before the logs themselves are brought to the disk.
 pub(super) const COMMITTER_RESTS_AFTER: Duration = Duration::from_secs(5);
 
+/// Threads that bring logs to the disk at the same time, at most: what a disk does at once.
+pub(super) const LOG_SYNC_THREADS_MAX: usize = 16;
+
+/// One for each so many logs.
+pub(super) const LOGS_PER_SYNC_THREAD: usize = 8;
+
+/// The stack of such a thread, in bytes.
+pub(super) const LOG_SYNC_STACK_BYTES: usize = 256 * 1024;
+
 /// What each of the journal's two files has at first, in bytes; twice a line at least.
 pub const JOURNAL_BYTES: u64 = 1024 * 1024;
 
 /// One that was filled becomes so many times as long, ...
-pub(super) const JOURNAL_GROWTH: u64 = 4;
+pub(super) const JOURNAL_GROWTH: u64 = 8;
 
 /// ... up to so many bytes.
 pub(super) const JOURNAL_BYTES_MAX: u64 = 64 * 1024 * 1024;

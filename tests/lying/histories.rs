@@ -13,14 +13,14 @@ use securechat::wire::{Body, Entry, Event, Request};
 use serde_json::Value;
 
 use crate::{
-    common::{TestServer, password_of, securechat},
+    common::{TestClient, TestServer, password_of, securechat},
     liar::Liar,
     stored::{LogLine, edit_log, forgets, server_with_a_conversation},
 };
 
 const MISSING_BEFORE_3: &str = "WARNING: one or more messages of alice before number 3 are missing";
 
-fn history(server: &TestServer, name: &str, arguments: &[&str]) -> Output {
+fn history(server: &TestServer, name: &str, arguments: &[&str], locale: &str) -> Output {
     let file = server.home_of(name).join("password");
     fs::write(&file, format!("{}\n", password_of(name))).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
@@ -28,7 +28,7 @@ fn history(server: &TestServer, name: &str, arguments: &[&str]) -> Output {
     command.args(["client", "history"]).args(arguments);
     command.args(["--host", &server.host(), "--server-key", server.key()]);
     command.arg("--home").arg(server.home_of(name)).arg("--password-file").arg(file);
-    command.output().unwrap()
+    command.env("LANG", locale).output().unwrap()
 }
 
 /// What bob, who remembers nothing, gets written of a changed log: the lines without days and times.
@@ -36,8 +36,8 @@ fn written_of(change: impl FnOnce(&mut Vec<LogLine>)) -> Vec<String> {
     let mut server = server_with_a_conversation();
     edit_log(&mut server, change);
     forgets(&server, "bob");
-    let text = history(&server, "bob", &["alice"]);
-    let objects = history(&server, "bob", &["alice", "--json"]);
+    let text = history(&server, "bob", &["alice"], "C");
+    let objects = history(&server, "bob", &["alice", "--json"], "C");
     let lines: Vec<String> = String::from_utf8(text.stdout)
         .unwrap()
         .lines()
@@ -75,6 +75,34 @@ fn told(text: &str) -> Vec<String> {
     let last = objects.last().unwrap();
     assert_eq!((last["type"].as_str(), last["flaws"].as_u64()), (Some("exported"), Some(flaws as u64)));
     told
+}
+
+#[test]
+fn a_flaw_is_told_in_the_language_of_who_asked_whatever_the_client_that_runs_speaks() {
+    const FRENCH: &str = "ATTENTION\u{a0}: un ou plusieurs messages d’alice avant le numéro 3 manquent";
+    let mut server = server_with_a_conversation();
+    edit_log(&mut server, |lines| drop(lines.remove(2)));
+    forgets(&server, "bob");
+    for (runs, asks, flaw) in [("fr_FR", "C", MISSING_BEFORE_3), ("C", "fr_FR", FRENCH)] {
+        let mut command = server.client_command("bob");
+        command.env("LANG", runs);
+        let mut bob = TestClient::starts("bob", command);
+        for line in ["yes", "bob", &password_of("bob")] {
+            bob.types(line);
+        }
+        bob.sees_any(&["Who do you want to start", "Avec qui voulez-vous commencer"]);
+        let written = history(&server, "bob", &["alice"], asks);
+        let text = String::from_utf8(written.stdout).unwrap();
+        assert!(text.lines().any(|line| line == flaw), "asked from {asks}: {text}");
+        let objects = String::from_utf8(history(&server, "bob", &["alice", "--json"], asks).stdout).unwrap();
+        assert!(objects.contains(flaw), "{objects}");
+        assert!(
+            objects.contains(r#""reason":"gap","args":{"number":3,"peer":"alice","sender":"alice"}"#),
+            "{objects}"
+        );
+        bob.types("/quit");
+        bob.ends_well();
+    }
 }
 
 #[test]
@@ -127,7 +155,7 @@ fn a_relabelled_line_is_named_and_not_written() {
 fn an_end_that_was_cut_off_is_named_at_the_end_to_who_remembers() {
     let mut server = server_with_a_conversation();
     edit_log(&mut server, |lines| lines.truncate(2));
-    let output = history(&server, "bob", &["alice"]);
+    let output = history(&server, "bob", &["alice"], "C");
     let text = String::from_utf8(output.stdout).unwrap();
     let cut = "WARNING: the server's log with alice ends at message 2, but this machine has seen message 4. The \
                end was cut off\n";
@@ -142,7 +170,7 @@ fn a_line_that_was_replaced_by_another_of_its_sender_is_named_to_who_remembers()
         let third = lines[2].clone();
         lines[3] = third;
     });
-    let output = history(&server, "bob", &["alice"]);
+    let output = history(&server, "bob", &["alice"], "C");
     let text = String::from_utf8(output.stdout).unwrap();
     let altered = "WARNING: message 4 of the log with alice is not what this machine saw there before\n";
     assert!(text.contains(altered), "{text}");

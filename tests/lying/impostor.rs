@@ -1,6 +1,6 @@
 //! Somebody without a client: the cryptography of a peer, used as the server likes.
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use securechat::{
     crypto::{
         agreement::{self, Agreed, Members, Offering},
@@ -129,7 +129,12 @@ impl Talk {
 
     /// The next message of the chain.
     pub fn seals(&mut self, text: &str) -> Body {
-        let plain = Plain { sent: Utc::now().timestamp_millis(), seen: self.seen, text: text.to_owned() };
+        self.seals_at(Utc::now(), text)
+    }
+
+    /// The same, sent at this moment by this one's clock.
+    pub fn seals_at(&mut self, sent: DateTime<Utc>, text: &str) -> Body {
+        let plain = Plain { sent: sent.timestamp_millis(), seen: self.seen, text: text.to_owned() };
         let body = self.stream.seal(&self.previous, &plain).unwrap();
         self.previous = body_hash(&body);
         body

@@ -4,11 +4,21 @@ use crate::stage::{Person, SIZES, Stage};
 
 /// From the lobby to an open conversation: both read their codes to each other.
 pub(crate) fn meet(alice: &Person<'_>, bob: &Person<'_>) {
+    are_asked(alice, bob);
+    accept(alice, bob);
+}
+
+/// From the lobby to the question about the key.
+fn are_asked(alice: &Person<'_>, bob: &Person<'_>) {
     for person in [alice, bob] {
         person.sees("Who do you want to start a conversation with?");
     }
     alice.types("bob\r");
     bob.sees("alice wants to start a conversation with you");
+}
+
+/// From the question about the key to an open conversation.
+fn accept(alice: &Person<'_>, bob: &Person<'_>) {
     let (of_alice, of_bob) = (alice.is_asked_about_the_key(), bob.is_asked_about_the_key());
     alice.types(&format!("{of_bob}\r"));
     alice.sees("Waiting for bob to answer...");
@@ -26,7 +36,10 @@ fn a_first_meeting_and_a_conversation_line_by_line() {
         alice.sees_last(">");
         alice.shows("line-lobby");
         bob.sees_last(">");
-        meet(&alice, &bob);
+        are_asked(&alice, &bob);
+        bob.sees_last(">");
+        bob.shows("line-asked");
+        accept(&alice, &bob);
         alice.sees_last("bob>");
         bob.sees_last("alice>");
         alice.shows("line-met");
@@ -34,6 +47,9 @@ fn a_first_meeting_and_a_conversation_line_by_line() {
         bob.sees("alice: hello bob");
         bob.types("only you can read this, and nobody on the way from my keyboard to your screen can\r");
         alice.sees("your screen can");
+        // Whether he had to be told that alice is waited for is a matter of milliseconds.
+        bob.presses("C-l");
+        bob.waits_until("a cleared screen", |screen| !screen.contains("keyboard"));
         bob.pastes(
             "fn main() {\n    // 漢字 are two columns wide, and this line is longer than many a screen is\n}",
         );

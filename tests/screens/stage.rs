@@ -161,6 +161,7 @@ fn settled(look: &impl Fn() -> String) -> String {
 /// A painted screen without what differs from run to run, which stands between its sequences. Where the paint of what
 /// can be seen changes, `ESC[...m` says to what; blanks are painted as what follows them, as nobody can tell.
 fn in_colours(painted: &str) -> String {
+    let painted = &*dated(painted);
     let sequences = Regex::new("\u{1b}\\[([0-9;]*)m").expect("a pattern");
     let bare = sequences.replace_all(painted, "");
     let same = normal(&bare);
@@ -222,8 +223,13 @@ fn normal(screen: &str) -> String {
         }
         normal
     });
-    let date = Regex::new(r"--- [A-Z][a-z]+ \d{1,2} [A-Z][a-z]+ 20\d\d ---").expect("a pattern");
-    date.replace_all(&normal, "--- Tuesday 24 November 2026 ---").into_owned()
+    dated(&normal)
+}
+
+/// A screen whose lines that are a date are that of one day. They may be longer or shorter than before.
+fn dated(screen: &str) -> String {
+    let date = Regex::new(r"(---|──) [A-Z][a-z]+day \d{1,2} [A-Z][a-z]+ 20\d\d (---|──)").expect("a pattern");
+    date.replace_all(screen, "$1 Tuesday 24 November 2026 $2").into_owned()
 }
 
 /// What [`normal`] does is what it says.

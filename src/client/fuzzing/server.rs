@@ -159,6 +159,7 @@ impl Server {
             Request::Key { peer, epoch } => {
                 Some(Event::Key { peer: peer.clone(), epoch: *epoch, kept: self.alices_kept() })
             }
+            Request::Who {} => Some(Event::Who { connected: vec![name("alice"), name("bob")], total: 2 }),
             Request::ChangePassword { .. } => Some(Event::PasswordChanged {}),
             Request::Contacts { .. } => {
                 let bob = self.kept.as_ref().map(|(kept, _)| Contact {

@@ -88,8 +88,7 @@ impl Export {
 
     fn tell_flaw(&mut self, caller: &Caller, number: Option<u64>, what: &Phrase) {
         self.flaws += 1;
-        let (id, peer, reason) = (self.id.clone(), self.opener.peer().to_string(), what.id().into());
-        caller.tell(&Told::Flaw(Flaw { id, peer, number, reason, text: what.text().to_owned() }));
+        caller.tell(&Told::Flaw(Flaw::of(self.id.clone(), self.opener.peer(), number, what)));
     }
 
     /// The server gave no more of it.

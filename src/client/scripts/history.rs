@@ -21,6 +21,7 @@ use super::{
     json::{Asked, Flaw, Message, Told},
     password::{PasswordError, PasswordSource},
     program::on_signals,
+    retold::{Reason, retold},
     sift::Sift,
     socket::Stream,
     task,
@@ -73,9 +74,7 @@ enum Heard {
     Flaw(Flaw),
     More {},
     Exported {},
-    Error {
-        text: String,
-    },
+    Error(Reason),
     #[serde(other)]
     Other,
 }
@@ -163,7 +162,10 @@ impl Writer {
                     written.message(&message)?;
                 }
             }
-            Heard::Flaw(flaw) => self.sift.flaw(flaw, &mut named)?,
+            Heard::Flaw(flaw) => {
+                let text = retold(&flaw.reason, &flaw.args, flaw.text);
+                self.sift.flaw(Flaw { text, ..flaw }, &mut named)?;
+            }
             Heard::More {} => {
                 written.flush()?;
                 return Ok(Next::More);
@@ -180,7 +182,7 @@ impl Writer {
                 self.ended = Some(Ok(()));
                 return Ok(Next::End);
             }
-            Heard::Error { text } => return Err(ClientError::NoHistory(text)),
+            Heard::Error(why) => return Err(ClientError::NoHistory(why.words())),
             Heard::Other => {}
         }
         Ok(Next::Listen)
@@ -263,7 +265,10 @@ fn caller(writer: Arc<Mutex<Writer>>, calls: Sender<Call>) -> Caller {
             Told::Flaw(flaw) => Heard::Flaw(flaw.clone()),
             Told::More { .. } => Heard::More {},
             Told::Exported { .. } => Heard::Exported {},
-            Told::Error { text, .. } => Heard::Error { text: text.clone() },
+            Told::Error { reason, args, text, .. } => {
+                let (reason, args, text) = ((*reason).to_owned(), args.clone(), text.clone());
+                Heard::Error(Reason { reason, args, text })
+            }
             _ => return,
         };
         let mut writer = writer.lock();

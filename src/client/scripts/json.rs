@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
@@ -120,7 +120,7 @@ pub(in crate::client) enum Told {
     /// The peer's client proved to have it.
     Delivered { id: Option<String>, peer: String, number: u64 },
     /// What was sent is not stored, and will not be.
-    NotSent { id: Option<String>, peer: String, reason: &'static str, text: String },
+    NotSent { id: Option<String>, peer: String, reason: &'static str, args: Args, text: String },
     /// The client ends before the server said whether it is stored.
     NotConfirmed { id: Option<String>, peer: String },
     /// Who is connected.
@@ -136,7 +136,7 @@ pub(in crate::client) enum Told {
     /// From now on what arrives is told.
     Listening {},
     /// What was asked for is nothing that can be done.
-    Error { id: Option<String>, reason: &'static str, text: String },
+    Error { id: Option<String>, reason: &'static str, args: Args, text: String },
     /// Last of all.
     Ended { status: u8, text: Option<String> },
 }
@@ -164,6 +164,8 @@ pub(in crate::client) struct Flaw {
     pub(in crate::client) number: Option<u64>,
     /// The id of a sentence.
     pub(in crate::client) reason: Cow<'static, str>,
+    #[serde(default)]
+    pub(in crate::client) args: Args,
     pub(in crate::client) text: String,
 }
 
@@ -171,41 +173,36 @@ pub(in crate::client) struct Flaw {
 #[derive(Debug, Clone, Serialize)]
 pub(in crate::client) struct Warning {
     id: &'static str,
+    args: Args,
     text: String,
 }
 
 /// Somebody, at a glance.
 #[derive(Debug, Clone, Serialize)]
 pub(in crate::client) struct Contact {
-    name: String,
-    presence: &'static str,
-    unread: u64,
-    open: bool,
-    standing: &'static str,
+    pub(super) name: String,
+    pub(super) presence: &'static str,
+    pub(super) unread: u64,
+    pub(super) open: bool,
+    pub(super) standing: &'static str,
 }
 
-/// What a sentence is about.
-#[derive(Debug, Clone)]
-pub(in crate::client) struct Args(Vec<(&'static str, Arg)>);
+/// What a sentence is about, by name.
+pub(in crate::client) type Args = BTreeMap<String, Value>;
 
-impl Serialize for Args {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let args: BTreeMap<&str, Value> = self
-            .0
-            .iter()
-            .filter(|(name, _)| *name != "exact")
-            .map(|(name, arg)| {
-                let value = match arg {
-                    Arg::Text(text) | Arg::Exact(text) => Value::from(text.as_str()),
-                    Arg::Number(number) => Value::from(*number),
-                    Arg::Flag(flag) => Value::from(*flag),
-                    Arg::Time(time) => Value::from(time.to_rfc3339_opts(SecondsFormat::Millis, true)),
-                };
-                (*name, value)
-            })
-            .collect();
-        args.serialize(serializer)
-    }
+/// What this sentence is about.
+fn about(phrase: &Phrase) -> Args {
+    let args = phrase.args().iter().filter(|(name, _)| *name != "exact");
+    let valued = args.map(|(name, arg)| {
+        let value = match arg {
+            Arg::Text(text) | Arg::Exact(text) => Value::from(text.as_str()),
+            Arg::Number(number) => Value::from(*number),
+            Arg::Flag(flag) => Value::from(*flag),
+            Arg::Time(time) => Value::from(time.to_rfc3339_opts(SecondsFormat::Millis, true)),
+        };
+        ((*name).to_owned(), value)
+    });
+    valued.collect()
 }
 
 impl Told {
@@ -274,12 +271,14 @@ impl Told {
 
     /// Why something was not sent.
     pub(in crate::client) fn not_sent(id: Option<String>, peer: &Username, why: &Phrase) -> Self {
-        Self::NotSent { id, peer: peer.to_string(), reason: why.id(), text: why.text().to_owned() }
+        let (reason, args, text) = parts(why);
+        Self::NotSent { id, peer: peer.to_string(), reason, args, text }
     }
 
     /// Why something cannot be done. The reasons are the ids of the sentences.
     pub(in crate::client) fn error(id: Option<String>, why: &Phrase) -> Self {
-        Self::Error { id, reason: why.id(), text: why.text().to_owned() }
+        let (reason, args, text) = parts(why);
+        Self::Error { id, reason, args, text }
     }
 }
 
@@ -310,10 +309,24 @@ impl Message {
     }
 }
 
+impl Flaw {
+    /// This is wrong, at that line of the log with this peer.
+    pub(in crate::client) fn of(
+        id: Option<String>,
+        peer: &Username,
+        number: Option<u64>,
+        what: &Phrase,
+    ) -> Self {
+        let (reason, args, text) = parts(what);
+        Self { id, peer: peer.to_string(), number, reason: reason.into(), args, text }
+    }
+}
+
 impl Warning {
     /// A sentence that warns.
     pub(in crate::client) fn of(phrase: &Phrase) -> Self {
-        Self { id: phrase.id(), text: phrase.text().to_owned() }
+        let (id, args, text) = parts(phrase);
+        Self { id, args, text }
     }
 }
 
@@ -324,7 +337,7 @@ fn line_of(said: &impl Serialize) -> String {
 
 fn parts(phrase: &Phrase) -> (&'static str, Args, String) {
     // A question's last blank is for what a person types behind it.
-    (phrase.id(), Args(phrase.args().to_vec()), phrase.text().trim_end().to_owned())
+    (phrase.id(), about(phrase), phrase.text().trim_end().to_owned())
 }
 
 #[cfg(test)]

@@ -10,10 +10,14 @@ mod json;
 mod password;
 mod program;
 mod quietly;
+mod retold;
 mod sift;
 mod socket;
 mod task;
 mod written;
+
+#[cfg(test)]
+mod document_tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -114,6 +118,11 @@ impl Scripts {
     /// The person asked who is connected.
     pub(super) fn person_asks_who(&mut self) {
         self.who.push_back(None);
+    }
+
+    /// Whether the person has not been told yet.
+    pub(super) fn person_waits_for_who(&self) -> bool {
+        self.who.iter().any(Option::is_none)
     }
 
     /// The server refused this message.

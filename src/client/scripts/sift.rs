@@ -101,6 +101,7 @@ impl Sift {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::scripts::json::Args;
 
     fn at(second: i64) -> Option<DateTime<Utc>> {
         DateTime::from_timestamp(second, 0)
@@ -108,7 +109,7 @@ mod tests {
 
     fn flaw(number: u64) -> Flaw {
         let (peer, reason) = ("bob".to_owned(), "gap".into());
-        Flaw { id: None, peer, number: Some(number), reason, text: String::new() }
+        Flaw { id: None, peer, number: Some(number), reason, args: Args::new(), text: String::new() }
     }
 
     /// Messages sent at these seconds, with a flaw before each and one at the end: the messages that are wanted

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::{
     Call, Caller,
     json::{Asked, Message, Told},
+    retold::{Notice, Reason},
     socket::{self, Stream},
 };
 use crate::{
@@ -42,17 +43,11 @@ pub struct Listen {
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Answer {
     Stored {},
-    NotSent {
-        text: String,
-    },
+    NotSent(Reason),
     NotConfirmed {},
-    Error {
-        text: String,
-    },
+    Error(Reason),
     Message(Message),
-    Notice {
-        text: String,
-    },
+    Notice(Notice),
     #[serde(other)]
     Other,
 }
@@ -115,11 +110,11 @@ fn send_over(stream: Stream, peer: &Username, text: &str) -> Result<(), ClientEr
     for line in BufReader::new(stream).lines() {
         match serde_json::from_str(&line.map_err(ClientError::Socket)?) {
             Ok(Answer::Stored {}) => return Ok(()),
-            Ok(Answer::NotSent { text } | Answer::Error { text }) => return Err(ClientError::NotSent(text)),
+            Ok(Answer::NotSent(why) | Answer::Error(why)) => return Err(ClientError::NotSent(why.words())),
             Ok(Answer::NotConfirmed {}) => break,
-            Ok(Answer::Notice { text }) => {
+            Ok(Answer::Notice(notice)) => {
                 // Nobody can be told that telling failed.
-                let _ = writeln!(io::stderr(), "{text}");
+                let _ = writeln!(io::stderr(), "{}", notice.words());
             }
             _ => {}
         }
@@ -189,8 +184,8 @@ fn listen_over(stream: Stream, json: bool) -> Result<(), ClientError> {
     for line in BufReader::new(stream).lines() {
         let line = line.map_err(ClientError::Socket)?;
         let told = serde_json::from_str(&line).unwrap_or(Answer::Other);
-        if let Answer::Error { text } = told {
-            return Err(ClientError::NotSent(text));
+        if let Answer::Error(why) = told {
+            return Err(ClientError::NotSent(why.words()));
         }
         if !print(&line, &told, json) {
             return Ok(());
@@ -233,9 +228,9 @@ fn print(line: &str, told: &Answer, json: bool) -> bool {
     let written = match told {
         _ if json => writeln!(out, "{line}"),
         Answer::Message(message) => writeln!(out, "{}", shown(message)),
-        Answer::Notice { text } => {
+        Answer::Notice(notice) => {
             // Nobody can be told that telling failed.
-            let _ = writeln!(io::stderr(), "{text}");
+            let _ = writeln!(io::stderr(), "{}", notice.words());
             Ok(())
         }
         _ => Ok(()),

@@ -3,7 +3,10 @@
 use chrono::{DateTime, Datelike, Local, NaiveDate, Utc};
 
 use crate::{
-    client::phrase::{Arg, Phrase, Sentence},
+    client::{
+        Language,
+        phrase::{Arg, Phrase, Sentence},
+    },
     printable::Printable,
     wire::Username,
 };
@@ -175,13 +178,23 @@ fn in_lines(text: &str, in_one: &str) -> String {
 
 /// The line between the messages of two days: `--- Tuesday 24 November 2026 ---`.
 pub(in crate::client) fn day(date: NaiveDate) -> Phrase {
+    say!("day", day = day_name(date).text())
+}
+
+/// A day as it is spoken of: `Tuesday 24 November 2026`.
+pub(in crate::client) fn day_name(date: NaiveDate) -> Phrase {
     let name = |all: Sentence, number: u32| {
         let all = Phrase::from(all);
         all.text().split(' ').nth(usize::try_from(number).unwrap_or_default()).unwrap_or_default().to_owned()
     };
     let weekday = name(WEEKDAYS, date.weekday().num_days_from_monday());
-    let (day, month, year) = (date.day(), name(MONTHS, date.month0()), date.year().to_string());
-    say!("day", weekday, day, month, year)
+    let (month, year) = (name(MONTHS, date.month0()), date.year().to_string());
+    say!("day_name", weekday, day = day_number(date.day(), Language::spoken()), month, year)
+}
+
+/// French has a word for the first of a month, and numbers for the other days.
+fn day_number(day: u32, language: Language) -> String {
+    if (language, day) == (Language::French, 1) { "1er".to_owned() } else { day.to_string() }
 }
 
 const WEEKDAYS: Sentence = Sentence("weekdays");
@@ -205,6 +218,13 @@ mod tests {
     use chrono::TimeZone;
 
     use super::*;
+
+    #[test]
+    fn the_first_of_a_month_has_its_french_name() {
+        let numbers = |language| [1, 2, 31].map(|day| day_number(day, language));
+        assert_eq!(numbers(Language::French), ["1er", "2", "31"]);
+        assert_eq!(numbers(Language::English), ["1", "2", "31"]);
+    }
 
     fn shown(text: &str) -> Phrase {
         let bob: Username = "bob".parse().unwrap();

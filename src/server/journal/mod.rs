@@ -3,6 +3,7 @@
 //! - `record`: batches of lines as bytes;
 //! - `segment`: one of the two files;
 //! - `heal`: what a start does with a journal that still holds something;
+//! - `bring`: brings the logs themselves to the disk;
 //! - here: writing, and making room.
 //!
 //! A line is in its pair's log already when it comes here, but its log need not be on the disk. The
@@ -23,6 +24,7 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tracing::warn;
 
+mod bring;
 mod heal;
 mod record;
 mod segment;
@@ -39,8 +41,9 @@ use super::{
 };
 use crate::{
     crypto::random::random,
-    store::{self, Action, StoreError},
+    store::{Action, StoreError},
 };
+use bring::sync_logs;
 use record::{Batch, Kind};
 use segment::{Generations, Segment};
 
@@ -240,17 +243,6 @@ impl Full {
         }
         Ok(self.segment)
     }
-}
-
-/// Brings logs and their names to the disk.
-fn sync_logs(logs: &Unsynced, folder: &Path, fail_stop: &FailStop) -> Result<(), LogError> {
-    if logs.is_empty() {
-        return Ok(());
-    }
-    for log in logs.values() {
-        log.sync()?;
-    }
-    Ok(fail_stop.watch(store::sync_folder(folder))?)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::{
     server::{
         commit::{Committer, Lines},
         conversation_log::{Written, file_name},
+        limits::{LOG_SYNC_THREADS_MAX, LOGS_PER_SYNC_THREAD},
         log_index::Run,
         logs::Logs,
         parcel::Parcel,
@@ -82,6 +83,56 @@ fn outgoing() -> Vec<u8> {
 /// The lines of `alice+bob` that the journal holds.
 fn held_lines(data: &Path) -> usize {
     held(data).unwrap().0.values().map(std::collections::BTreeMap::len).sum()
+}
+
+/// Logs of many pairs, each with a line that the disk does not have yet.
+fn many_logs(data: &Path, fail_stop: &FailStop) -> Unsynced {
+    let (logs, _) = Logs::open(data, 512, Run::new(true), fail_stop.clone()).unwrap();
+    let count = LOGS_PER_SYNC_THREAD * (LOG_SYNC_THREADS_MAX + 1);
+    let log = |number: usize| {
+        let name = format!("alice+bob{number}");
+        let log = logs.get(&pair(&name));
+        let parcel = Parcel::of(pair(&name).higher(), &[body(1, 0)]);
+        assert_eq!(log.append(pair(&name).lower(), parcel.after(0).unwrap(), |_| {}).unwrap(), None);
+        (Arc::as_ptr(&log).addr(), log)
+    };
+    (0..count).map(log).collect()
+}
+
+#[test]
+fn many_logs_are_brought_to_the_disk_at_the_same_time_and_each_once() {
+    let data = tempfile::tempdir().unwrap();
+    let fail_stop = FailStop::default();
+    let logs = many_logs(data.path(), &fail_stop);
+    let disk = TestDisk::under(data.path());
+    let folder = data.path().join(LOGS_FOLDER);
+    sync_logs(&logs, &folder, &fail_stop).unwrap();
+    let done = disk.done();
+    disk.heal();
+    let mut synced: Vec<_> = done.iter().filter(|done| matches!(done, Done::Sync(_))).collect();
+    synced.sort_by_key(|done| format!("{done:?}"));
+    synced.dedup();
+    assert_eq!(synced.len(), logs.len());
+    // Their names last.
+    assert_eq!(done.last(), Some(&Done::SyncFolder(folder)));
+    assert_eq!(done.len(), logs.len() + 1);
+}
+
+#[test]
+fn of_many_logs_one_that_fails_stops_all() {
+    let data = tempfile::tempdir().unwrap();
+    let fail_stop = FailStop::default();
+    let logs = many_logs(data.path(), &fail_stop);
+    let disk = TestDisk::under(data.path());
+    disk.fail(40, Fault::Error);
+    let brought = sync_logs(&logs, &data.path().join(LOGS_FOLDER), &fail_stop);
+    let sites = disk.sites();
+    disk.heal();
+    assert!(matches!(brought, Err(LogError::Store(_))), "{brought:?}");
+    assert!(fail_stop.stopped());
+    // What was under way ends; the folder is not called synced.
+    assert!(sites.len() <= 41 + LOG_SYNC_THREADS_MAX, "{}", sites.len());
+    assert!(sites.iter().all(|site| site.call == "sync"));
 }
 
 #[test]

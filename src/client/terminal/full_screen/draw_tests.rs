@@ -76,7 +76,7 @@ fn a_conversation_on_80_by_24() {
     assert_eq!(
         talk,
         [
-            " ── 2026-11-24 ──",
+            " ── Tuesday 24 November 2026 ──",
             " 14:03 bob  hello alice",
             " 14:04 you  only you can read this, and nobody else,",
             "            however long it is ✓✓",

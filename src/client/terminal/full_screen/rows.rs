@@ -45,10 +45,12 @@ fn you() -> String {
     Phrase::from(words::VIEW_YOU).text().to_owned()
 }
 
-/// The line before the first message of a day.
+/// The line before the first message of a day; in numbers where there is no room for its name.
 pub(super) fn day(day: NaiveDate, columns: usize, glyphs: &Glyphs) -> Row {
-    let text = wrap::fitting(&format!("{0}{0} {1} {0}{0}", glyphs.rule, day.format("%Y-%m-%d")), columns);
-    vec![span(text, Tone::Quiet)]
+    let line = |name: &str| format!("{0}{0} {name} {0}{0}", glyphs.rule);
+    let named = line(words::day_name(day).text());
+    let text = if wrap::width(&named) <= columns { named } else { line(&day.to_string()) };
+    vec![span(wrap::fitting(&text, columns), Tone::Quiet)]
 }
 
 /// The rows of what was said, at most so many columns wide.

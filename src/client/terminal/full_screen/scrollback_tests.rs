@@ -139,9 +139,11 @@ fn a_line_with_the_day_stands_before_the_first_message_of_it() {
         let Said::Message { peer, from, own, number, text, progress, sealed, .. } = said else { panic!() };
         scrollback.add(id, Said::Message { peer, from, own, number, sent, text, progress, sealed });
     }
-    let rows = seen(&scrollback, window(40, 9)).0;
-    assert_eq!(
-        rows,
-        ["── 2026-11-21 ──", "09:00 bob  hello", "09:00 bob  hello", "── 2026-11-22 ──", "09:00 bob  hello"]
-    );
+    let rows = |columns| seen(&scrollback, window(columns, 9)).0;
+    let day = |rows: &[String], at: usize| rows.get(at).cloned().unwrap();
+    let (wide, narrow) = (rows(40), rows(20));
+    assert_eq!(wide.len(), 5);
+    assert_eq!(day(&wide, 0), "── Saturday 21 November 2026 ──");
+    assert_eq!(day(&wide, 3), "── Sunday 22 November 2026 ──");
+    assert_eq!(day(&narrow, 0), "── 2026-11-21 ──", "where there is no room for more");
 }
