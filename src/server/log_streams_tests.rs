@@ -149,6 +149,7 @@ fn a_table_that_was_lost_torn_or_is_of_another_time_is_made_anew() {
     let good = fs::read(&table).unwrap();
     assert_ne!(older, good);
     let record = good.iter().position(|byte| *byte != 0).unwrap();
+    let lost = u64::from_be_bytes(good[record + 1..record + 9].try_into().unwrap());
     let changed = |at: usize, by: u8| {
         let mut bytes = good.clone();
         bytes[at] ^= by;
@@ -171,7 +172,7 @@ fn a_table_that_was_lost_torn_or_is_of_another_time_is_made_anew() {
         fs::write(&table, bad).unwrap();
         fs::write(log_index::path_of(&path(folder.path())), &saved_index).unwrap();
         let log = log(folder.path(), Run::new(true));
-        for number in 0..MANY {
+        for number in SOME.into_iter().chain([lost]) {
             assert_eq!(store(&log, &body(number, 0, 1)).unwrap(), (number + 1, false), "{what}");
         }
         assert!(matches!(store(&log, &body(MANY, 1, 1)), Err(LogError::OutOfOrder)), "{what}");
