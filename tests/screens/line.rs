@@ -47,6 +47,7 @@ fn a_first_meeting_and_a_conversation_line_by_line() {
         bob.sees("alice: hello bob");
         bob.types("only you can read this, and nobody on the way from my keyboard to your screen can\r");
         alice.sees("your screen can");
+        bob.sees_last("alice>");
         // Whether he had to be told that alice is waited for is a matter of milliseconds.
         bob.presses("C-l");
         bob.waits_until("a cleared screen", |screen| !screen.contains("keyboard"));

@@ -210,7 +210,7 @@ fn after_a_second_power_cut_while_the_server_starts_every_promise_is_kept() {
             }
         }
     }
-    assert!(mended > 10, "only {mended} torn or zeroed ends were set aside");
+    assert!(mended > 2, "only {mended} torn or zeroed ends were set aside");
     println!("{states} states within starts that set {mended} ends aside: nothing lost");
 }
 
