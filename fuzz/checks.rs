@@ -5,7 +5,9 @@
 use securechat::{
     crypto::key_file::{KeyFile, recovery::RecoveryForm},
     printable::Printable,
-    wire::{self, Body, Event, Frames, Pair, Request, Username, limits::FRAME_BYTES_MAX},
+    wire::{
+        self, Body, Event, Frames, Pair, Request, SendBuffer, SendRef, Username, limits::FRAME_BYTES_MAX,
+    },
 };
 
 /// Frames, however the reads cut them: the same messages, and each is written as it is read.
@@ -44,6 +46,48 @@ where
         assert_eq!(frames.take::<T>().unwrap(), Some(message));
         assert!(frames.is_empty());
     }
+}
+
+/// Requests as the server reads them, by hand what it can: the same as the parser reads of them, up to the same
+/// end. The input is the JSON of one, put between others, and also a stream of frames; cut by the first byte.
+pub(crate) fn send(input: &[u8]) {
+    let Some((cut, json)) = input.split_first() else { return };
+    let length = u32::try_from(json.len()).unwrap().to_be_bytes();
+    let one = [length.as_slice(), json].concat();
+    let who = wire::encode(&Request::Who {}, FRAME_BYTES_MAX).unwrap();
+    for stream in [[&one[..], &who, &one, &one, &who].concat(), json.to_vec()] {
+        let parsed = requests(&stream, stream.len(), false);
+        assert_eq!(requests(&stream, usize::from(*cut), true), parsed);
+        for request in parsed.0.iter().filter(|request| matches!(request, Request::Send { .. })) {
+            let mut frames = Frames::new(FRAME_BYTES_MAX);
+            frames.push(&wire::encode(request, FRAME_BYTES_MAX).unwrap());
+            assert!(frames.take_send(&mut SendBuffer::default()).is_some(), "as clients write it");
+            assert!(frames.is_empty());
+        }
+    }
+}
+
+/// The requests in a stream up to its end, or to what is none; and whether there is such a thing.
+fn requests(bytes: &[u8], size: usize, by_hand: bool) -> (Vec<Request>, bool) {
+    let (mut frames, mut buffer, mut found) =
+        (Frames::new(FRAME_BYTES_MAX), SendBuffer::default(), Vec::new());
+    for part in bytes.chunks(size.max(1)) {
+        frames.push(part);
+        loop {
+            if by_hand && let Some(SendRef { peer, body }) = frames.take_send(&mut buffer) {
+                let own = Body::try_from(body.as_text()).unwrap();
+                assert_eq!((own.header(), own.as_bytes()), (body.header(), body.as_bytes()));
+                found.push(Request::Send { peer: peer.clone(), body: own });
+                continue;
+            }
+            match frames.take() {
+                Ok(Some(request)) => found.push(request),
+                Ok(None) => break,
+                Err(_) => return (found, true),
+            }
+        }
+    }
+    (found, false)
 }
 
 /// A key file's text: what is read is written, and read as the same.

@@ -12,13 +12,14 @@ mod checks;
 /// A target: what it does with an input.
 type Check = fn(&[u8]);
 
-const SEEDS: [(&str, Check); 6] = [
+const SEEDS: [(&str, Check); 7] = [
     ("frame", checks::frame),
     ("key_file", checks::key_file),
     ("message_body", checks::message_body),
     ("names", checks::names),
     ("printable", checks::printable),
     ("recovery_form", checks::recovery_form),
+    ("send", checks::send),
 ];
 
 /// Bytes that are near one of a target's seeds, or any.
@@ -53,6 +54,12 @@ proptest! {
     #[test]
     fn any_bytes_as_frames(bytes in near_a_seed("frame"), cut: u8) {
         checks::frame(&[[cut].as_slice(), &bytes].concat());
+    }
+
+    #[test]
+    fn any_bytes_as_a_send_read_by_hand(bytes in near_a_seed("send"), cut: u8) {
+        checks::send(&bytes);
+        checks::send(&[[cut].as_slice(), &bytes].concat());
     }
 
     #[test]

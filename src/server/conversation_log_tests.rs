@@ -5,7 +5,7 @@ use std::fs;
 use super::*;
 use crate::{
     server::{log_index, log_line::LINE_BYTES_MAX, parcel::Parcel},
-    store::test_disk::TestDisk,
+    store::test_disk::{Fault, TestDisk},
     wire::{Body, Bytes, Header},
 };
 
@@ -367,4 +367,113 @@ fn damage_in_what_the_index_covers_is_found_when_it_is_read_and_refuses_the_conv
         assert!(matches!(damaged, Err(LogError::Damaged { line: 3000, .. })), "{from}: {damaged:?}");
     }
     assert!(matches!(store(&log, "bob", &body(1, 0, 1)), Err(LogError::Damaged { line: 3000, .. })));
+}
+
+#[test]
+fn damage_behind_what_the_index_covers_is_named_by_its_line() {
+    let fixture = Fixture::new();
+    fs::write(fixture.path(), long_text(6000)).unwrap();
+    fixture.again().read(1, 1, usize::MAX, 0).unwrap();
+    let text = String::from_utf8(long_text(6005)).unwrap();
+    fs::write(fixture.path(), text.replacen(" alice 6003 ", " alice 6OO3 ", 1)).unwrap();
+    for log in [fixture.again(), fixture.again()] {
+        let refused = store(&log, "bob", &body(1, 0, 1));
+        assert!(matches!(refused, Err(LogError::Damaged { line: 6003, .. })), "{refused:?}");
+    }
+}
+
+#[test]
+fn zeros_in_the_place_of_the_last_lines_are_set_aside_and_no_other_damage_is() {
+    let fixture = Fixture::new();
+    let _numbers: Vec<u64> = (0..3).map(|counter| fixture.send("alice", 1, counter)).collect();
+    let good = fs::read(fixture.path()).unwrap();
+    let line = |time: &str, number: u64| {
+        let (time, sender) = (time.parse().unwrap(), name("alice"));
+        log_line::write(&Entry { number, time, sender, body: body(1, number - 1, 1) })
+    };
+    let (now, soon, later) = ("2026-11-22T10:00:00Z", "2026-11-22T10:10:00Z", "2026-11-22T10:10:01Z");
+    let zeros = [vec![0; 300], b"\n".to_vec()].concat();
+    let tails = [
+        (zeros.clone(), true),
+        ([&zeros[..], &line(now, 5), &line(soon, 6)].concat(), true),
+        // More than a disk can owe.
+        ([&zeros[..], &line(now, 5), &line(later, 6)].concat(), false),
+        // A line that was never one of ours comes first.
+        ([b"something\n", &zeros[..]].concat(), false),
+        ([vec![0; 65 * 1024 * 1024], b"\n".to_vec()].concat(), false),
+    ];
+    for (tail, is_set_aside) in tails {
+        let torn = fixture.folder.path().join("alice+bob.txt.torn");
+        let _ = fs::remove_file(&torn);
+        fs::write(fixture.path(), [&good[..], &tail].concat()).unwrap();
+        let log = fixture.again();
+        if is_set_aside {
+            assert_eq!(log.read(1, 9, usize::MAX, 0).unwrap().entries.len(), 3);
+            assert_eq!(fs::read(fixture.path()).unwrap(), good);
+            assert_eq!(fs::read(&torn).unwrap(), [&tail[..], b"\n"].concat());
+            assert_eq!(store(&log, "alice", &body(1, 3, 1)).unwrap(), 4);
+        } else {
+            let refused = log.read(1, 9, usize::MAX, 0);
+            assert!(matches!(refused, Err(LogError::Damaged { line: 4, .. })), "{refused:?}");
+            assert!(!torn.exists() && fs::read(fixture.path()).unwrap().len() == good.len() + tail.len());
+        }
+    }
+}
+
+/// Stores messages as a connection does, so many at a time; what becomes of each: its number, and whether it was new.
+fn store_all(log: &Log, bodies: &[Body], at_once: usize) -> Vec<Result<(u64, bool), String>> {
+    let alice = name("alice");
+    let mut outcomes = Vec::new();
+    for together in bodies.chunks(at_once) {
+        let parcel = Parcel::of(&name("bob"), together);
+        let mut done = 0;
+        while let Some(part) = parcel.after(done) {
+            let mut new = Vec::new();
+            let appended = log.append(&alice, part.of_one_stream(), |written| {
+                new.extend((written.number..).take(written.count).map(|number| Ok((number, true))));
+            });
+            outcomes.extend(match appended {
+                Ok(None) => new,
+                Ok(Some(again)) => vec![Ok((again.number, false))],
+                Err(reason) => vec![Err(reason.to_string())],
+            });
+            done = outcomes.len() % at_once;
+            if done == 0 || outcomes.len() == bodies.len() {
+                break;
+            }
+        }
+    }
+    outcomes
+}
+
+proptest::proptest! {
+    #[test]
+    fn messages_stored_together_come_to_the_same_as_one_by_one_also_where_the_disk_fails(
+        messages in proptest::collection::vec((1_u8..3, 0_u64..4, 1_u8..3), 1..24),
+        at_once in 2_usize..12,
+        failing in proptest::option::of(0_usize..6),
+    ) {
+        let bodies: Vec<_> = messages.into_iter().map(|(stream, counter, mark)| body(stream, counter, mark)).collect();
+        let (together, apart) = (Fixture::new(), Fixture::new());
+        let disk = TestDisk::under(together.folder.path());
+        if let Some(call) = failing {
+            disk.fail(call, Fault::Short);
+        }
+        let outcomes = store_all(&together.log, &bodies, at_once);
+        disk.heal();
+        let read = together.again().read(1, 99, usize::MAX, 0).unwrap().entries;
+        // Whoever was told of a number finds that very message under it, and there is nothing else.
+        let mut numbers = std::collections::BTreeSet::new();
+        for (outcome, body) in outcomes.iter().zip(&bodies) {
+            if let Ok((number, _)) = outcome {
+                proptest::prop_assert_eq!(&read[usize::try_from(*number).unwrap() - 1].body, body);
+                numbers.insert(*number);
+            }
+        }
+        proptest::prop_assert!(numbers.iter().copied().eq(1..=read.len() as u64));
+        proptest::prop_assert_eq!(outcomes.len(), bodies.len());
+        if failing.is_none() {
+            proptest::prop_assert_eq!(outcomes, store_all(&apart.log, &bodies, 1));
+        }
+    }
 }

@@ -74,7 +74,7 @@ fn so_many_streams_are_in_memory_and_each_of_the_others_is_found_again() {
     let folder = tempfile::tempdir().unwrap();
     let log = path(folder.path());
     let mut streams = Streams::default();
-    for number in 0..10_000 {
+    for number in 0..5000 {
         let key = (Sender::Higher, stream(number));
         assert_eq!(streams.next(&log, &key).unwrap(), 0);
         streams.hold(&log, &key, 0).unwrap();
@@ -82,7 +82,7 @@ fn so_many_streams_are_in_memory_and_each_of_the_others_is_found_again() {
         assert!(streams.recent.len() <= STREAMS_IN_MEMORY_MAX);
         assert_eq!(log_table::path_of(&log).exists(), number as usize >= STREAMS_IN_MEMORY_MAX);
     }
-    for number in 0..10_000 {
+    for number in 0..5000 {
         let key = (Sender::Higher, stream(number));
         assert_eq!(streams.next(&log, &key).unwrap(), number + 1);
         for counter in [0, number / 2, number] {
@@ -149,6 +149,7 @@ fn a_table_that_was_lost_torn_or_is_of_another_time_is_made_anew() {
     let good = fs::read(&table).unwrap();
     assert_ne!(older, good);
     let record = good.iter().position(|byte| *byte != 0).unwrap();
+    let lost = u64::from_be_bytes(good[record + 1..record + 9].try_into().unwrap());
     let changed = |at: usize, by: u8| {
         let mut bytes = good.clone();
         bytes[at] ^= by;
@@ -171,7 +172,7 @@ fn a_table_that_was_lost_torn_or_is_of_another_time_is_made_anew() {
         fs::write(&table, bad).unwrap();
         fs::write(log_index::path_of(&path(folder.path())), &saved_index).unwrap();
         let log = log(folder.path(), Run::new(true));
-        for number in 0..MANY {
+        for number in SOME.into_iter().chain([lost]) {
             assert_eq!(store(&log, &body(number, 0, 1)).unwrap(), (number + 1, false), "{what}");
         }
         assert!(matches!(store(&log, &body(MANY, 1, 1)), Err(LogError::OutOfOrder)), "{what}");
@@ -193,7 +194,7 @@ fn where_older_streams_cannot_be_written_a_message_is_refused_and_nothing_is_for
     let mut refused = 0;
     for (fault, call) in [Fault::Full, Fault::Short, Fault::Error, Fault::FullFromThen]
         .into_iter()
-        .flat_map(|fault| (0..10).chain([200, 1500]).map(move |call| (fault, call)))
+        .flat_map(|fault| [0, 1, 2, 3, 4, 200, 1500].into_iter().map(move |call| (fault, call)))
     {
         let folder = tempfile::tempdir().unwrap();
         fs::write(path(folder.path()), &text).unwrap();
@@ -215,7 +216,7 @@ fn where_older_streams_cannot_be_written_a_message_is_refused_and_nothing_is_for
         knows(&live, SOME.into_iter().filter(|number| *number < count));
         assert_eq!(store(&live, &new).unwrap(), (count + 1, false));
     }
-    assert!(refused > 20, "{refused}");
+    assert!(refused > 12, "{refused}");
 }
 
 #[test]
@@ -274,11 +275,12 @@ fn what_a_new_stream_costs_does_not_grow_with_those_before() {
     let (mut calls, mut done) = (Vec::new(), 0);
     let live = log(folder.path(), Run::new(true));
     let one = |number| assert!(store(&live, &body(number, 0, 1)).unwrap().1);
-    for until in [2 * INDEX_EVERY_LINES, 5 * INDEX_EVERY_LINES] {
-        (done..until).for_each(one);
-        done = until + INDEX_EVERY_LINES;
+    for index in [INDEX_EVERY_LINES, 3 * INDEX_EVERY_LINES] {
+        // A thousand of them, until the index is written.
+        (done..index - 1000).for_each(one);
+        done = index;
         let disk = TestDisk::under(folder.path());
-        (until..done).for_each(one);
+        (index - 1000..index).for_each(one);
         disk.heal();
         calls.push(disk.sites().len());
     }

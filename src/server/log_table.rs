@@ -328,18 +328,18 @@ mod tests {
         let mut table = Table::default();
         assert_eq!(table.get(&log, &name(0)).unwrap(), None);
         assert!(table.is_there(&log).unwrap());
-        for from in (0..20_000).step_by(1000) {
+        for from in (0..8000).step_by(1000) {
             table.put(&log, (from..from + 1000).map(|number| (name(number), [number, 1]))).unwrap();
             assert!(table.is_there(&log).unwrap());
         }
-        for number in 0..20_000 {
+        for number in 0..8000 {
             assert_eq!(table.get(&log, &name(number)).unwrap(), Some([number, 1]));
         }
-        assert_eq!(table.get(&log, &name(20_000)).unwrap(), None);
+        assert_eq!(table.get(&log, &name(8000)).unwrap(), None);
         let before = (table.count, fs::metadata(path_of(&log)).unwrap().len());
-        table.put(&log, (0..20_000).step_by(7).map(|number| (name(number), [number, 2]))).unwrap();
+        table.put(&log, (0..8000).step_by(7).map(|number| (name(number), [number, 2]))).unwrap();
         assert_eq!((table.count, fs::metadata(path_of(&log)).unwrap().len()), before);
-        for number in 0..20_000_u64 {
+        for number in 0..8000_u64 {
             let second = if number.is_multiple_of(7) { 2 } else { 1 };
             assert_eq!(table.get(&log, &name(number)).unwrap(), Some([number, second]));
         }

@@ -427,13 +427,13 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("usage_none_of", "{option} ne peut pas être {value}, seulement l'une de ces valeurs : {possible}"),
     ("usage_missing", "il manque {what}"),
     ("usage_conflict", "{one} et {other} ne vont pas ensemble"),
-    ("usage_meant", "vouliez-vous dire {meant} ? {command} --help montre ce qui peut être tapé (en anglais)"),
-    ("usage_see", "{command} --help montre ce qui peut être tapé (en anglais)"),
+    ("usage_meant", "vouliez-vous dire {meant} ? {command} --help montre ce qui peut être tapé"),
+    ("usage_see", "{command} --help montre ce qui peut être tapé"),
 ];
 
 /// French typography: no-break spaces before `: ; ? !` and within guillemets, and the apostrophe. The plain
 /// no-break space, which every terminal's font has, and not the narrow one.
-pub(in crate::client) fn typeset(words: &str) -> String {
+pub(crate) fn typeset(words: &str) -> String {
     const NO_BREAK: char = '\u{a0}';
     let mut set = String::with_capacity(words.len() + 8);
     let mut characters = words.chars().peekable();

@@ -9,7 +9,7 @@ use std::{
 
 use tar::{Archive, Builder, EntryType, Header};
 
-use super::{BackupError, INVITES_FOLDER, LOGS_FOLDER, RECEIPTS_FOLDER, failed};
+use super::{BackupError, INVITES_FOLDER, LOGS_FOLDER, RECEIPTS_FOLDER, failed, is_index};
 use crate::store::{self, Action};
 
 /// The mode of every file in it.
@@ -68,10 +68,89 @@ pub(super) fn unpack(from: &Path, folder: &Path) -> Result<(), BackupError> {
         if !is_right || entry.header().entry_type() != EntryType::Regular {
             return Err(not_one(std::io::Error::other("it holds what no backup has")));
         }
+        // Made from a log, and not looked at again before it is believed.
+        if is_index(&name) {
+            continue;
+        }
         store::create_folder(store::parent(&folder.join(&name)))?;
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes).map_err(not_one)?;
         store::create(&folder.join(&name), &bytes)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// An archive with one entry of any name and kind.
+    fn archive(name: &str, kind: EntryType, link: &str) -> Vec<u8> {
+        let mut header = Header::new_gnu();
+        header.as_gnu_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_entry_type(kind);
+        if !link.is_empty() {
+            header.as_gnu_mut().unwrap().linkname[..link.len()].copy_from_slice(link.as_bytes());
+        }
+        header.set_mode(0o777);
+        header.set_size(if kind == EntryType::Regular { 4 } else { 0 });
+        header.set_cksum();
+        let mut archive = Builder::new(Vec::new());
+        archive.append(&header, if kind == EntryType::Regular { &b"evil"[..] } else { b"" }).unwrap();
+        archive.into_inner().unwrap()
+    }
+
+    /// Everything in a folder, however deep.
+    fn all_in(folder: &Path) -> Vec<std::path::PathBuf> {
+        let inside = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        inside.flat_map(|path| if path.is_dir() { all_in(&path) } else { vec![path] }).collect()
+    }
+
+    fn unpacked(archive: &[u8]) -> (Result<(), BackupError>, Vec<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("b.tar"), folder.path().join("in").join("data"));
+        fs::write(&from, archive).unwrap();
+        fs::create_dir_all(&to).unwrap();
+        let unpacked = unpack(&from, &to);
+        let mut inside = all_in(folder.path());
+        inside.retain(|path| *path != from);
+        let name = |path: &std::path::PathBuf| path.strip_prefix(&to).unwrap().display().to_string();
+        (unpacked, inside.iter().map(name).collect())
+    }
+
+    #[test]
+    fn nothing_comes_out_of_an_archive_but_files_at_the_places_of_a_backup() {
+        let regular = EntryType::Regular;
+        for name in [
+            "../evil",
+            "../../evil",
+            "/tmp/securechat-evil",
+            "conversations/../../evil",
+            "conversations/../evil",
+            "conversations/deeper/evil",
+            "./evil",
+            "elsewhere/evil",
+            "..",
+            "conversations",
+        ] {
+            let (refused, inside) = unpacked(&archive(name, regular, ""));
+            assert!(refused.is_err() && inside.is_empty(), "{name}: {inside:?}");
+        }
+        for kind in
+            [EntryType::Symlink, EntryType::Link, EntryType::Directory, EntryType::Fifo, EntryType::Char]
+        {
+            let (refused, inside) = unpacked(&archive("dico.json", kind, "/etc/passwd"));
+            assert!(matches!(refused, Err(BackupError::NotABackup { .. })), "{kind:?}");
+            assert!(inside.is_empty(), "{kind:?}");
+        }
+        let (taken, inside) = unpacked(&archive("conversations/a+b.txt", regular, ""));
+        assert!(taken.is_ok());
+        assert_eq!(inside, ["conversations/a+b.txt"]);
+        for name in ["conversations/a+b.idx", "conversations/a+b.streams"] {
+            let (taken, inside) = unpacked(&archive(name, regular, ""));
+            assert!(taken.is_ok() && inside.is_empty(), "{name}");
+        }
+    }
 }

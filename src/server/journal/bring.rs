@@ -36,8 +36,7 @@ pub(super) fn sync_logs(logs: &Unsynced, folder: &Path, fail_stop: &FailStop) ->
         let bring = || bring(&logs, &next);
         let thread = || thread::Builder::new().name("log-sync".to_owned()).stack_size(LOG_SYNC_STACK_BYTES);
         // Where the system gives no thread, there is one less.
-        let helpers: Vec<_> =
-            (0..helpers).map_while(|_| thread().spawn_scoped(scope, bring).ok()).collect();
+        let helpers: Vec<_> = (0..helpers).map_while(|_| thread().spawn_scoped(scope, bring).ok()).collect();
         let mut done = bring();
         for helper in helpers {
             // One that panicked left a log of which nothing is known.
