@@ -10,13 +10,14 @@ use std::{
     time::Duration,
 };
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
 use serde::Deserialize;
 
 mod client_command;
 mod durability;
 mod error;
+mod help;
 mod limits;
 mod moment;
 mod scripts;
@@ -289,7 +290,11 @@ pub enum Task {
 /// As the variants of [`CliError`] say; help and version come as [`CliError::Usage`].
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Task, CliError> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let cli = Cli::try_parse_from(&arguments).map_err(|error| CliError::of_clap(error, &arguments))?;
+    let language = language_of(&arguments, |name| std::env::var(name).ok());
+    let read = help::command(language)
+        .try_get_matches_from(&arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = read.map_err(|error| CliError::of_clap(error, &arguments))?;
     Ok(match cli.command {
         Command::Server(args) => match args.command {
             Some(ServerCommand::Invite(args)) => invite(args)?,

@@ -80,6 +80,8 @@ fn a_first_meeting_at_a_terminal_from_the_servers_key_to_the_end() {
     let of_bob = bob.is_asked_about_the_key().unwrap();
     alice.sees("your code:");
     alice.sees("Accept this key? (yes / no / the code bob reads to you)");
+    alice.types("123\r");
+    alice.sees("(that is no answer: type yes, no, or the 6 digits that bob reads to you)");
     alice.types(&format!("{of_bob}\r"));
     alice.sees("Waiting for bob to answer...");
     bob.types("yes");
@@ -303,6 +305,28 @@ fn what_was_written_in_an_editor_for_one_person_does_not_go_to_another() {
     alice.sees("not sent to carol, as you began it for bob: for bob only");
     bob.never_saw("for bob only");
     carol.never_saw("for bob only");
+}
+
+#[test]
+fn what_was_written_in_an_editor_is_on_its_writers_screen_once_it_is_sent() {
+    for view in VIEWS {
+        let server = TestServer::starts();
+        let mut bob = server.registers("bob");
+        let mut command = server.client_command("alice");
+        command.args(view).env("VISUAL", r#"sh -c 'printf "one\ntwo\n" > "$1"' sh"#);
+        let mut alice = registers_in_any_view(command, "alice");
+        bob.types("alice");
+        bob.is_asked_about_the_key();
+        bob.types("yes");
+        alice.sees("Accept this key?");
+        alice.types("yes\r");
+        alice.sees("Conversation with bob is open.");
+        alice.types("/edit\r");
+        alice.sees("Send these 2 lines as one message? (yes/no/edit)");
+        alice.types("yes\r");
+        alice.waits_until("its lines", |screen| screen.contents().contains("one\n      | two"));
+        bob.sees("] alice: one\n      | two\n");
+    }
 }
 
 #[test]

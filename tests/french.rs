@@ -198,3 +198,34 @@ fn a_command_line_that_is_not_understood_is_answered_in_french() {
         assert!(!words.contains("error") && !words.contains("hint"), "{words}");
     }
 }
+
+/// What `--help` and the like print, where the locale is this one.
+fn printed(arguments: &[&str], locale: &str) -> String {
+    let output = common::securechat().args(arguments).env("LC_ALL", locale).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn help_is_french_where_the_locale_is_and_an_operators_stays_english() {
+    for (arguments, words) in [
+        (&["--help"][..], "Utilisation\u{a0}:\n       securechat <COMMANDE>\n\nCommandes:\n  server"),
+        (&["client", "--help"], "Montrer les contacts, la conversation"),
+        (&["client", "-h"], "  send     Envoie à quelqu’un ce que contient l’entrée standard"),
+        (&["client", "history", "--help"], "MOMENT est un jour (2026-11-01), une minute"),
+        (&["client", "key", "export", "-h"], "[par défaut\u{a0}: le seul qui ait un compte ici]"),
+        (&["setup-shell", "--help"], "Enlever ce que la commande écrit"),
+        (&["help", "client", "send"], "C’est fait quand le serveur l’a enregistré."),
+    ] {
+        let help = printed(arguments, "fr_FR.UTF-8");
+        assert!(help.contains(words), "{arguments:?}: {help}");
+        assert!(!help.contains("Usage:") && !help.contains("Print help"), "{arguments:?}: {help}");
+        assert!(printed(arguments, "C").contains("Usage:"), "{arguments:?}");
+    }
+    assert!(printed(&["client", "--help", "--language", "fr"], "C").contains("Utilisation"));
+    for operators in [&["server", "--help"][..], &["server", "invite", "-h"]] {
+        assert_eq!(printed(operators, "fr_FR.UTF-8"), printed(operators, "C"));
+    }
+    assert!(printed(&["client", "--version"], "fr_FR.UTF-8").starts_with("securechat-client "));
+    assert!(printed(&["completions", "fish"], "fr_FR.UTF-8").contains("Le serveur, et son port"));
+}

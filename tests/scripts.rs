@@ -288,3 +288,61 @@ fn the_socket_and_its_folder_are_for_nobody_else() {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode, "{}", path.display());
     }
 }
+
+/// The user and group that is nobody's; whoever may change to it can test with two users.
+const NOBODY: u32 = 65_534;
+
+/// The same program, run by [`NOBODY`]; `None` where this user may not do that, or that one cannot start it.
+fn run_by_nobody(program: &Command) -> Option<Command> {
+    let as_nobody = |program: &std::ffi::OsStr| {
+        let (user, group) = (format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"));
+        let mut command = Command::new("setpriv");
+        command.args([user, group, "--clear-groups".into()]).arg(program);
+        command
+    };
+    let mut tried = as_nobody(program.get_program());
+    tried.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+    if !tried.status().is_ok_and(|status| status.success()) {
+        eprintln!("skipped: this user may not run a program as another");
+        return None;
+    }
+    let mut command = as_nobody(program.get_program());
+    command.args(program.get_args());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    Some(command)
+}
+
+#[test]
+fn another_users_program_is_served_nothing_and_asks_nothing_of_this_ones_client() {
+    let server = TestServer::starts();
+    let home = tempfile::tempdir().unwrap();
+    let Some(command) = run_by_nobody(&server.client_command_at(home.path())) else { return };
+    std::os::unix::fs::chown(home.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+    let mut alice = TestClient::starts("alice", command);
+    for line in ["no", "alice", &password_of("alice")] {
+        alice.types(line);
+    }
+    alice.sees("Account created");
+    alice.is_in_the_lobby();
+    let socket = home.path().join(format!("127.0.0.1~{}", server.port())).join("alice.sock");
+    // This user is root, whom no mode keeps out.
+    let stream = UnixStream::connect(&socket).unwrap();
+    let _ = (&stream).write_all(b"{\"type\":\"who\"}\n");
+    let told: Vec<_> = BufReader::new(stream).lines().map_while(Result::ok).collect();
+    assert_eq!(told, [""; 0]);
+    // Nor is the other's client believed to be one's own.
+    let mut command = securechat();
+    command.args(["client", "send", "bob", "--host", &server.host(), "--server-key", server.key()]);
+    command.arg("--home").arg(home.path());
+    let sent = given(command, "said in nobody's name");
+    assert_eq!(sent.status.code(), Some(74), "{}", errors(&sent));
+    assert!(errors(&sent).contains("permission denied"), "{}", errors(&sent));
+    alice.types("/who");
+    alice.sees("connected: alice\n");
+    alice.never_saw("a script said");
+}

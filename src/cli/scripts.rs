@@ -58,7 +58,7 @@ pub(super) struct ConnectArgs {
     /// The language to speak [default: by LC_ALL, LC_MESSAGES, LANG]
     #[arg(long, value_enum, env = "SECURECHAT_LANGUAGE")]
     pub(super) language: Option<Language>,
-    /// A TOML file with any of a client's settings, under the same names
+    /// A TOML file with any of the client's settings, under the same names
     #[arg(long, value_name = "FILE", env = "SECURECHAT_CLIENT_CONFIG")]
     pub(super) config: Option<PathBuf>,
 }

@@ -8,12 +8,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Args, CommandFactory, ValueEnum};
+use clap::{Args, ValueEnum};
 use etcetera::BaseStrategy;
 use thiserror::Error;
 
-use super::Cli;
+use super::help;
 use crate::{
+    client::Language,
     printable::Printable,
     status,
     store::{self, StoreError},
@@ -43,6 +44,18 @@ pub struct ShellSetup {
     #[arg(long)]
     undo: bool,
 }
+
+/// What it says, but for errors: in the words of the language that is spoken.
+#[cfg(test)]
+pub(super) const SAID: [&str; 6] = [WROTE, UNCHANGED, REMOVED, ABSENT, FOR_ZSH, FROM_NOW_ON];
+
+const WROTE: &str = "wrote {path}";
+const UNCHANGED: &str = "is there already: {path}";
+const REMOVED: &str = "removed {path}";
+const ABSENT: &str = "was not there: {path}";
+const FOR_ZSH: &str = "for zsh, put this into ~/.zshrc before compinit: fpath=({path} $fpath)";
+const FROM_NOW_ON: &str =
+    "a shell that is started from now on completes; to undo it: the same command with --undo";
 
 /// What was done with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,19 +145,16 @@ impl ShellSetup {
         for (path, content) in files(shells)? {
             let path = share.join(path);
             let done = if self.undo { remove(&path)? } else { write(&path, &content)? };
-            said.push(format!("{} {}", done.word(), shown(&path)));
+            said.push(say(done.word(), &path));
         }
         if self.undo {
             return Ok(said);
         }
         if self.prefix.is_none() && shells.contains(&Shell::Zsh) {
             let folder = share.join(Shell::Zsh.path());
-            let folder = folder.parent().map(shown).unwrap_or_default();
-            said.push(format!("for zsh, put this into ~/.zshrc before compinit: fpath=({folder} $fpath)"));
+            said.push(say(FOR_ZSH, folder.parent().unwrap_or(&folder)));
         }
-        said.push(
-            "a shell that is started from now on completes; to undo it: the same command with --undo".into(),
-        );
+        said.push(help::say(FROM_NOW_ON));
         Ok(said)
     }
 
@@ -162,10 +172,10 @@ impl ShellSetup {
 impl Done {
     fn word(self) -> &'static str {
         match self {
-            Self::Wrote => "wrote",
-            Self::Unchanged => "is there already",
-            Self::Removed => "removed",
-            Self::Absent => "was not there",
+            Self::Wrote => WROTE,
+            Self::Unchanged => UNCHANGED,
+            Self::Removed => REMOVED,
+            Self::Absent => ABSENT,
         }
     }
 }
@@ -174,32 +184,47 @@ impl Done {
 #[must_use]
 pub fn completions(shell: clap_complete::Shell) -> Vec<u8> {
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "securechat", &mut text);
+    clap_complete::generate(shell, &mut help::command(Language::spoken()), "securechat", &mut text);
     text
 }
 
-/// Writes one manual page a command into a folder.
+/// Writes one manual page a command into a folder, in the language that is spoken.
 ///
 /// # Errors
 /// When a page cannot be written.
 pub fn write_man_pages(folder: &Path) -> std::io::Result<()> {
-    clap_mangen::generate_to(Cli::command(), folder)
+    for (name, page) in man_pages(Language::spoken())? {
+        fs::write(folder.join(name), page)?;
+    }
+    Ok(())
+}
+
+/// The manual pages of this language, by their names. Operators' pages are English: `man` shows those where the others
+/// have none.
+fn man_pages(language: Language) -> std::io::Result<Vec<(PathBuf, Vec<u8>)>> {
+    let folder = tempfile::tempdir()?;
+    clap_mangen::generate_to(help::definitions(language), folder.path())?;
+    let mut pages = Vec::new();
+    for page in fs::read_dir(folder.path())? {
+        let page = page?;
+        let name = PathBuf::from(page.file_name());
+        let for_operators = name.to_string_lossy().starts_with("securechat-server");
+        if language == Language::English || !for_operators {
+            pages.push((name, help::man_page(language, fs::read_to_string(page.path())?).into_bytes()));
+        }
+    }
+    pages.sort();
+    Ok(pages)
 }
 
 /// Every file, by its path under `share`.
 fn files(shells: &[Shell]) -> Result<Vec<(PathBuf, Vec<u8>)>, ShellSetupError> {
     let completions = shells.iter().map(|shell| (PathBuf::from(shell.path()), shell.completions()));
     let mut files: Vec<_> = completions.collect();
-    let folder = tempfile::tempdir().map_err(ShellSetupError::Pages)?;
-    write_man_pages(folder.path()).map_err(ShellSetupError::Pages)?;
-    let mut pages = Vec::new();
-    for page in fs::read_dir(folder.path()).map_err(ShellSetupError::Pages)? {
-        let page = page.map_err(ShellSetupError::Pages)?;
-        let content = fs::read(page.path()).map_err(ShellSetupError::Pages)?;
-        pages.push((Path::new("man/man1").join(page.file_name()), content));
+    for (language, folder) in [(Language::English, "man/man1"), (Language::French, "man/fr/man1")] {
+        let pages = man_pages(language).map_err(ShellSetupError::Pages)?;
+        files.extend(pages.into_iter().map(|(name, page)| (Path::new(folder).join(name), page)));
     }
-    pages.sort();
-    files.extend(pages);
     Ok(files)
 }
 
@@ -224,8 +249,9 @@ fn remove(path: &Path) -> Result<Done, ShellSetupError> {
     }
 }
 
-fn shown(path: &Path) -> String {
-    Printable::line(&path.to_string_lossy()).to_string()
+/// The words with this path in them.
+fn say(words: &str, path: &Path) -> String {
+    help::say(words).replace("{path}", Printable::line(&path.to_string_lossy()).as_str())
 }
 
 #[cfg(test)]
@@ -245,7 +271,11 @@ mod tests {
                 fs::read_to_string(folder.path().join("share").join(path)).unwrap().contains("securechat")
             );
         }
-        for path in ["fish/vendor_completions.d/securechat.fish", "man/man1/securechat-client.1"] {
+        for path in [
+            "fish/vendor_completions.d/securechat.fish",
+            "man/man1/securechat-client.1",
+            "man/fr/man1/securechat-client.1",
+        ] {
             assert!(folder.path().join("share").join(path).is_file(), "{path}");
             assert!(first.iter().any(|line| line.starts_with("wrote ") && line.ends_with(path)), "{first:?}");
         }
@@ -254,7 +284,37 @@ mod tests {
         let undone = setup(folder.path(), true);
         assert!(undone.iter().all(|line| line.starts_with("removed ")), "{undone:?}");
         let nothing = setup(folder.path(), true);
-        assert!(nothing.iter().all(|line| line.starts_with("was not there ")), "{nothing:?}");
+        assert!(nothing.iter().all(|line| line.starts_with("was not there: ")), "{nothing:?}");
+    }
+
+    #[test]
+    fn the_manual_is_there_in_french_but_for_operators_pages() {
+        let folder = tempfile::tempdir().unwrap();
+        setup(folder.path(), false);
+        let names = |of: &str| -> Vec<String> {
+            let entries = fs::read_dir(folder.path().join("share").join(of)).unwrap();
+            let mut names: Vec<_> =
+                entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+            names.sort();
+            names
+        };
+        let mut english = names("man/man1");
+        english.retain(|name| !name.starts_with("securechat-server"));
+        assert_eq!(names("man/fr/man1"), english);
+        let read = |path: &str| fs::read_to_string(folder.path().join("share/man").join(path)).unwrap();
+        let page = read("fr/man1/securechat-client-history.1");
+        for french in [
+            ".SH NOM\n",
+            ".SH SYNOPSIS\n",
+            "Chaque message est demandé au serveur",
+            "[env\u{a0}:\u{a0}SECURECHAT_HOST]",
+        ] {
+            assert!(page.contains(french), "{french} in\n{page}");
+        }
+        for english in ["environment", ".SH NAME", "Possible", " the "] {
+            assert!(!page.contains(english), "{english} in\n{page}");
+        }
+        assert!(read("man1/securechat-client-history.1").contains(".SH NAME\n"));
     }
 
     #[test]

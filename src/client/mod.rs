@@ -61,6 +61,7 @@ pub use overview::{Contact, Mark, Overview, Presence, Trust};
 pub use recovery::{KEY_COPY_BYTES_MAX, KeyCopyError, KeyExport, KeyImport, export_key, import_key};
 pub use scripts::{History, Listen, PasswordError, PasswordSource, Range, Send, history, listen, send};
 pub use words::Language;
+pub(crate) use words::french::typeset;
 
 /// What the client is to do, as the command line says.
 #[derive(Debug, Clone)]

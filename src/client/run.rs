@@ -181,6 +181,13 @@ impl App<'_> {
                 }
                 Ok(())
             }
+            Answer::NotOne => {
+                // A script's line may be for what comes after.
+                if self.desk.is_person() {
+                    self.desk.show(&words::no_answer_to_a_key(&peer));
+                }
+                Ok(())
+            }
             Answer::Refuse => {
                 let refusal = current.refuse();
                 self.connection.send(&refusal)

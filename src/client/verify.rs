@@ -104,7 +104,7 @@ impl App<'_> {
             let code = conversation.codes().0;
             // The other one may still want to hear it.
             self.desk.show(&if verified {
-                words::own_code(code)
+                words::own_code(peer, code)
             } else {
                 words::verify_with_codes(peer, code)
             });

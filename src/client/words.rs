@@ -153,6 +153,10 @@ pub(super) fn key_question(peer: &Username) -> Phrase {
     say!("key", peer)
 }
 
+pub(super) fn no_answer_to_a_key(peer: &Username) -> Phrase {
+    say!("no_answer_to_a_key", peer)
+}
+
 pub(super) fn invited(peer: &Username) -> Phrase {
     say!("invited", peer)
 }

@@ -22,6 +22,8 @@ pub(in crate::client) enum Answer {
     Refuse,
     /// Not an answer: show this, if anything, and ask again.
     Again(Option<Phrase>),
+    /// The same of what is none at all.
+    NotOne,
     /// The third wrong code.
     TooManyWrongCodes,
 }
@@ -59,6 +61,9 @@ impl Meeting {
                 }
                 _ => Answer::Again(Some(words::NUMBERS_DIFFER.into())),
             },
+            "" => Answer::Again(None),
+            // Of an identity that changed it was said above what is one.
+            _ if proposal.standing.plain_yes_is_enough() => Answer::NotOne,
             _ => Answer::Again(None),
         }
     }

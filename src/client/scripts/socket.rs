@@ -74,7 +74,7 @@ mod unix {
             let me = me.clone();
             thread::Builder::new()
                 .name("scripts".into())
-                .spawn(move || accept_all(&listener, &me, &calls))?;
+                .spawn(move || accept_all(&listener, is_of_this_user, &me, &calls))?;
             Ok(Self)
         }
     }
@@ -84,9 +84,13 @@ mod unix {
     /// # Errors
     /// When it cannot be told, or another user's program listens there.
     pub(in crate::client) fn connect(folder: &Path, me: &Username) -> io::Result<Option<Stream>> {
+        connect_if(folder, is_of_this_user, me)
+    }
+
+    fn connect_if(folder: &Path, is_ours: IsOurs, me: &Username) -> io::Result<Option<Stream>> {
         let way = Way::to(folder, &name_of(me))?;
         match UnixStream::connect(&way.path) {
-            Ok(stream) if is_of_this_user(&stream)? => Ok(Some(stream)),
+            Ok(stream) if is_ours(&stream)? => Ok(Some(stream)),
             Ok(_) => Err(io::ErrorKind::PermissionDenied.into()),
             Err(error)
                 if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) =>
@@ -119,6 +123,9 @@ mod unix {
         }
     }
 
+    /// Tells whether the other side is to be spoken to.
+    type IsOurs = fn(&UnixStream) -> io::Result<bool>;
+
     /// Whether the other side runs as the same user.
     #[cfg(target_os = "linux")]
     fn is_of_this_user(stream: &UnixStream) -> io::Result<bool> {
@@ -132,11 +139,11 @@ mod unix {
         Ok(true)
     }
 
-    fn accept_all(listener: &UnixListener, me: &Username, calls: &Sender<Call>) {
+    fn accept_all(listener: &UnixListener, is_ours: IsOurs, me: &Username, calls: &Sender<Call>) {
         let served = Arc::new(AtomicUsize::new(0));
         // 0 is the program whose client this is.
         for (number, stream) in (1..).zip(listener.incoming().flatten()) {
-            if !is_of_this_user(&stream).unwrap_or(false) {
+            if !is_ours(&stream).unwrap_or(false) {
                 continue;
             }
             if served.fetch_add(1, Ordering::SeqCst) >= SCRIPTS_MAX {
@@ -230,6 +237,29 @@ mod unix {
             assert!(lines.next().unwrap().contains("\"me\":\"alice\""));
             assert_eq!(lines.next().unwrap(), "{\"type\":\"listening\"}");
             assert!(!caller.owns_the_client());
+        }
+
+        #[test]
+        fn who_is_not_this_user_is_told_nothing_and_asks_nothing() {
+            use std::io::Read;
+
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(name_of(&me()));
+            for is_ours in [(|_: &UnixStream| Ok(false)) as IsOurs, |_| Err(io::ErrorKind::Other.into())] {
+                let listener = UnixListener::bind(&path).unwrap();
+                let (calls, asked) = bounded(8);
+                thread::spawn(move || accept_all(&listener, is_ours, &me(), &calls));
+                let mut stream = connect(folder.path(), &me()).unwrap().unwrap();
+                // It may be closed before this is written.
+                let _ = stream.write_all(b"{\"type\":\"who\"}\n");
+                let mut told = String::new();
+                let _ = stream.read_to_string(&mut told);
+                assert_eq!(told, "");
+                assert!(asked.try_recv().is_err(), "nothing was asked");
+                let refused = connect_if(folder.path(), is_ours, &me());
+                assert!(refused.is_err(), "a program of another user's is not asked either");
+                fs::remove_file(&path).unwrap();
+            }
         }
 
         #[test]

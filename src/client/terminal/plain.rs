@@ -235,7 +235,11 @@ impl Reader {
             let composed = self.composed(begun, input);
             self.page.lock().begun.hold(false);
             match composed {
-                Ok(Some(text)) => return Some(Input::Line(text)),
+                Ok(Some(text)) => {
+                    // It was in the other editor alone.
+                    self.page.lock().write(&format!("{}\n", words::given_back(&text)));
+                    return Some(Input::Line(text));
+                }
                 Ok(None) => self.asks_again(),
                 Err(ended) => return ended,
             }

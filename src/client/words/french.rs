@@ -101,7 +101,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("key_not_stored", "le serveur n'a pas pu enregistrer la clé avec {peer} ; rien n'a été convenu. Prévenez son administrateur"),
     ("no_step_came", "le programme {de:peer} n'a pas répondu pendant {seconds} secondes : abandon ; aucune clé n'a été convenue"),
     ("timed_out", "vous n'avez pas tous les deux répondu à temps ; aucune clé n'a été convenue avec {peer}"),
-    ("verify_with_codes", "  votre code : {own_code}\n  pour vérifier, tapez /verify et le code {que:peer} vous lit"),
+    ("verify_with_codes", "votre code : {own_code}\nlisez-le à {peer}, et tapez /verify et le code {que:peer} vous lit : cela vérifie aussi"),
     ("nothing_known", "cette machine ne connaît aucune identité {de:peer}"),
     ("now_verified", "l'identité {de:peer} est maintenant vérifiée"),
     ("log_shortened", "ATTENTION : le journal du serveur avec {peer} s'arrête au message {last}, mais cette machine a vu le message {seen}. La fin a été coupée"),
@@ -202,6 +202,8 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("identity_changed_known", "  ATTENTION : CETTE IDENTITÉ A CHANGÉ ; une autre était connue depuis le {since}"),
     ("identity_changed_verified", "  ATTENTION : CETTE IDENTITÉ A CHANGÉ ; une autre était vérifiée depuis le {since}"),
     ("your_code", "  votre code : {code}"),
+    ("your_code_for_them", "votre code : {code} (si {peer} veut l'entendre)"),
+    ("no_answer_to_a_key", "(ce n'est pas une réponse : tapez oui, non, ou les 6 chiffres {que:peer} vous lit)"),
     ("read_your_code", "  lisez-le à {peer}, par téléphone ou de vive voix, et tapez le code {que:peer} vous lit"),
     ("error_line", "erreur : {what}"),
     ("because_line", "  cause : {why}"),
@@ -284,7 +286,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("your_identity", "votre identité : {identity}"),
     ("number_of_the_two", "le numéro de sécurité entre vous et {peer} :"),
     ("number_next", "{peer} voit le même numéro par /verify {me}, ou quelqu'un s'interpose entre vous. Comparez-les de vive voix, ou par un moyen où vous reconnaissez {peer}. S'ils sont égaux, tapez /verify {peer} oui.\nOu tapez /verify {peer} et le numéro {que:peer} vous envoie : alors ce programme compare"),
-    ("number_verified", "pour le comparer encore, {peer} tape /verify et votre nom ; si vous n'en êtes plus sûr : /verify {peer} non"),
+    ("number_verified", "pour le comparer encore, {peer} tape /verify {me} ; si vous n'en êtes plus sûr, tapez /verify {peer} non"),
     ("number_next_at_a_key", "{peer} voit le même numéro par /verify {me}, ou quelqu'un s'interpose entre vous.\nTapez en réponse le numéro {que:peer} vous lit ou vous envoie : alors ce programme compare"),
     ("changed_needs_proof", "le numéro de sécurité d'une identité qui a changé doit venir {de:peer} : demandez à {peer}, par téléphone ou de vive voix, de taper /verify {me}, et tapez ici le numéro en réponse.\nSi {peer} ne voit pas de numéro non plus, comparez les codes"),
     ("another_was_shown", "note : le {at}, une autre identité a été présentée comme celle {de:peer}, et non acceptée ; celle-ci est celle d'avant"),
@@ -427,13 +429,13 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("usage_none_of", "{option} ne peut pas être {value}, seulement l'une de ces valeurs : {possible}"),
     ("usage_missing", "il manque {what}"),
     ("usage_conflict", "{one} et {other} ne vont pas ensemble"),
-    ("usage_meant", "vouliez-vous dire {meant} ? {command} --help montre ce qui peut être tapé (en anglais)"),
-    ("usage_see", "{command} --help montre ce qui peut être tapé (en anglais)"),
+    ("usage_meant", "vouliez-vous dire {meant} ? {command} --help montre ce qui peut être tapé"),
+    ("usage_see", "{command} --help montre ce qui peut être tapé"),
 ];
 
 /// French typography: no-break spaces before `: ; ? !` and within guillemets, and the apostrophe. The plain
 /// no-break space, which every terminal's font has, and not the narrow one.
-pub(in crate::client) fn typeset(words: &str) -> String {
+pub(crate) fn typeset(words: &str) -> String {
     const NO_BREAK: char = '\u{a0}';
     let mut set = String::with_capacity(words.len() + 8);
     let mut characters = words.chars().peekable();

@@ -123,7 +123,7 @@ pub(in crate::client) fn message(message: &Message<'_>) -> Phrase {
 }
 
 /// What a person typed, shown to them again.
-pub(super) fn given_back(typed: &str) -> String {
+pub(in crate::client) fn given_back(typed: &str) -> String {
     in_lines(typed, Printable::line(typed).as_str())
 }
 

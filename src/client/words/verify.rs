@@ -34,7 +34,9 @@ pub(in crate::client) fn verify_status(peer: &Username, pinned: &PinnedIdentity,
     };
     let lines =
         [say!("identity_of", peer, identity = &identity), how, say!("your_identity", identity = &own)];
-    let text = lines.iter().map(|line| line.text().to_owned()).collect::<Vec<_>>().join("\n");
+    let text = lines.iter().map(Phrase::text).collect::<Vec<_>>().join("\n");
+    // In the block about a key it is one line of several, and stands below its first.
+    let text = text.trim_start().to_owned();
     let mut args = vec![
         ("peer", Arg::from(peer)),
         ("identity", identity.into()),
@@ -60,7 +62,7 @@ pub(in crate::client) fn safety_number(
     number: &SafetyNumber,
     verified: bool,
 ) -> Phrase {
-    let next = if verified { say!("number_verified", peer) } else { say!("number_next", peer, me) };
+    let next = if verified { say!("number_verified", peer, me) } else { say!("number_next", peer, me) };
     numbered("safety_number", peer, number, &next)
 }
 
@@ -95,8 +97,8 @@ pub(in crate::client) fn verify_with_codes(peer: &Username, own_code: &Code) -> 
 }
 
 /// For one who is verified: what the other may want to hear.
-pub(in crate::client) fn own_code(code: &Code) -> Phrase {
-    say!("your_code", code = code.to_string())
+pub(in crate::client) fn own_code(peer: &Username, code: &Code) -> Phrase {
+    say!("your_code_for_them", peer, code = code.to_string())
 }
 
 pub(in crate::client) fn nothing_known(peer: &Username) -> Phrase {

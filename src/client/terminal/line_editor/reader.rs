@@ -105,7 +105,13 @@ impl Reader {
                 continue;
             }
             match self.ask_about(&text) {
-                Ok(Several::Send) => return Input::Line(text),
+                Ok(Several::Send) => {
+                    if composed {
+                        // It was in the other editor alone.
+                        self.note(&Phrase::literal(&words::given_back(&format!("> {text}"))));
+                    }
+                    return Input::Line(text);
+                }
                 Ok(Several::Edit) => start = (text, String::new()),
                 Ok(Several::Drop) => {
                     self.note(&words::SEVERAL_NOT_SENT.into());
