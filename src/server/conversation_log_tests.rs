@@ -330,10 +330,14 @@ fn an_index_is_kept_up_while_a_log_grows_and_when_it_is_put_aside() {
     for counter in INDEXED_LINES_MIN..INDEXED_LINES_MIN + INDEX_EVERY_LINES {
         fixture.send("alice", 1, counter);
     }
-    assert_ne!(fs::read(&index).unwrap(), first);
+    let second = fs::read(&index).unwrap();
+    assert_ne!(second, first);
     assert_eq!(fixture.send("alice", 1, 0), 1);
     let next = INDEXED_LINES_MIN + INDEX_EVERY_LINES;
-    assert_eq!(store(&fixture.again(), "alice", &body(1, next, 1)).unwrap(), next + 1);
+    assert_eq!(fixture.send("alice", 1, next), next + 1);
+    fixture.log.put_aside();
+    assert_eq!(fs::read(&index).unwrap(), second, "so few more lines are as quickly read");
+    assert_eq!(store(&fixture.again(), "alice", &body(1, next + 1, 1)).unwrap(), next + 2);
 }
 
 #[test]

@@ -230,6 +230,20 @@ mod tests {
         assert_eq!(Index::load(&log, &path, RUN).unwrap(), None, "another line is there");
     }
 
+    #[test]
+    fn what_is_made_from_a_log_is_told_from_the_log() {
+        for (name, is_made) in [
+            ("alice+bob.idx", true),
+            ("alice+bob.streams", true),
+            ("alice+bob.txt", false),
+            ("alice+bob.idx.txt", false),
+            ("alice+bob.txt.torn", false),
+            ("idx", false),
+        ] {
+            assert_eq!(is_index(Path::new(name)), is_made, "{name}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_an_index_or_none(bytes in prop::collection::vec(any::<u8>(), 0..300)) {

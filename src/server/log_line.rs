@@ -126,7 +126,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::wire::{Bytes, Header};
+    use crate::wire::{Bytes, Header, limits::HEADER_BYTES};
 
     fn line() -> (Entry, String) {
         let header = Header { epoch: 1, stream: Bytes([7; 16]), counter: 3, previous: Bytes([0; 32]) };
@@ -154,6 +154,15 @@ mod tests {
             assert!(text.starts_with(whole_second.as_bytes()));
             assert_eq!(read(text.strip_suffix(b"\n").unwrap()), Some(entry));
         }
+    }
+
+    #[test]
+    fn the_longest_line_is_as_long_as_a_line_may_be() {
+        let (entry, _) = line();
+        let body = Body::new(entry.body.header(), &[9; BODY_BYTES_MAX - HEADER_BYTES]).unwrap();
+        let longest = Entry { number: u64::MAX, sender: "a".repeat(32).parse().unwrap(), body, ..entry };
+        assert_eq!(write(&longest).len(), LINE_BYTES_MAX);
+        assert_eq!(bytes(longest.body.as_text()), LINE_BYTES_MAX);
     }
 
     #[test]
