@@ -7,6 +7,39 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use super::{label::Encoded, secret::Secret};
 use crate::wire::Bytes;
 
+/// The y-coordinates of the points of small order, in every form in which they can be written. Who has such a point
+/// for a key needs no secret to sign: one signature is right for many messages.
+const SMALL_ORDER: [[u8; 32]; 7] = [
+    [
+        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    ],
+    [
+        0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    ],
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5,
+        0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a,
+        0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+    ],
+    [
+        0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
+    ],
+    [
+        0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
+    ],
+    [
+        0xee, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
+    ],
+];
+
 /// A key that signs.
 ///
 /// ring neither lends out nor erases the expanded key inside; it stays in memory until that memory is
@@ -59,13 +92,23 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// Whether `signature` over this encoding is by `key`. Strict: one signature has one form.
+/// Whether `signature` over this encoding is by `key`. Strict: one signature has one form, and a key of small order
+/// has signed nothing.
 pub(super) fn verify(key: &Bytes<32>, message: &Encoded, signature: &Bytes<64>) -> bool {
     verify_bytes(key, message.as_bytes(), signature)
 }
 
 fn verify_bytes(key: &Bytes<32>, message: &[u8], signature: &Bytes<64>) -> bool {
-    UnparsedPublicKey::new(&ED25519, key.0).verify(message, &signature.0).is_ok()
+    !is_of_small_order(key) && UnparsedPublicKey::new(&ED25519, key.0).verify(message, &signature.0).is_ok()
+}
+
+fn is_of_small_order(key: &Bytes<32>) -> bool {
+    // The last bit is not of y: it tells one of two points from the other.
+    let mut y = key.0;
+    if let Some(last) = y.last_mut() {
+        *last &= 0x7F;
+    }
+    SMALL_ORDER.contains(&y)
 }
 
 /// For the published vectors, whose messages have no label.
@@ -88,6 +131,42 @@ mod tests {
         assert!(verify(&key.public(), &message, &signature));
         assert!(!verify(&other.public(), &message, &signature));
         assert!(!verify(&key.public(), &encode(Label::Register, &[b"alice"]), &signature));
+    }
+
+    /// The points of small order have these y-coordinates, as all of which they can be written.
+    fn keys_of_small_order() -> impl Iterator<Item = Bytes<32>> {
+        let near_p = |last: u8| {
+            let mut y = [0xFF; 32];
+            (y[0], y[31]) = (last, 0x7F);
+            y
+        };
+        let small = |y: u8| {
+            let mut bytes = [0; 32];
+            bytes[0] = y;
+            bytes
+        };
+        let hex = |text: &[u8]| data_encoding::HEXLOWER.decode(text).unwrap().try_into().unwrap();
+        let of_order_eight = [
+            hex(b"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"),
+            hex(b"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"),
+        ];
+        let ys = [small(0), small(1), near_p(0xEC), near_p(0xED), near_p(0xEE)];
+        ys.into_iter().chain(of_order_eight).flat_map(|y| {
+            let mut other = y;
+            other[31] |= 0x80;
+            [Bytes(y), Bytes(other)]
+        })
+    }
+
+    #[test]
+    fn a_key_of_small_order_has_signed_nothing() {
+        for key in keys_of_small_order() {
+            for of in keys_of_small_order() {
+                let signature = Bytes([of.0, [0; 32]].concat().try_into().unwrap());
+                let right = (0..64_u8).filter(|number| verify_bytes(&key, &[*number], &signature)).count();
+                assert_eq!(right, 0, "{:02x?} {:02x?}", key.0, of.0);
+            }
+        }
     }
 
     #[test]

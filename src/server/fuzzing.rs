@@ -110,6 +110,11 @@ mod tests {
         assert!(log_line::read(LINE.as_bytes()).is_some());
     }
 
+    #[test]
+    fn a_registration_by_a_key_of_small_order_is_by_nobody() {
+        before_login(include_bytes!("../../fuzz/corpus/before_login/key_of_small_order"));
+    }
+
     proptest! {
         #[test]
         fn any_bytes_before_a_login_are_no_login(
