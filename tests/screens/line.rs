@@ -47,17 +47,14 @@ fn a_first_meeting_and_a_conversation_line_by_line() {
         bob.sees("alice: hello bob");
         bob.types("only you can read this, and nobody on the way from my keyboard to your screen can\r");
         alice.sees("your screen can");
-        bob.sees_last("alice>");
-        // Whether he had to be told that alice is waited for is a matter of milliseconds.
-        bob.presses("C-l");
-        bob.waits_until("a cleared screen", |screen| !screen.contains("keyboard"));
         bob.pastes(
             "fn main() {\n    // 漢字 are two columns wide, and this line is longer than many a screen is\n}",
         );
         bob.sees_last("}");
         bob.types("\r");
         bob.sees_last("Send these 3 lines as one message? (yes/no/edit)");
-        bob.shows("line-several");
+        // Above it he may have been told that alice is waited for.
+        bob.shows_from("line-several", "Conversation with alice is open");
         bob.types("yes\r");
         alice.sees("      | }");
         alice.types("half a line 漢字");

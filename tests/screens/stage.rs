@@ -115,6 +115,14 @@ impl Person<'_> {
         self.shows_as(name, || normal(&self.window.screen()));
     }
 
+    /// The same of what is on it from the row with these words on: what is above depends on milliseconds.
+    pub(crate) fn shows_from(&self, name: &str, words: &str) {
+        self.shows_as(name, || {
+            let screen = normal(&self.window.screen());
+            screen.find(words).map_or_else(String::new, |at| screen[at..].to_owned())
+        });
+    }
+
     /// The same of its colours: where one begins, `ESC` and its number stand in the screen that is kept.
     pub(crate) fn shows_in_colours(&self, name: &str) {
         self.shows_as(&format!("{name}-in-colours"), || in_colours(&self.window.painted()));
