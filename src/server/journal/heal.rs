@@ -169,3 +169,82 @@ pub(in crate::server) fn files(data: &Path) -> impl Iterator<Item = PathBuf> + '
 pub(in crate::server) fn is_journal(path: &Path) -> bool {
     FILES.iter().any(|name| path.ends_with(name))
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::wire::{Body, Bytes, Entry, Header};
+
+    /// The line of this number, with its newline.
+    fn line(number: u64) -> Vec<u8> {
+        let header = Header { epoch: 1, stream: Bytes([7; 16]), counter: number, previous: Bytes([0; 32]) };
+        let body = Body::new(&header, &[9; 144]).unwrap();
+        let time = DateTime::from_timestamp_millis(1_800_000_000_000).unwrap();
+        log_line::write(&Entry { number, time, sender: "alice".parse().unwrap(), body })
+    }
+
+    fn lines(numbers: impl IntoIterator<Item = u64>) -> Vec<u8> {
+        numbers.into_iter().flat_map(line).collect()
+    }
+
+    /// What a start makes of a log that holds `log`, with these lines of the journal at their places.
+    fn healed(log: &[u8], lacking: &Lacking) -> (Vec<u8>, Healed) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("alice+bob.txt");
+        std::fs::write(&path, log).unwrap();
+        let (file, mut healed) = (store::open(&path).unwrap().unwrap(), Healed::default());
+        heal_log(&file, &path, lacking, &mut healed).unwrap();
+        (std::fs::read(&path).unwrap(), healed)
+    }
+
+    fn at(number: u64) -> u64 {
+        lines(1..number).len() as u64
+    }
+
+    #[test]
+    fn whole_lines_after_those_of_the_journal_stay_while_their_numbers_follow() {
+        let lacking = Lacking::from([(at(2), line(2))]);
+        // The second line was lost; three more arrived after it, and one that has not the next number.
+        let mut log = lines([1, 2, 3, 4, 5, 7]);
+        log[usize::try_from(at(2)).unwrap()..usize::try_from(at(3)).unwrap()].fill(0);
+        let (left, counts) = healed(&log, &lacking);
+        assert!(left == lines(1..=5), "{}", String::from_utf8_lossy(&left));
+        assert_eq!((counts.lines, counts.torn), (1, 1));
+        let (left, counts) = healed(&lines(1..=5), &lacking);
+        assert_eq!((left == lines(1..=5), counts.lines, counts.torn), (true, 0, 0));
+    }
+
+    #[test]
+    fn each_line_beyond_a_log_that_was_taken_away_is_counted() {
+        let lacking = Lacking::from([(at(3), line(3)), (at(4), line(4))]);
+        let (left, counts) = healed(b"", &lacking);
+        assert_eq!((left.len(), counts.lines, counts.torn), (0, 0, 2));
+    }
+
+    #[test]
+    fn a_copy_gets_what_a_start_would_make_of_the_log() {
+        let lacking = Lacking::from([(at(2), line(2)), (at(3), line(3))]);
+        let half = &line(6)[..20];
+        for log in [
+            lines([1]),
+            lines(1..=3),
+            lines(1..=5),
+            [lines(1..=5).as_slice(), half].concat(),
+            [lines(1..=2).as_slice(), &line(3)[..40]].concat(),
+        ] {
+            let (left, _) = healed(&log, &lacking);
+            assert!(as_healed(log.clone(), &lacking) == left, "{} bytes", log.len());
+            assert!(left == lines(1..=if log.len() as u64 >= at(6) { 5 } else { 3 }));
+        }
+    }
+
+    #[test]
+    fn the_journals_files_are_told_from_others() {
+        for name in FILES {
+            assert!(is_journal(&Path::new("data").join(name)), "{name}");
+        }
+        assert!(!is_journal(Path::new("data/dico.json")) && !is_journal(Path::new("journal-0/x")));
+    }
+}
