@@ -407,7 +407,10 @@ fn what_arrives_is_broken_at_words_and_indented_on_a_narrow_terminal() {
     person.pty.types(&typed);
     person.pty.waits_until("the whole line", |screen| screen.raw().matches("wörter").count() >= 8);
     person.is_told("show|only you can read this, and nobody on the way between us 漢字漢字漢字漢字漢字");
-    person.pty.sees("between us");
+    person.pty.waits_until("the line below what arrived", |screen| {
+        let rows = screen.everything();
+        rows.iter().skip_while(|row| !row.starts_with("only you")).any(|row| row.starts_with("> 漢字 wörter"))
+    });
     let rows = person.pty.screen().everything();
     let from = rows.iter().position(|row| row.starts_with("only you")).unwrap();
     assert_eq!(
