@@ -91,6 +91,11 @@ fn line_rows(line: &str, columns: usize) -> Vec<String> {
                 rows.push(std::mem::replace(&mut row, indent.clone()));
                 taken = indent.len();
             }
+            if taken + piece.width > columns {
+                // Only the indent is left before it, and there is no room for both.
+                row.clear();
+                taken = 0;
+            }
         }
         row.push_str(piece.drawn);
         taken += piece.width;
@@ -118,6 +123,7 @@ mod tests {
         assert_eq!(rows("  abcdefgh", 6), ["  abcd", "  efgh"]);
         assert_eq!(rows("", 5), [""]);
         assert_eq!(rows("ab", 0), ["a", "b"]);
+        assert_eq!(rows(" 🌀", 2), ["", "🌀"]);
     }
 
     #[test]
