@@ -220,6 +220,15 @@ fn waits_for_carol_while_she_talks_with_bob(
 /// The line view, and plain lines.
 const VIEWS: [&[&str]; 2] = [&[], &["--plain"]];
 
+/// Carol's conversation opens while "for bob on" is typed for bob: the whole line is given back.
+fn carols_opens_before_the_line_ends(alice: &mut Pty, carol: &mut TestClient) {
+    carol.types("yes");
+    carol.talks_with("alice");
+    alice.sees("Conversation with carol is open.");
+    alice.types("ly\r");
+    alice.sees("not sent to carol, as you began it for bob: for bob only");
+}
+
 #[test]
 fn a_line_begun_for_one_person_does_not_go_to_another_whose_conversation_opens_meanwhile() {
     for view in VIEWS {
@@ -229,11 +238,7 @@ fn a_line_begun_for_one_person_does_not_go_to_another_whose_conversation_opens_m
         let (mut alice, mut bob, mut carol) = waits_for_carol_while_she_talks_with_bob(&server, command);
         alice.types("for bob on");
         alice.sees("for bob on");
-        carol.types("yes");
-        carol.talks_with("alice");
-        alice.sees("Conversation with carol is open.");
-        alice.types("ly\r");
-        alice.sees("not sent to carol, as you began it for bob: for bob only");
+        carols_opens_before_the_line_ends(&mut alice, &mut carol);
         alice.types("/with bob\r");
         alice.sees("You are talking with bob");
         alice.types("for bob only\r");
@@ -262,11 +267,7 @@ fn a_line_begun_for_who_left_does_not_go_to_another_whose_conversation_opens_mea
             bob.is_killed();
         }
         alice.sees("bob left the conversation");
-        carol.types("yes");
-        carol.talks_with("alice");
-        alice.sees("Conversation with carol is open.");
-        alice.types("ly\r");
-        alice.sees("not sent to carol, as you began it for bob: for bob only");
+        carols_opens_before_the_line_ends(&mut alice, &mut carol);
         alice.types("for carol\r");
         carol.sees("] alice: for carol\n");
         carol.never_saw("for bob");
