@@ -73,6 +73,93 @@ fn malformed_frames_before_and_after_login_are_one_error_each_and_no_memory() {
     assert!(!server.errors().contains("panicked"), "{}", server.errors());
 }
 
+/// Who sends without end and reads nothing of what is acknowledged: the server keeps no more of it than for any slow
+/// reader, ends the connection, and has stored a beginning of what was sent, in order.
+#[test]
+fn who_reads_no_acknowledgement_is_ended_before_it_costs_memory_or_others_time() {
+    const AT_ONCE: usize = 200;
+    /// With no bound the server would go on for ever, and this would be 85 MB of acknowledgements.
+    const MESSAGES_MAX: usize = 500_000;
+    /// What waits for the sender, for the disk, and for the journal, with room to spare.
+    const GROWTH_KIB_MAX: u64 = 16 * 1024;
+    let server = TestServer::starts();
+    let mut pair = Pair::talks(&server);
+    let [mut sender, mut absent] = ["sender", "absent"].map(|name| WireClient::registers(&server, name));
+    sender.agrees_with(&mut absent);
+    absent.vanishes();
+    pair.delivers();
+    let before_kib = status_of(server.process(), "VmHWM:");
+    let flood = thread::spawn(move || {
+        let (mut noise, mut sent) = (Noise::new(), 0);
+        loop {
+            let send = |_| Request::Send { peer: user("absent"), body: noise.body(0) };
+            let some = (0..AT_ONCE).map(send).map(|send| encode(&send, FRAME_BYTES_MAX).unwrap());
+            if !sender.says_bytes(&some.collect::<Vec<_>>().concat()) {
+                return sent;
+            }
+            sent += AT_ONCE;
+            assert!(sent < MESSAGES_MAX, "still served after {sent} messages");
+        }
+    });
+    let mut times = Vec::new();
+    while !flood.is_finished() {
+        times.push(pair.delivers());
+    }
+    let sent = flood.join().unwrap();
+    let after_kib = status_of(server.process(), "VmHWM:");
+    println!(
+        "\nunacknowledged: ended after {sent} messages; memory {before_kib:?} to {after_kib:?} KiB; others wait p99 {:?}",
+        percentile(&mut times, 99)
+    );
+    assert!(percentile(&mut times, 99) < Duration::from_secs(1));
+    if let (Some(before), Some(after)) = (before_kib, after_kib) {
+        assert!(after < before + GROWTH_KIB_MAX, "from {before} to {after} KiB");
+    }
+    let stored = WireClient::logs_in(&server, "absent").reads_all(&user("sender"));
+    assert!((1..=sent + AT_ONCE).contains(&stored.len()), "{} stored", stored.len());
+    let counters = stored.iter().map(|entry| entry.body.header().counter);
+    assert!(counters.eq(0..stored.len() as u64), "a gap in what is stored");
+}
+
+/// Who begins a new stream with each message: each is looked for among all those before, and a repeat is known.
+#[test]
+fn a_new_stream_with_each_message_costs_the_server_no_memory_and_ever_the_same_time() {
+    const AT_ONCE: usize = 100;
+    /// What the server grows by however many there are, with room to spare.
+    const GROWTH_KIB_MAX: u64 = 16 * 1024;
+    let (steps, step) = (10, size(500, 100_000));
+    let server = TestServer::starts();
+    let [mut alice, mut bob] = ["alice", "bob"].map(|name| WireClient::registers(&server, name));
+    alice.agrees_with(&mut bob);
+    bob.vanishes();
+    let first = Noise::new().body(0);
+    alice.sends(&user("bob"), &first);
+    alice.hears_it_is_stored();
+    let before_kib = status_of(server.process(), "VmRSS:");
+    for number in 1..=steps {
+        let start = Instant::now();
+        for _ in 0..step / AT_ONCE {
+            let send = |_| Request::Send { peer: user("bob"), body: Noise::new().body(0) };
+            let some = (0..AT_ONCE).map(send).map(|send| encode(&send, FRAME_BYTES_MAX).unwrap());
+            assert!(alice.says_bytes(&some.collect::<Vec<_>>().concat()));
+            for _ in 0..AT_ONCE {
+                alice.hears_it_is_stored();
+            }
+        }
+        let (streams, taken) = (number * step, start.elapsed());
+        println!(
+            "\nstreams: {streams}; the last {step} in {taken:?}; {:?} KiB",
+            status_of(server.process(), "VmRSS:")
+        );
+    }
+    alice.sends(&user("bob"), &first);
+    assert_eq!(alice.hears_it_is_stored(), 1);
+    let after_kib = status_of(server.process(), "VmRSS:");
+    if let (Some(before), Some(after)) = (before_kib, after_kib) {
+        assert!(after < before + GROWTH_KIB_MAX, "from {before} to {after} KiB");
+    }
+}
+
 /// Times of logins, and of messages from one to the other, in turns.
 fn measure(server: &TestServer, pair: &mut Pair, rounds: usize) -> (Vec<Duration>, Vec<Duration>) {
     let (mut logins, mut messages) = (Vec::new(), Vec::new());
