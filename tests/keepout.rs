@@ -107,6 +107,20 @@ fn an_address_has_so_many_connections_and_the_next_is_told() {
 }
 
 #[test]
+fn an_address_makes_so_many_connections_a_minute_and_who_is_inside_stays() {
+    let server = TestServer::starts_with(&["--limit-loopback", "--connections-per-minute", "3"]);
+    let mut alice = WireClient::registers(&server, "alice");
+    drop((Stranger::is_greeted(&server), Stranger::is_greeted(&server)));
+    assert!(Stranger::tries(&server).is_err(), "no handshake is made for it");
+    server.warns("as many connections in a minute as there may be from one address");
+    alice.asks(&Request::Who {});
+    assert!(matches!(alice.hears(), Event::Who { .. }));
+    let mut bob = server.client("bob");
+    assert_eq!(bob.ends().code(), Some(69));
+    assert!(bob.stderr().contains("refuses this address for a while"), "{}", bob.stderr());
+}
+
+#[test]
 fn this_machine_itself_is_not_limited_unless_it_is_asked_for() {
     let server = TestServer::starts_with(&[
         "--max-per-address",
@@ -114,6 +128,8 @@ fn this_machine_itself_is_not_limited_unless_it_is_asked_for() {
         "--login-penalty",
         "600",
         "--registrations-per-hour",
+        "1",
+        "--connections-per-minute",
         "1",
     ]);
     let stranger = Stranger::is_greeted(&server);

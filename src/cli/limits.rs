@@ -32,6 +32,9 @@ pub(super) struct LimitSettings {
     /// Connections at once from one address, or IPv6 network of 64 bits; 0 is no limit [default: 64]
     #[arg(long, value_name = "N", env = "SECURECHAT_MAX_PER_ADDRESS")]
     max_per_address: Option<usize>,
+    /// Connections of one address a minute, a minute's worth at once; 0 is no limit [default: 1200]
+    #[arg(long, value_name = "N", env = "SECURECHAT_CONNECTIONS_PER_MINUTE")]
+    connections_per_minute: Option<u32>,
     /// Connections not logged in: from START on a new one is dropped with a chance of RATE percent, which
     /// grows to certainty at FULL [default: two fifths of --max-clients, 30, four fifths]
     #[arg(long, value_name = "START:RATE:FULL", env = "SECURECHAT_MAX_UNAUTHENTICATED")]
@@ -95,6 +98,7 @@ impl LimitSettings {
             registration: self.registration.or(file.registration),
             registrations_per_hour: self.registrations_per_hour.or(file.registrations_per_hour),
             max_per_address: self.max_per_address.or(file.max_per_address),
+            connections_per_minute: self.connections_per_minute.or(file.connections_per_minute),
             max_unauthenticated: self.max_unauthenticated.or(file.max_unauthenticated),
             login_timeout: self.login_timeout.or(file.login_timeout),
             frame_timeout: self.frame_timeout.or(file.frame_timeout),
@@ -131,6 +135,7 @@ impl LimitSettings {
         }
         Ok(Limits {
             per_address: limit(self.max_per_address, defaults.per_address),
+            connections_per_minute: limit(self.connections_per_minute, defaults.connections_per_minute),
             early_drop: self.max_unauthenticated.map_or(defaults.early_drop, |given| given.0),
             frame_timeout: timeout("--frame-timeout", self.frame_timeout, FRAME_TIMEOUT)?,
             requests_per_second: limit(self.requests_per_second, defaults.requests_per_second),

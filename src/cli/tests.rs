@@ -164,7 +164,7 @@ fn limits_are_set_by_flags_or_by_the_file_and_0_takes_one_away() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("server.toml");
     let text = "limit-loopback = true\nmax-per-address = 5\nregistration = \"invite\"\nlogin-penalty = 20\n\
-                max-unauthenticated = \"10:50:20\"\n";
+                max-unauthenticated = \"10:50:20\"\nconnections-per-minute = 7\n";
     std::fs::write(&path, text).unwrap();
     let line = format!(
         "securechat server --max-per-address 0 --requests-per-second 9 --frame-timeout 2 --config {}",
@@ -174,6 +174,7 @@ fn limits_are_set_by_flags_or_by_the_file_and_0_takes_one_away() {
     let limits = &config.limits;
     assert!(limits.loopback);
     assert_eq!((limits.per_address, limits.requests_per_second), (None, Some(9)));
+    assert_eq!(limits.connections_per_minute, Some(7));
     assert_eq!(limits.frame_timeout, Duration::from_secs(2));
     assert_eq!(limits.login_penalty, Duration::from_secs(20));
     assert_eq!(limits.early_drop, server::limits::EarlyDrop { start: 10, rate: 50, full: 20 });

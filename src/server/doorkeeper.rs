@@ -23,6 +23,8 @@ use crate::crypto::random::random;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// The bits of an IPv6 address that name a network: whoever has one address has all of its network.
 const IPV6_NETWORK: u128 = u128::MAX << 64;
 
@@ -33,6 +35,8 @@ pub(super) enum TurnedAway {
     Full,
     /// As many as there may be from that address.
     AddressFull,
+    /// As many in this minute as there may be from that address.
+    TooOften,
     /// Too many that are not logged in, and chance.
     Crowd,
     /// The address owes time for failed logins.
@@ -71,6 +75,7 @@ struct State {
     /// Invariant: no count is zero, so it holds no more sources than there are connections.
     per_source: HashMap<Source, usize>,
     penalties: Ledger<Source>,
+    arrivals: Ledger<Source>,
     registrations: Ledger<Source>,
     turned_away: HashMap<&'static str, Tally>,
 }
@@ -98,6 +103,7 @@ impl Doorkeeper {
             unauthenticated: 0,
             per_source: HashMap::new(),
             penalties: Ledger::new(DEBTORS_MAX),
+            arrivals: Ledger::new(DEBTORS_MAX),
             registrations: Ledger::new(DEBTORS_MAX),
             turned_away: HashMap::new(),
         };
@@ -115,7 +121,8 @@ impl Doorkeeper {
     fn admit_at(self: &Arc<Self>, address: IpAddr, dice: u16, now: Instant) -> Result<Ticket, TurnedAway> {
         let source = self.counted(address);
         let mut state = self.state.lock();
-        match self.fault(&state, source, dice, now) {
+        let fault = self.fault(&state, source, dice, now);
+        match fault.or_else(|| self.haste(&mut state, source, now)) {
             None => {
                 state.inside += 1;
                 state.unauthenticated += 1;
@@ -151,6 +158,12 @@ impl Doorkeeper {
         }
         let chance = self.limits.early_drop.chance(state.unauthenticated);
         (dice < u16::from(chance)).then_some(TurnedAway::Crowd)
+    }
+
+    /// Counts one who would be let in: each costs a handshake, whatever becomes of it.
+    fn haste(&self, state: &mut State, source: Option<Source>, now: Instant) -> Option<TurnedAway> {
+        let cost = MINUTE / self.limits.connections_per_minute?.max(1);
+        (!state.arrivals.afford(&source?, cost, MINUTE, now)).then_some(TurnedAway::TooOften)
     }
 
     /// The source, where it is one that counts.
@@ -255,6 +268,7 @@ impl TurnedAway {
         match self {
             Self::Full => "as many connections as there may be",
             Self::AddressFull => "as many connections as there may be from one address",
+            Self::TooOften => "as many connections in a minute as there may be from one address",
             Self::Crowd => "many connections that are not logged in",
             Self::Penalised => "addresses with failed logins",
         }

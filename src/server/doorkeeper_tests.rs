@@ -140,6 +140,21 @@ fn so_many_accounts_an_hour_are_made_from_one_address() {
 }
 
 #[test]
+fn so_many_connections_a_minute_are_let_in_from_one_address_whatever_becomes_of_them() {
+    let (keeper, now) = (keeper(10, |limits| limits.connections_per_minute = Some(60)), Instant::now());
+    for _ in 0..60 {
+        keeper.lets_in("192.0.2.1", now).unwrap().logs_in();
+    }
+    for _ in 0..1000 {
+        assert_eq!(refused(keeper.lets_in("192.0.2.1", now)), TurnedAway::TooOften);
+    }
+    assert!(keeper.lets_in("192.0.2.2", now).is_ok(), "nobody else is");
+    assert!(keeper.lets_in("192.0.2.1", now + S).is_ok(), "who is turned away owes no more for it");
+    assert_eq!(refused(keeper.lets_in("192.0.2.1", now + S)), TurnedAway::TooOften);
+    assert!(keeper.lets_in("127.0.0.1", now).is_ok());
+}
+
+#[test]
 fn a_flood_is_not_a_flood_of_lines() {
     let (mut tally, now) = (Tally::default(), Instant::now());
     let lines: Vec<u64> =
@@ -159,6 +174,6 @@ fn what_a_million_addresses_did_takes_bounded_memory() {
         varied.offends_at(Offence::TakenName, now);
     }
     let state = keeper.state.lock();
-    assert!(state.penalties.len() <= DEBTORS_MAX);
+    assert!(state.penalties.len() <= DEBTORS_MAX && state.arrivals.len() <= DEBTORS_MAX);
     assert!(state.per_source.is_empty());
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct Limits {
     /// Connections at once from one address, an IPv6 network of 64 bits counting as one; `None` is any number.
     pub per_address: Option<usize>,
+    /// Connections of one address a minute, a minute's worth at once; `None` is any number.
+    pub connections_per_minute: Option<u32>,
     /// When connections that are not logged in are dropped at random.
     pub early_drop: EarlyDrop,
     /// From the first byte of a frame to its last, after login.
@@ -35,6 +37,7 @@ impl Limits {
     pub fn for_clients(clients_max: usize) -> Self {
         Self {
             per_address: Some(PER_ADDRESS_MAX),
+            connections_per_minute: Some(CONNECTIONS_PER_MINUTE),
             early_drop: EarlyDrop::for_clients(clients_max),
             frame_timeout: FRAME_TIMEOUT,
             requests_per_second: Some(REQUESTS_PER_SECOND),
@@ -86,6 +89,10 @@ impl EarlyDrop {
 
 /// Connections at once from one address.
 pub const PER_ADDRESS_MAX: usize = 64;
+
+/// Connections of one address a minute: what many people behind one address make when their server is there again,
+/// and no more than half a second of one processor's handshakes.
+pub const CONNECTIONS_PER_MINUTE: u32 = 1200;
 
 /// From the first byte of a frame to its last, after login.
 pub const FRAME_TIMEOUT: Duration = Duration::from_secs(30);

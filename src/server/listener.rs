@@ -101,8 +101,8 @@ impl Door {
         let code = match reason {
             TurnedAway::Full => ErrorCode::ServerFull,
             TurnedAway::AddressFull => ErrorCode::AddressFull,
-            // Under attack nothing is spent on either.
-            TurnedAway::Crowd | TurnedAway::Penalised => return,
+            // Under attack nothing is spent on any of these.
+            TurnedAway::TooOften | TurnedAway::Crowd | TurnedAway::Penalised => return,
         };
         let Some(refusal) = self.refuse() else { return };
         let Some(greeting) = outgoing::frame(&Event::Error { code, peer: None }) else { return };

@@ -56,6 +56,12 @@ pub enum TransportError {
     /// This system has no authorities to trust.
     #[error("no certificate authorities were found on this system")]
     NoAuthorities(#[source] Option<io::Error>),
+    /// What the other side said before the channel was secure is longer than any handshake of ours.
+    #[error("a handshake of more than {limit} bytes")]
+    HandshakeTooLong {
+        /// What is allowed, in bytes.
+        limit: usize,
+    },
     /// The other side, or this one, closed the connection.
     #[error("the connection was closed")]
     Closed,

@@ -38,7 +38,7 @@ pub use fingerprint::{Fingerprint, FingerprintError};
 pub use identity::{IdentityError, PemPair, ServerIdentity};
 pub use link::{Link, QUEUED_BYTES_MAX};
 pub use listen::listen;
-pub use newcomer::{Arrival, Welcome};
+pub use newcomer::{Arrival, HANDSHAKE_BYTES_MAX, Welcome};
 #[cfg(target_os = "linux")]
 pub use reception::Reception;
 pub use stragglers::{STRAGGLER_DEADLINE, Stragglers};

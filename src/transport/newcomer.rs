@@ -13,6 +13,10 @@ use crate::wire::Frames;
 /// What is read at a time during the handshake, in bytes: more than a whole flight of a client.
 const READ_BYTES: usize = 4 * 1024;
 
+/// The most that a newcomer may say before its channel is secure, in bytes. A client of this program says some 2 KiB;
+/// without a bound TLS would keep up to 64 KiB of an unfinished message, of thousands that nobody knows.
+pub const HANDSHAKE_BYTES_MAX: usize = 16 * 1024;
+
 /// What became of a newcomer.
 #[derive(Debug)]
 pub enum Arrival {
@@ -61,6 +65,8 @@ enum Stage {
 
 struct Handshake {
     tls: Connection,
+    /// What the other side has said, in bytes.
+    heard: usize,
     /// What TLS has to say, from `written` on still to be taken by the system.
     outgoing: Vec<u8>,
     written: usize,
@@ -141,7 +147,7 @@ impl Newcomer {
 
 impl Handshake {
     fn new(tls: Connection) -> Self {
-        Self { tls, outgoing: Vec::new(), written: 0, greeted: false, failure: None }
+        Self { tls, heard: 0, outgoing: Vec::new(), written: 0, greeted: false, failure: None }
     }
 
     /// One read at most, and all that follows from it.
@@ -151,7 +157,10 @@ impl Handshake {
         if self.flush(socket)? {
             match socket.receive_now(&mut bytes) {
                 Ok(0) => return Err(TransportError::Closed),
-                Ok(count) => more_is_here = self.take(bytes.get(..count).unwrap_or_default(), greeting)?,
+                Ok(count) => {
+                    more_is_here = self.take(bytes.get(..count).unwrap_or_default(), greeting)?;
+                    self.heard += count;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error.into()),
             }
@@ -160,6 +169,9 @@ impl Handshake {
             return Ok(Step::Wants(Wanted::Room));
         }
         if self.tls.is_handshaking() {
+            if self.heard > HANDSHAKE_BYTES_MAX {
+                return Err(TransportError::HandshakeTooLong { limit: HANDSHAKE_BYTES_MAX });
+            }
             return Ok(Step::Wants(Wanted::Bytes));
         }
         // A peer with no application protocol at all passes the library's own check.

@@ -251,7 +251,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("is_it_running", "is `securechat server` running there, and is {port} its port?"),
     ("check_the_way", "check the address, and that no firewall is in the way"),
     ("something_else_answers", "something else answers on port {port}: check the port"),
-    ("closed_at_once", "try again in a while; if it stays so, something else answers on port {port}, or the server is flooded or refuses this address for failed logins"),
+    ("closed_at_once", "try again in a while; if it stays so, something else answers on port {port}, or the server is flooded, or refuses this address for a while: for failed logins or too many connections"),
     ("use_the_same_version", "use the same version of securechat here and there"),
     ("leave_ca_out", "leave --ca out to trust the server by its fingerprint instead"),
     ("host_not_found", "host not found: {host}"),

@@ -253,7 +253,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("is_it_running", "`securechat server` y tourne-t-il, et {port} est-il son port ?"),
     ("check_the_way", "vérifiez l'adresse, et qu'aucun pare-feu ne barre le chemin"),
     ("something_else_answers", "autre chose répond sur le port {port} : vérifiez le port"),
-    ("closed_at_once", "réessayez dans un moment ; si cela persiste, autre chose répond sur le port {port}, ou le serveur est submergé ou refuse cette adresse à cause de connexions échouées"),
+    ("closed_at_once", "réessayez dans un moment ; si cela persiste, autre chose répond sur le port {port}, ou le serveur est submergé, ou refuse cette adresse pour un moment : trop de connexions, ou trop de connexions échouées"),
     ("use_the_same_version", "utilisez la même version de securechat ici et là-bas"),
     ("leave_ca_out", "omettez --ca pour reconnaître plutôt le serveur à son empreinte"),
     ("host_not_found", "hôte introuvable : {host}"),

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, unbounded};
 
 use crate::{
     transport::{
-        Arrival, Link, Reception, TransportError, Trust, Welcome, connect,
+        Arrival, HANDSHAKE_BYTES_MAX, Link, Reception, TransportError, Trust, Welcome, connect,
         testing::{PATIENCE, TestServer},
         thread_each,
     },
@@ -96,6 +96,26 @@ fn unfinished_handshakes_hold_no_thread_and_end_at_their_deadline() {
         assert!(matches!(arrival, Arrival::Failed(TransportError::TimedOut)), "{arrival:?}");
     }
     assert_eq!(reception.count(), 0);
+}
+
+/// A hello of 64 KiB that is never whole: TLS would wait for all of it.
+#[test]
+fn a_handshake_is_given_up_when_it_is_longer_than_any_of_ours() {
+    let server = TestServer::start(PATIENCE);
+    let reception = Reception::start(server.acceptor(), 1).unwrap();
+    let mut peer = dials(&server);
+    let arrivals = receives(&server, by(&reception), PATIENCE);
+    let record = [&[22, 3, 1, 0x10, 0][..], &[0; 0x1000]].concat();
+    let mut first = record.clone();
+    first[5..9].copy_from_slice(&[1, 0, 0xff, 0xf0]);
+    peer.write_all(&first).unwrap();
+    for _ in 0..HANDSHAKE_BYTES_MAX / 0x1000 - 1 {
+        peer.write_all(&record).unwrap();
+    }
+    let _ = peer.write_all(&record);
+    let arrival = arrivals.recv_timeout(PATIENCE).unwrap();
+    let Arrival::Failed(TransportError::HandshakeTooLong { limit }) = arrival else { panic!("{arrival:?}") };
+    assert_eq!(limit, HANDSHAKE_BYTES_MAX);
 }
 
 #[test]
