@@ -94,6 +94,7 @@ fn a_page_ends_at_its_size_but_has_at_least_one_entry() {
     assert_eq!(fixture.log.read(2, 500, line * 3, 0).unwrap().entries.len(), 3);
     assert_eq!(fixture.log.read(2, 4, usize::MAX, 0).unwrap().entries.len(), 4);
     assert_eq!(fixture.log.read(2, 4, usize::MAX, 0).unwrap().last, 10);
+    assert!(fixture.log.read(2, 0, usize::MAX, 0).unwrap().entries.is_empty());
 }
 
 #[test]
@@ -363,14 +364,21 @@ fn damage_in_what_the_index_covers_is_found_when_it_is_read_and_refuses_the_conv
     fs::write(fixture.path(), &good).unwrap();
     fixture.again().read(1, 1, usize::MAX, 0).unwrap();
     let text = String::from_utf8(good).unwrap();
-    fs::write(fixture.path(), text.replacen(" alice 3000 ", " alice 3OOO ", 1)).unwrap();
-    let log = fixture.again();
-    assert_eq!(log.read(5981, 20, usize::MAX, 0).unwrap().entries.len(), 20, "its end is whole");
-    for from in [2990, 5981] {
-        let damaged = log.read(from, 20, usize::MAX, 0);
-        assert!(matches!(damaged, Err(LogError::Damaged { line: 3000, .. })), "{from}: {damaged:?}");
+    let place = text.find(" alice 3000 ").unwrap() - "2026-11-22T23:29:01.123Z".len();
+    // No line; another number; not a member; an earlier time than the line before.
+    for (old, new) in [("3000", "3OOO"), ("3000", "3001"), ("alice", "carol"), ("2026", "2025")] {
+        fs::write(fixture.path(), [&text[..place], &text[place..].replacen(old, new, 1)].concat()).unwrap();
+        let log = fixture.again();
+        assert_eq!(log.read(5981, 20, usize::MAX, 0).unwrap().entries.len(), 20, "its end is whole");
+        for from in [2990, 5981] {
+            let damaged = log.read(from, 20, usize::MAX, 0);
+            assert!(
+                matches!(damaged, Err(LogError::Damaged { line: 3000, .. })),
+                "{new} {from}: {damaged:?}"
+            );
+        }
+        assert!(matches!(store(&log, "bob", &body(1, 0, 1)), Err(LogError::Damaged { line: 3000, .. })));
     }
-    assert!(matches!(store(&log, "bob", &body(1, 0, 1)), Err(LogError::Damaged { line: 3000, .. })));
 }
 
 #[test]

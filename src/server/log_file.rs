@@ -177,3 +177,61 @@ fn whole_lines(file: &File, path: &Path, length: u64) -> Result<u64, StoreError>
     }
     Ok(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::wire::{
+        Body, Bytes, Entry, Header,
+        limits::{BODY_BYTES_MAX, HEADER_BYTES},
+    };
+
+    /// A line that is as long as one can be.
+    fn longest() -> Vec<u8> {
+        let header = Header { epoch: 1, stream: Bytes([7; 16]), counter: 3, previous: Bytes([0; 32]) };
+        let body = Body::new(&header, &vec![9; BODY_BYTES_MAX - HEADER_BYTES]).unwrap();
+        let time = "2026-11-22T23:29:01.123Z".parse().unwrap();
+        let sender = "a".repeat(32).parse().unwrap();
+        log_line::write(&Entry { number: u64::MAX, time, sender, body })
+    }
+
+    #[test]
+    fn the_longest_line_is_read_and_a_longer_one_is_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a+b.txt");
+        let text = [b"before\n", longest().as_slice()].concat();
+        fs::write(&path, &text).unwrap();
+        let file = store::open(&path).unwrap().unwrap();
+        assert_eq!(last_number(&file, &path).unwrap(), Some(u64::MAX));
+        let mut lines = Lines::new(&file, &path, 1, 0, text.len() as u64);
+        assert_eq!(lines.next().unwrap(), Some((1, b"before".as_slice())));
+        assert_eq!(lines.next().unwrap().unwrap().1, longest().strip_suffix(b"\n").unwrap());
+        assert!(lines.next().unwrap().is_none());
+        let longer = vec![b'x'; LINE_BYTES_MAX + 1];
+        fs::write(&path, [&longer, b"\n".as_slice()].concat()).unwrap();
+        let mut lines = Lines::new(&file, &path, 1, 0, u64::MAX);
+        assert!(matches!(lines.next(), Err(LogError::Damaged { line: 1, .. })));
+    }
+
+    #[test]
+    fn of_a_log_of_any_length_only_what_follows_its_last_whole_line_is_set_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a+b.txt");
+        for whole in [0, 1, READ_BYTES - 1, READ_BYTES, READ_BYTES + 1, 3 * READ_BYTES] {
+            for torn in [1, 100, READ_BYTES - 1, READ_BYTES, READ_BYTES + 1, 2 * READ_BYTES] {
+                let good =
+                    if whole == 0 { Vec::new() } else { [vec![b'x'; whole - 1], vec![b'\n']].concat() };
+                fs::write(&path, [good.clone(), vec![b'y'; torn]].concat()).unwrap();
+                let file = store::open(&path).unwrap().unwrap();
+                assert!(mend(&file, &path).unwrap());
+                assert!(fs::read(&path).unwrap() == good, "{whole} {torn}");
+                let aside = path.with_extension("txt.torn");
+                assert_eq!(fs::read(&aside).unwrap(), [vec![b'y'; torn], vec![b'\n']].concat());
+                fs::remove_file(aside).unwrap();
+                assert!(!mend(&file, &path).unwrap(), "nothing is torn any more");
+            }
+        }
+    }
+}

@@ -231,6 +231,30 @@ mod tests {
     }
 
     #[test]
+    fn an_index_ends_where_it_says_and_its_line_is_whole() {
+        let file = |line: &[u8], more: &[u8]| {
+            let bytes = index(line, 23).to_bytes(&Table::default());
+            let rest = [&bytes[MAGIC.len() + 4..], more].concat();
+            [&MAGIC[..], &crc32fast::hash(&rest).to_be_bytes(), &rest].concat()
+        };
+        assert!(Index::read(&file(b"second line\n", b""), RUN).is_some());
+        assert!(Index::read(&file(b"second line\n", b"more"), RUN).is_none());
+        assert!(Index::read(&file(b"second line", b""), RUN).is_none());
+    }
+
+    #[test]
+    fn what_was_made_from_a_log_is_removed_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("alice+bob.txt");
+        remove(&path).unwrap();
+        for made in [path_of(&path), log_table::path_of(&path)] {
+            fs::write(made, b"of the log before").unwrap();
+        }
+        remove(&path).unwrap();
+        assert!(!path_of(&path).exists() && !log_table::path_of(&path).exists());
+    }
+
+    #[test]
     fn what_is_made_from_a_log_is_told_from_the_log() {
         for (name, is_made) in [
             ("alice+bob.idx", true),

@@ -64,15 +64,13 @@ impl Lines {
         Self { head }
     }
 
-    /// One more line at the end of `out`, newline included; how long it is.
-    pub(super) fn push(&self, out: &mut Vec<u8>, number: u64, body: &str) -> usize {
-        let start = out.len();
+    /// One more line at the end of `out`, newline included.
+    pub(super) fn push(&self, out: &mut Vec<u8>, number: u64, body: &str) {
         out.extend_from_slice(self.head.as_bytes());
         out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
         out.push(b' ');
         out.extend_from_slice(body.as_bytes());
         out.push(b'\n');
-        out.len() - start
     }
 }
 

@@ -91,6 +91,71 @@ fn so_many_streams_are_in_memory_and_each_of_the_others_is_found_again() {
         }
         assert_eq!(streams.next(&log, &(Sender::Lower, stream(number))).unwrap(), 0, "the other's");
     }
+    // One that goes on still begins where it began.
+    let key = (Sender::Higher, stream(7));
+    assert!(!streams.recent.contains_key(&key));
+    streams.hold(&log, &key, 8).unwrap();
+    assert_eq!(streams.near(&log, &key, 0).unwrap(), 22);
+}
+
+#[test]
+fn which_stream_was_used_last_is_known_after_a_start() {
+    let recent: Vec<_> = (0..100).map(|at| ((Sender::Lower, stream(at)), Stream::default())).collect();
+    let mut streams = Streams::of(recent.clone(), Table::default());
+    let order = |streams: &Streams| streams.recent().iter().map(|(key, _)| **key).collect::<Vec<_>>();
+    let mut keys: Vec<Key> = recent.into_iter().map(|(key, _)| key).collect();
+    assert_eq!(order(&streams), keys);
+    streams.hold(Path::new("no table is asked"), &keys[3], 0).unwrap();
+    let used = keys.remove(3);
+    keys.push(used);
+    assert_eq!(order(&streams), keys);
+}
+
+#[test]
+fn of_a_long_stream_the_newest_marks_are_in_memory_and_no_more_than_so_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, key) = (path(folder.path()), (Sender::Lower, stream(1)));
+    let mut streams = Streams::default();
+    for mark in 0..4 * MARKS_IN_MEMORY_MAX as u64 {
+        streams.hold(&log, &key, mark * COUNTERS_PER_MARK).unwrap();
+        streams.count(
+            key,
+            mark * COUNTERS_PER_MARK..(mark + 1) * COUNTERS_PER_MARK,
+            mark * COUNTERS_PER_MARK + 1,
+        );
+        let marks = streams.recent[&key].marks.len();
+        let fewest = usize::try_from(mark).unwrap().min(MARKS_IN_MEMORY_MAX / 2);
+        assert!((fewest..=MARKS_IN_MEMORY_MAX).contains(&marks), "{marks} after {mark}");
+    }
+}
+
+#[test]
+fn without_a_table_what_is_in_memory_is_bounded_and_searched_from_the_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = path(folder.path());
+    fs::create_dir(log_table::path_of(&log)).unwrap();
+    let mut streams = Streams { older: Older::Lost, ..Streams::default() };
+    for number in 0..MANY {
+        let key = (Sender::Lower, stream(number));
+        streams.hold(&log, &key, 1000).unwrap();
+        streams.count(key, 1000..1001, 5000 + number);
+        assert!(streams.recent.len() <= STREAMS_IN_MEMORY_MAX);
+        assert_eq!(streams.near(&log, &key, 600).unwrap(), 1);
+    }
+}
+
+#[test]
+fn the_last_of_a_few_long_lines_is_read_and_found_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let live = log(folder.path(), Run::new(true));
+    let long = |number| Body::new(body(number, 0, 1).header(), &[1; 72 * 128 + 16]).unwrap();
+    for number in 0..3 {
+        store(&live, &long(number)).unwrap();
+    }
+    for log in [live, log(folder.path(), Run::new(true))] {
+        assert_eq!(log.read(3, 1, usize::MAX, 0).unwrap().entries[0].number, 3);
+        assert_eq!(store(&log, &long(2)).unwrap(), (3, false));
+    }
 }
 
 #[test]
@@ -174,6 +239,7 @@ fn a_table_that_was_lost_torn_or_is_of_another_time_is_made_anew() {
         let log = log(folder.path(), Run::new(true));
         for number in SOME.into_iter().chain([lost]) {
             assert_eq!(store(&log, &body(number, 0, 1)).unwrap(), (number + 1, false), "{what}");
+            assert!(matches!(store(&log, &body(number, 2, 1)), Err(LogError::OutOfOrder)), "{what}");
         }
         assert!(matches!(store(&log, &body(MANY, 1, 1)), Err(LogError::OutOfOrder)), "{what}");
     }

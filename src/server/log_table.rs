@@ -350,6 +350,21 @@ mod tests {
     }
 
     #[test]
+    fn records_that_differ_in_one_thing_have_places_that_have_nothing_to_do_with_each_other() {
+        let table = Table::default();
+        let names = [Sender::Lower, Sender::Higher].into_iter().flat_map(|sender| {
+            let streams = (0..32).map(|at| Bytes(std::array::from_fn(|byte| u8::from(at == byte) * 0x80)));
+            streams.flat_map(move |stream| (0..32).map(move |which| Name { sender, stream, which }))
+        });
+        let places: Vec<u64> = names.map(|name| table.hash(&to_bytes(&name)) >> 32).collect();
+        let mut different = places.clone();
+        different.sort_unstable();
+        different.dedup();
+        // All but a few of 1,088, of which half the streams are all zeros.
+        assert!(different.len() >= 1080, "{} of {}", different.len(), places.len());
+    }
+
+    #[test]
     fn a_table_that_is_full_of_something_else_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("a+b.txt");

@@ -36,6 +36,7 @@ fn wrong(line: usize, problem: LineProblem) -> Result<RecoveryForm, RecoveryErro
 fn what_is_printed_is_read_back_however_it_is_typed() {
     let form = form();
     let printed = form.to_string();
+    assert_eq!(title(), "securechat recovery form 1");
     assert!(printed.starts_with(" 1: 0"), "{printed}");
     assert!(printed.lines().all(|line| line.len() == 36), "{printed}");
     let looks_alike = printed.replace('0', "o").replace('1', "l").replace('V', "u");
@@ -87,6 +88,24 @@ fn each_mistake_names_its_line() {
         assert!(RecoveryForm::read(nothing).is_err(), "{nothing:?}");
     }
     assert_eq!(RecoveryForm::read(""), Err(RecoveryError::NoForm));
+}
+
+#[test]
+fn what_stands_before_a_colon_among_the_lines_is_a_number_or_a_mistake() {
+    for stray in ["x:", "ab:", "123:"] {
+        let typed = form().to_string().replace(" 2:", &format!(" {stray} 2:"));
+        assert_eq!(RecoveryForm::read(&typed), wrong(1, LineProblem::Character(':')), "{typed}");
+    }
+}
+
+#[test]
+fn a_text_is_read_up_to_a_length() {
+    let printed = form().to_string();
+    let with_blanks = |bytes: usize| format!("{printed}{}", " ".repeat(bytes - printed.len()));
+    assert_eq!(RecoveryForm::read(&with_blanks(TEXT_BYTES_MAX)), Ok(form()));
+    for bytes in [TEXT_BYTES_MAX + 1, 2 * TEXT_BYTES_MAX] {
+        assert_eq!(RecoveryForm::read(&with_blanks(bytes)), Err(RecoveryError::NoForm));
+    }
 }
 
 #[test]

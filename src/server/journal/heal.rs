@@ -136,7 +136,7 @@ fn whole_lines(file: &File, path: &Path, start: u64, length: u64) -> Result<u64,
     Ok(good)
 }
 
-/// What a log holds once the journal's lines are brought into it, and nothing that a crash left.
+/// What a log holds once the journal's lines are brought into it, and nothing that a crash left: what [`heal`] makes of it.
 pub(in crate::server) fn as_healed(mut log: Vec<u8>, lacking: &Lacking) -> Vec<u8> {
     let mut end = 0;
     for (offset, line) in lacking {
@@ -149,12 +149,14 @@ pub(in crate::server) fn as_healed(mut log: Vec<u8>, lacking: &Lacking) -> Vec<u
             }
         }
     }
-    let mut good = end;
+    let (mut good, mut last) = (end, None);
     for line in log.get(end..).unwrap_or_default().split_inclusive(|byte| *byte == b'\n') {
-        match line.strip_suffix(b"\n") {
-            Some(whole) if log_line::read(whole).is_some() => good += line.len(),
-            _ => break,
+        let Some(entry) = line.strip_suffix(b"\n").and_then(log_line::read) else { break };
+        if last.is_some_and(|last| entry.number != last + 1) {
+            break;
         }
+        last = Some(entry.number);
+        good += line.len();
     }
     log.truncate(good);
     log
@@ -233,11 +235,34 @@ mod tests {
             lines(1..=5),
             [lines(1..=5).as_slice(), half].concat(),
             [lines(1..=2).as_slice(), &line(3)[..40]].concat(),
+            [lines(1..=3).as_slice(), b"no line of ours\n"].concat(),
+            lines([1, 2, 3, 4, 5, 7, 8]),
         ] {
             let (left, _) = healed(&log, &lacking);
             assert!(as_healed(log.clone(), &lacking) == left, "{} bytes", log.len());
             assert!(left == lines(1..=if log.len() as u64 >= at(6) { 5 } else { 3 }));
         }
+    }
+
+    #[test]
+    fn what_is_in_a_lines_place_is_set_aside_unless_it_is_the_line_itself_cut_short() {
+        let set_aside = |there: &[u8]| {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("alice+bob.txt");
+            std::fs::write(&path, [&line(1), there].concat()).unwrap();
+            let file = store::open(&path).unwrap().unwrap();
+            heal_log(&file, &path, &Lacking::from([(at(2), line(2))]), &mut Healed::default()).unwrap();
+            assert!(std::fs::read(&path).unwrap() == lines([1, 2]));
+            std::fs::read(path.with_extension("txt.torn")).ok()
+        };
+        let whole = line(2).len();
+        for arrived in [0, 1, whole / 2, whole - 1, whole] {
+            assert_eq!(set_aside(&line(2)[..arrived]), None, "{arrived} bytes and no more");
+            assert_eq!(set_aside(&[&line(2)[..arrived], &vec![0; whole - arrived]].concat()), None);
+            assert_eq!(set_aside(&[&vec![0; arrived], &line(2)[arrived..]].concat()), None);
+        }
+        let other = [b"another", &line(2)[7..]].concat();
+        assert_eq!(set_aside(&other), Some([other.as_slice(), b"\n"].concat()));
     }
 
     #[test]

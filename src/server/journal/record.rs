@@ -277,8 +277,23 @@ mod tests {
         assert_eq!(scan(&running).unwrap(), Scanned::default());
     }
 
+    /// What was written, as another kind of batch.
+    fn of_kind(kind: u8, sealed: &[u8], bytes: usize) -> Vec<u8> {
+        let mut sealed = sealed.to_vec();
+        sealed[CHECKED_FROM + 16 + 8] = kind;
+        let sum = crc32fast::hash(&sealed[CHECKED_FROM..bytes]);
+        sealed[CHECKED_FROM - 4..CHECKED_FROM].copy_from_slice(&sum.to_be_bytes());
+        sealed
+    }
+
     #[test]
     fn what_another_version_wrote_is_never_taken_for_nothing() {
+        let empty = Batch::new().sealed(&NEW, 0, Kind::Clean).to_vec();
+        assert!(scan(&of_kind(Kind::Clean as u8, &empty, HEAD_BYTES)).unwrap().is_clean);
+        assert_eq!(scan(&of_kind(9, &empty, HEAD_BYTES)), Err(Foreign));
+        let mut batch = Batch::new();
+        batch.push("alice+bob", 0, b"line\n");
+        assert_eq!(scan(batch.sealed(&NEW, 0, Kind::Clean)), Err(Foreign), "a good end has no lines");
         let mut batch = Batch::new();
         batch.push("not a pair", 0, b"line\n");
         assert_eq!(scan(batch.sealed(&NEW, 0, Kind::Lines)), Err(Foreign));

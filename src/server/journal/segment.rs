@@ -140,3 +140,39 @@ fn zeros(file: &File, path: &Path, from: u64, to: u64) -> Result<(), StoreError>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const BYTES: u64 = 3 * BLOCK_BYTES as u64;
+
+    #[test]
+    fn a_file_is_made_as_long_as_is_asked_for_and_one_that_is_longer_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let open = |bytes| {
+            let segment = Segment::open(&path, bytes, [1; 16]).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().len(), segment.bytes());
+            segment.bytes()
+        };
+        assert_eq!(open(BYTES - 1), BYTES);
+        let longer = ZEROS_BYTES as u64 + 2 * BYTES;
+        assert_eq!(open(longer), longer, "one that is too short is made anew");
+        fs::write(&path, vec![7; usize::try_from(longer).unwrap()]).unwrap();
+        assert_eq!(open(BYTES), longer);
+        assert!(fs::read(&path).unwrap().iter().all(|byte| *byte == 7), "and is not written yet");
+    }
+
+    #[test]
+    fn while_a_server_runs_the_mark_of_its_start_takes_no_room_and_that_of_a_good_end_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut segment = Segment::open(&folder.path().join("journal"), BYTES, [1; 16]).unwrap();
+        segment.reset([2; 16], Kind::Lines).unwrap();
+        assert_eq!(segment.left() as u64, BYTES);
+        segment.reset([3; 16], Kind::Clean).unwrap();
+        assert_eq!(segment.left() as u64, BYTES - BLOCK_BYTES as u64);
+    }
+}
