@@ -212,17 +212,17 @@ fn unread_messages_are_counted_for_each_at_login_and_while_here() {
     let (mut bob, unread) = comes_back(&server, "bob");
     assert_eq!(unread, "2 unread from alice, 1 from carol (/with and a name shows them)");
     bob.types("/who");
-    bob.sees("your contacts: alice (here, 2 unread), carol (here, 1 unread)\n");
+    bob.sees("your contacts: alice (connected, 2 unread), carol (connected, 1 unread)\n");
     open_conversation(&mut bob, &mut alice);
     // Carol has a conversation with him open on her side alone by now: he is told once, and it is counted.
     carol.types("bob");
     bob.sees("carol wants to start a conversation with you (/with carol answers)\n");
     bob.types("/who");
-    bob.sees("your contacts: alice (here), carol (here, 1 unread)\n");
+    bob.sees("your contacts: alice (connected), carol (connected, 1 unread)\n");
     bob.types("/with carol");
     both_accept(&mut carol, &mut bob);
     bob.types("/who");
-    bob.sees("your contacts: alice (here), carol (here)\n");
+    bob.sees("your contacts: alice (connected), carol (connected)\n");
 }
 
 #[test]

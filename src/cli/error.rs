@@ -105,7 +105,7 @@ fn wrong_argument(error: &clap::Error) -> Option<WrongArgument> {
                 (why, _) => WrongArgument::Value { option: option()?, value, why, possible },
             }
         }
-        ErrorKind::MissingRequiredArgument => WrongArgument::Missing { what: text(ContextKind::InvalidArg)? },
+        ErrorKind::MissingRequiredArgument => WrongArgument::Missing { what: option()? },
         ErrorKind::ArgumentConflict => WrongArgument::Conflict {
             one: option()?,
             other: text(ContextKind::PriorArg).map(|option| option_of(&option))?,
@@ -114,10 +114,10 @@ fn wrong_argument(error: &clap::Error) -> Option<WrongArgument> {
     })
 }
 
-/// An option as it is typed, without the sign for its value.
+/// An option as it is typed, without the sign for its value; or what stands by itself: `NAME`.
 fn option_of(shown: &str) -> String {
     match shown.split_once(' ') {
         Some((option, _)) if option.starts_with('-') => option.to_owned(),
-        _ => shown.to_owned(),
+        _ => shown.trim_matches(['<', '>']).to_owned(),
     }
 }

@@ -70,7 +70,7 @@ fn what_is_wrong_is_said_in_one_line_and_what_to_type_in_the_next() {
         ("securechat client --hots x", "there is no option --hots here", None),
         ("securechat client --host", "a value is missing after --host", Some(&client)),
         ("securechat client dance", "there is no command dance", Some(&client)),
-        ("securechat client send", "<PEER> is missing", Some(&see("securechat client send"))),
+        ("securechat client send", "NAME is missing", Some(&see("securechat client send"))),
         ("securechat client send bob carol", "carol is one word too many", None),
         ("securechat client --plain --full-screen", "--plain and --full-screen do not go together", None),
         ("securechat client --notify x", "--notify cannot be x: give off, bell or osc9", None),

@@ -121,10 +121,10 @@ impl App<'_> {
         self.tell(overview);
     }
 
-    /// The same, of a client without a connection.
+    /// The same, of a client without a connection: one looks at the conversation that lines go to all the same.
     pub(super) fn tell_overview_offline(&mut self) {
-        let overview = self.overview(false);
-        self.tell(overview);
+        let focus = self.talking_offline();
+        self.tell(Overview { focus, ..self.overview(false) });
     }
 
     fn tell(&mut self, overview: Overview) {

@@ -1,5 +1,5 @@
 //! The words of every sentence in French. Spaces that must not break a line, and the typographic
-//! apostrophe, are put in where a sentence is filled: here they are typed as on any keyboard.
+//! apostrophe, are put in where a sentence is filled (`typography`): here they are typed as on any keyboard.
 
 /// Which sentence, and its words: the same ids and placeholders as in English. `{de:peer}` and
 /// `{que:peer}` put the word before it, elided as the name wants it.
@@ -23,11 +23,11 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("server_could_not_store", "le serveur n'a pas pu écrire sur son disque ; rien n'a changé. Réessayez plus tard, ou prévenez son administrateur"),
     ("password_changed", "Mot de passe changé. Une copie de l'ancien fichier de clé s'ouvre toujours avec l'ancien mot de passe et contient la même identité : détruisez ces copies. Faites maintenant une nouvelle copie du fichier de clé ; pour l'imprimer : {command}"),
     ("password_not_changed", "le mot de passe n'a pas été changé : la connexion a été perdue avant que le serveur en soit informé. L'ancien reste valable"),
-    ("account_unsure", "la connexion a été perdue avant la réponse du serveur. Relancez le programme et répondez oui : le fichier de clé est conservé, et le compte sera créé à ce moment-là s'il ne l'a pas été maintenant"),
+    ("account_unsure", "la connexion a été perdue avant la réponse du serveur. Relancez le client et répondez oui : le fichier de clé est conservé, et le compte sera créé à ce moment-là s'il ne l'a pas été maintenant"),
     ("connection_lost", "la connexion au serveur est perdue ; tentative de la rétablir"),
     ("reconnected", "de nouveau connecté au serveur"),
     ("sent_later", "(ce sera envoyé quand la connexion sera rétablie)"),
-    ("not_connected", "il n'y a pas de connexion ; cela n'a pas été pris en compte (/quit ferme le programme)"),
+    ("not_connected", "il n'y a pas de connexion ; cela n'a pas été pris en compte (/quit ferme le client)"),
     ("draft_not_taken", "vous avez commencé cette ligne avant la question ; elle n'a donc pas été prise pour la réponse : {line}"),
     ("codes_differ", "les codes diffèrent : quelqu'un s'interpose peut-être entre vous"),
     ("too_many_wrong_codes", "les codes diffèrent : quelqu'un s'interpose peut-être entre vous. C'était le troisième ; la clé est refusée"),
@@ -35,13 +35,14 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("number_is_used", "cette machine n'a pas pu noter que la clé est utilisée, qui n'a donc pas été acceptée : le numéro sert à une autre clé"),
     ("step_out_of_place", "l'accord avec {peer} a échoué : une étape est arrivée qui n'a pas sa place ici. Quelqu'un s'interpose peut-être entre vous ; aucune clé n'a été convenue"),
     ("you_refused", "Vous avez refusé la clé"),
+    ("you_ended_it", "Vous y avez mis fin avant que vous ayez répondu tous les deux ; aucune clé n'a été convenue"),
     ("you_left", "Vous avez quitté la conversation"),
     ("yourself", "c'est vous-même ; nommez quelqu'un d'autre"),
     ("open_conversation_only", "cela ne fonctionne que dans une conversation ouverte ; nommez d'abord quelqu'un"),
     ("lobby_only", "cela ne fonctionne que hors d'une conversation ; tapez quitter pour quitter d'abord celle-ci"),
     ("not_during_a_key", "cela doit attendre la réponse à propos de la clé"),
     ("code_only_at_a_key", "il n'y a pas ici de clé dont un code serait à comparer"),
-    ("help", "/help           cette liste\n/with nom       parler avec quelqu'un, ou laisser un message s'il n'est pas là\n/leave [nom]    quitter une conversation et revenir à la précédente\n/who            qui est connecté, et ce qui n'est pas lu\n/history [n]    les n derniers messages de cette conversation (20 par défaut)\n/search mots    les messages de cette conversation qui contiennent tous ces mots\n/edit [texte]   écrire un message dans votre éditeur, sur un terminal\n/verify [nom]   le numéro de sécurité, et comment l'autre a été vérifié ; oui ou\n                non à la suite le marque comme comparé, ou non\n/rekey          convenir d'une nouvelle clé, dans une conversation ouverte\n/passwd         changer le mot de passe, hors d'une conversation\n/quit           tout quitter et se déconnecter\nquitter         quitter la conversation ; hors de celle-ci, se déconnecter\n//texte         envoie un message qui commence par /"),
+    ("help", "/help           cette liste\n/with nom       parler avec quelqu'un, ou laisser un message s'il n'est pas là\n/leave [nom]    quitter une conversation et revenir à la précédente\n/who            qui est en ligne, et ce qui n'est pas lu\n/history [n]    les n derniers messages de cette conversation (20 par défaut)\n/search mots    les messages de cette conversation qui contiennent tous ces mots\n/edit [texte]   écrire un message dans votre éditeur, sur un terminal\n/verify [nom]   le numéro de sécurité, et comment l'autre a été vérifié ; oui ou\n                non à la suite le marque comme comparé, ou non\n/rekey          convenir d'une nouvelle clé, dans une conversation ouverte\n/passwd         changer le mot de passe, hors d'une conversation\n/quit           tout quitter et se déconnecter\nquitter         quitter la conversation ; hors de celle-ci, se déconnecter\n//texte         envoie un message qui commence par /"),
     ("new_server", "Cette machine n'a jamais rencontré le serveur {address}. Sa clé est\n  {shown}\nLe serveur a affiché la même ligne à son démarrage : comparez-les, ou tapez l'empreinte que son administrateur vous a donnée."),
     ("server_pinned", "attention : le serveur {address} est nouveau pour cette machine ; sa clé {shown} a été crue sur parole et sera exigée désormais"),
     ("name_taken", "le nom {name} est déjà pris ; veuillez en choisir un autre"),
@@ -51,10 +52,11 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("invitation_ended", "{peer} ne vous attend plus"),
     ("peer_is_busy", "{peer} est en conversation ; votre invitation est signalée et attend. Tapez non pour la retirer"),
     ("invitation_taken_back", "Vous avez retiré votre invitation à {peer}"),
-    ("waiting_for_answer", "En attente de la réponse {de:peer}... (non la retire)"),
-    ("not_sent_while_waiting", "{peer} n'a pas encore répondu, cela n'a donc pas été envoyé ; tapez non pour retirer l'invitation"),
+    ("waiting_for_answer", "En attente de la réponse {de:peer}... (non annule)"),
+    ("not_sent_while_waiting", "{peer} n'a pas encore répondu, cela n'a donc pas été envoyé ; tapez non pour annuler"),
     ("refused_by", "{peer} a refusé la clé"),
     ("withdrawn_by", "{peer} a retiré son invitation"),
+    ("ended_by", "{peer} y a mis fin avant que vous ayez répondu tous les deux ; aucune clé n'a été convenue"),
     ("lost_during_key", "{peer} n'est plus en ligne ; aucune clé n'a été convenue"),
     ("conversation_open", "La conversation avec {peer} est ouverte. Tapez un message, ou quitter pour partir."),
     ("conversation_open_again", "La conversation avec {peer} est de nouveau ouverte."),
@@ -80,12 +82,12 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("forged_start", "le serveur a tenté d'engager une clé avec {peer} en votre nom ; refusé"),
     ("run_died", "une clé avec {peer} s'est interrompue avant votre réponse ({count} sur {max} en une heure ; ensuite, les invitations {de:peer} sont déclinées tant que vous ne nommez pas {peer})"),
     ("run_paused", "l'invitation {de:peer} a été déclinée : trop de clés avec {peer} se sont interrompues en une heure, et c'est ainsi qu'un serveur devinerait des codes. Tapez {peer} pour en permettre une autre"),
-    ("paused_by_peer", "le programme {de:peer} attend {que:peer} vous nomme : trop de clés avec vous se sont interrompues en une heure"),
+    ("paused_by_peer", "le client {de:peer} attend {que:peer} vous nomme : trop de clés avec vous se sont interrompues en une heure"),
     ("epoch_declined", "{peer} a proposé la clé numéro {proposed}, et le numéro {highest} est déjà utilisé ; décliné"),
     ("epoch_declined_by_peer", "la machine {de:peer} a déjà utilisé la clé numéro {highest} ; nommez {peer} à nouveau pour continuer à partir de là"),
     ("kept_key_declined_by_us", "la clé conservée (numéro {epoch}) avec laquelle {peer} veut continuer n'est pas la plus récente connue ici ; décliné"),
     ("kept_key_declined_by_peer", "la machine {de:peer} connaît une autre clé conservée que celle que montre le serveur ; nommez {peer} à nouveau pour en convenir une nouvelle"),
-    ("declined_as_invalid", "le programme {de:peer} a trouvé une erreur dans l'accord et y a mis fin ; quelqu'un s'interpose peut-être entre vous"),
+    ("declined_as_invalid", "le client {de:peer} a trouvé une erreur dans l'accord et y a mis fin ; quelqu'un s'interpose peut-être entre vous"),
     ("agreement_failed", "l'accord avec {peer} a échoué : {why}. Quelqu'un s'interpose peut-être entre vous ; aucune clé n'a été convenue"),
     ("could_not_remember", "cette machine n'a pas pu noter que la clé est utilisée, qui n'a donc pas été acceptée : {why}"),
     ("kept_key_gone", "ATTENTION : vous avez convenu avec {peer} de la clé numéro {epoch}, et le serveur n'en a pas trace. Il l'a perdue, ou il la cache ; il faut une nouvelle clé"),
@@ -99,7 +101,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("that_is_your_own_code", "c'est votre propre code ; demandez le sien à {peer}"),
     ("copies_mismatch", "le serveur a reçu de vous et {de:peer} des clés différentes, ou un ancien numéro ; aucune clé n'a été convenue"),
     ("key_not_stored", "le serveur n'a pas pu enregistrer la clé avec {peer} ; rien n'a été convenu. Prévenez son administrateur"),
-    ("no_step_came", "le programme {de:peer} n'a pas répondu pendant {seconds} secondes : abandon ; aucune clé n'a été convenue"),
+    ("no_step_came", "le client {de:peer} n'a pas répondu pendant {seconds} secondes : abandon ; aucune clé n'a été convenue"),
     ("timed_out", "vous n'avez pas tous les deux répondu à temps ; aucune clé n'a été convenue avec {peer}"),
     ("verify_with_codes", "votre code : {own_code}\nlisez-le à {peer}, et tapez /verify et le code {que:peer} vous lit : cela vérifie aussi"),
     ("nothing_known", "cette machine ne connaît aucune identité {de:peer}"),
@@ -128,12 +130,19 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("several_lines", "Envoyer ces {lines} lignes en un seul message ? (oui/non/modifier) "),
     ("several_not_sent", "rien n'a été envoyé ; la flèche vers le haut rappelle ces lignes"),
     ("not_composed", "rien n'a été envoyé : {why}"),
+    ("editor_has_no_file", "il n'y a pas de fichier où l'écrire : {why}"),
+    ("editor_not_started", "impossible de lancer l'éditeur : {why}"),
+    ("editor_not_there", "il n'y a pas ici d'éditeur {editor} ; nommez-en un autre avec VISUAL ou EDITOR"),
+    ("editor_failed", "l'éditeur s'est terminé avec le code {status}, ce qui y a été écrit n'a donc pas été pris en compte"),
+    ("editor_killed", "l'éditeur a été arrêté par un signal, ce qui y a été écrit n'a donc pas été pris en compte"),
+    ("editor_left_no_text", "ce qui a été écrit n'est pas du texte en UTF-8"),
+    ("editor_left_too_much", "ce qui a été écrit a plus de {max} octets"),
     ("edit_needs_a_terminal", "/edit ouvre un éditeur sur le terminal, et il n'y en a pas ici ; écrivez le message sur une ligne"),
     ("too_long", "NON ENVOYÉ : ce message a {bytes} octets et peut en avoir {max} ; envoyez-le en plusieurs parties"),
     ("trouble", "{what}"),
     ("trouble_with_hint", "{what}\nconseil : {hint}"),
     ("not_valid", "{why}"),
-    ("key_file_is_there", "il y a déjà sur cette machine un fichier de clé pour {name} : {path}\nPour l'utiliser, relancez le programme et répondez oui. Pour créer un nouveau compte de ce nom, déplacez d'abord le fichier"),
+    ("key_file_is_there", "il y a déjà sur cette machine un fichier de clé pour {name} : {path}\nPour l'utiliser, relancez le client et répondez oui. Pour créer un nouveau compte de ce nom, déplacez d'abord le fichier"),
     ("account_created", "Compte créé\nVotre fichier de clé est {path}\nGardez-en une copie en lieu sûr : sans lui, personne, pas même l'administrateur du serveur, ne peut rétablir le compte\nPour l'imprimer : {command}"),
     ("left_by", "{peer} a quitté la conversation"),
     ("left_by_loss", "{peer} a quitté la conversation (connexion perdue)"),
@@ -157,7 +166,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("too_many_registrations", "trop de comptes ont été créés depuis cette adresse réseau ; réessayez dans une heure"),
     ("server_full", "il a autant de connexions qu'il en accepte"),
     ("address_full", "il a autant de connexions de cette adresse réseau qu'il en accepte"),
-    ("too_slow", "le serveur a trop attendu ce programme, et a fermé la connexion"),
+    ("too_slow", "le serveur a trop attendu ce client, et a fermé la connexion"),
     ("too_many_invitations", "trop d'invitations en peu de temps ; attendez un instant avant la prochaine"),
     ("too_many_waiting", "autant de personnes qu'il est permis attendent déjà {peer} ; réessayez plus tard"),
     ("too_many_waiting_for_them", "autant de personnes qu'il est permis attendent déjà ; réessayez plus tard"),
@@ -173,7 +182,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("no_such_conversation", "il n'y a pas de conversation avec {peer} à quitter"),
     ("still_open", "encore ouvertes : {names} (/with et un nom pour y revenir)"),
     ("elsewhere", "{short} (voir /with {peer})"),
-    ("unread_from", "{count} non lus {de:peer}"),
+    ("unread_from", "messages non lus : {count} {de:peer}"),
     ("and_from", "{count} {de:peer}"),
     ("with_shows_them", "(/with et un nom pour les lire)"),
     ("peer_has_one_waiting", "{peer} n'est pas en ligne ; 1 message de votre part attend là-bas"),
@@ -188,10 +197,10 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("delivered", "{peer} a reçu les messages que vous aviez laissés"),
     ("receipt_forged", "ATTENTION : le serveur dit {que:peer} a reçu un message, et la preuve {de:peer} n'est pas valable"),
     ("presence_here", "en ligne"),
-    ("presence_away", "absent"),
+    ("presence_away", "hors ligne"),
     ("presence_unknown", "on ne sait pas"),
     ("contact", "{name} ({presence})"),
-    ("contact_with_unread", "{name} ({presence}, {unread} non lus)"),
+    ("contact_with_unread", "{name} ({presence}, non lus : {unread})"),
     ("contacts", "vos contacts : {names}"),
     ("new_key", "Une nouvelle clé avec {peer} (numéro {epoch})"),
     ("kept_key", "La clé conservée avec {peer} (numéro {epoch})"),
@@ -211,14 +220,14 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("what_and_why", "{what} : {why}"),
     ("at_line", "ligne {line} : {problem}"),
     ("cannot_connect", "impossible de se connecter à {address} : {why}"),
-    ("turned_away", "{address} ne laisse pas entrer ce programme : {why}"),
+    ("turned_away", "{address} ne laisse pas entrer ce client : {why}"),
     ("server_key_changed", "LA CLÉ DU SERVEUR A CHANGÉ\n{address} était connu par {expected}\net montre maintenant    {actual}\nquelqu'un s'interpose peut-être entre vous et le serveur, ou son administrateur a fait une nouvelle clé ; rien ne lui a été envoyé"),
     ("server_key_not_confirmed", "la clé du serveur n'a pas été confirmée ; rien ne lui a été envoyé"),
     ("other_version", "{address} parle la version {theirs} du protocole, et ce programme la version {ours}"),
     ("protocol_broken", "le serveur n'a pas respecté le protocole : {what}"),
     ("lost", "la connexion au serveur a été perdue"),
     ("login_refused", "le serveur n'accepte plus la clé de connexion de ce compte"),
-    ("taken_over", "ce compte s'est connecté ailleurs ; ce programme a pris fin"),
+    ("taken_over", "ce compte s'est connecté ailleurs ; ce client a pris fin"),
     ("stopping", "le serveur s'arrête"),
     ("attempts_ended_it", "trop de tentatives ont échoué ; le serveur a fermé la connexion"),
     ("key_file_failed", "{why}"),
@@ -240,7 +249,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("ask_for_the_line", "demandez à l'administrateur la ligne que le serveur a affichée à son démarrage : elle contient --server-key"),
     ("install_newer_here", "installez ici une version plus récente de securechat"),
     ("install_newer_there", "demandez à l'administrateur d'y installer une version plus récente de securechat"),
-    ("start_again_later", "relancez le programme dans un moment"),
+    ("start_again_later", "relancez le client dans un moment"),
     ("use_the_key_file_from_there", "le mot de passe a été changé ailleurs : utilisez le fichier de clé de là-bas"),
     ("change_it_if_not_you", "si ce n'était pas vous, changez tout de suite le mot de passe avec /passwd"),
     ("check_name_and_key_file", "vérifiez le nom et le fichier de clé qui va avec, puis recommencez"),
@@ -289,25 +298,26 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("number_verified", "pour le comparer encore, {peer} tape /verify {me} ; si vous n'en êtes plus sûr, tapez /verify {peer} non"),
     ("number_next_at_a_key", "{peer} voit le même numéro par /verify {me}, ou quelqu'un s'interpose entre vous.\nTapez en réponse le numéro {que:peer} vous lit ou vous envoie : alors ce programme compare"),
     ("changed_needs_proof", "le numéro de sécurité d'une identité qui a changé doit venir {de:peer} : demandez à {peer}, par téléphone ou de vive voix, de taper /verify {me}, et tapez ici le numéro en réponse.\nSi {peer} ne voit pas de numéro non plus, comparez les codes"),
-    ("another_was_shown", "note : le {at}, une autre identité a été présentée comme celle {de:peer}, et non acceptée ; celle-ci est celle d'avant"),
+    ("another_was_shown", "remarque : le {at}, une autre identité a été présentée comme celle {de:peer}, et non acceptée ; celle-ci est celle d'avant"),
     ("not_verified_any_more", "l'identité {de:peer} n'est plus vérifiée ; votre code sera montré de nouveau à la prochaine clé"),
     ("was_not_verified", "l'identité {de:peer} n'était pas vérifiée ; rien n'a changé"),
     ("changed_what", "  soit {peer} a perdu le fichier de clé, ou a une nouvelle machine sans lui, et a refait un compte de ce nom ; soit quelqu'un s'interpose, ou se fait passer pour {peer}"),
-    ("changed_next", "  rien n'est envoyé, et oui n'est pas accepté ici. Pour continuer, joignez {peer} par téléphone ou de vive voix, et tapez\n    le code que le programme {de:peer} montre à {peer}, ou\n    le numéro de sécurité {que:peer} voit par /verify {me}\n  si {peer} n'a pas refait de compte, ou ne peut être joint, tapez non"),
+    ("changed_next", "  rien n'est envoyé, et oui n'est pas accepté ici. Pour continuer, joignez {peer} par téléphone ou de vive voix, et tapez\n    le code que le client {de:peer} montre à {peer}, ou\n    le numéro de sécurité {que:peer} voit par /verify {me}\n  si {peer} n'a pas refait de compte, ou ne peut être joint, tapez non"),
     ("recovery_form_account", "  compte : {name} sur {server}"),
     ("recovery_form_server_key", "  la clé du serveur : {key}"),
-    ("recovery_form_use", "  imprimé le {now}. Avec le mot de passe, ceci est le compte : gardez-le ailleurs que le mot de passe.\n  Pour s'en servir : securechat client key import, puis tapez les lignes numérotées, et Ctrl-D à la fin"),
+    ("recovery_form_use", "  imprimé le {now}. Avec le mot de passe, ceci est le compte : gardez-le\n  ailleurs que le mot de passe.\n  Pour s'en servir : securechat client key import, puis tapez les lignes\n  numérotées, et Ctrl-D à la fin"),
+    ("form_is_typed", "tapez les lignes numérotées du formulaire, et Ctrl-D sur une ligne à part à la fin"),
     ("recovery_form_written", "écrit dans {path}, pour vous seul ; imprimez-le, et supprimez le fichier"),
     ("key_file_is_the_same", "ce fichier de clé {de:name} est déjà là : {path}"),
     ("key_file_imported", "le fichier de clé {de:name} est dans {path}\nPour se connecter : securechat client --host {server}\nCe qui a été dit avant : securechat client history NOM --host {server}\nSeule l'autre machine se souvient de qui était vérifié : comparez de nouveau les codes ou les numéros"),
     ("no_account", "il n'y a pas de fichier de clé sous {path}"),
     ("several_accounts", "il y a ici plusieurs comptes : nommez-en un"),
-    ("account_not_here", "il n'y a pas ici de fichier de clé {de:name} pour {server}"),
+    ("account_not_here", "il n'y a pas ici de compte pour {named}"),
     ("key_file_unfinished", "un changement du mot de passe {de:name}, ou la création du compte, a été interrompu : deux fichiers de clé peuvent être en vigueur"),
     ("no_recovery_form", "ce n'est pas un formulaire de secours : {why}"),
     ("copy_no_key_file", "ce n'est pas un fichier de clé : {why}"),
     ("copy_of_which_server", "une copie d'un fichier de clé ne dit pas pour quel serveur elle est"),
-    ("form_names_no_server", "le formulaire ne nomme pas de serveur : {server}"),
+    ("form_names_no_server", "le serveur nommé dans le formulaire n'en est pas un : {server}"),
     ("key_file_taken", "un autre fichier de clé {de:name} est déjà là : {path} ; il reste tel quel"),
     ("could_not_read", "impossible de lire {path}"),
     ("form_length", "{found} lettres et chiffres, et il en faut {right}"),
@@ -323,7 +333,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("form_server_too_long", "le nom du serveur dépasse {max} octets"),
     ("hint_name_home", "nommez le dossier avec --home, si c'en est un autre"),
     ("hint_accounts", "il y a ici : {accounts}"),
-    ("hint_log_in_once", "connectez-vous une fois : le programme trouve lequel est en vigueur"),
+    ("hint_log_in_once", "connectez-vous une fois : le client trouve lequel est en vigueur"),
     ("hint_compare_line", "comparez cette ligne avec le papier ; majuscules et espaces ne comptent pas"),
     ("hint_one_sheet", "toutes les lignes sont-elles d'une même feuille, et n'en manque-t-il pas à la fin ?"),
     ("hint_numbered_lines", "donnez les lignes numérotées, telles que `securechat client key export` les imprime"),
@@ -343,14 +353,16 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("view_trust_known", "clé non vérifiée"),
     ("view_trust_verified", "clé vérifiée"),
     ("view_trust_changed", "CLÉ CHANGÉE"),
-    ("view_present", "connecté"),
-    ("view_away", "absent"),
+    ("view_present", "en ligne"),
+    ("view_away", "hors ligne"),
     ("view_unread", "non lus : {contacts}"),
     ("view_more_below", "suite plus bas"),
     ("view_new_below", "{count} de plus en bas"),
     ("view_paste", "{lines} lignes ont été collées ({bytes} octets). Entrée en fait un seul message, Échap les abandonne"),
     ("view_line_too_long", "une ligne ne peut pas être aussi longue"),
     ("view_nothing_asked", "rien n'est demandé en ce moment ; la ligne reste là"),
+    ("view_enter_asks", "Entrée propose une conversation à {peer}"),
+    ("view_with_asks", "aucune conversation n'est ouverte avec {peer} ; /with {peer} en propose une"),
     ("view_begun_for", "cette ligne a été commencée pour {before} ; Entrée encore une fois l'envoie à {now}"),
     ("view_begun_before", "cette ligne a été commencée avant cette conversation ; Entrée encore une fois l'envoie à {now}"),
     ("view_begun_inside", "cette ligne a été commencée dans une conversation ; Entrée encore une fois la prend quand même"),
@@ -358,14 +370,14 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("view_waits_with", "ce que vous avez écrit attend dans la conversation avec {peer}"),
     ("view_any_of", "{all}"),
     ("view_help", "Entrée          envoie, ou répond\nAlt-Entrée      une nouvelle ligne dans le message\nPgPréc, PgSuiv  messages plus anciens, plus récents\nDébut, Fin      le premier, le dernier (avec Ctrl en écrivant)\nTab, Maj-Tab    contact suivant, précédent (Ctrl-N, Ctrl-P)\nTab en écrivant complète une commande ou un nom\nAlt-1 à Alt-9   ce contact-là\nHaut, Bas       les lignes tapées avant\nCtrl-A, Ctrl-E  au début, à la fin de la ligne\nAlt-B, Alt-F    un mot en arrière, en avant\nCtrl-U, K, W    coupe jusqu'au début, à la fin, un mot\nCtrl-Y          remet ce qui a été coupé\nCtrl-L          redessine\nCtrl-Z          met le programme de côté (fg le rappelle)\nCtrl-C, Ctrl-D  quitte et ferme la session\n/help           les commandes\nF1, ?           cette aide ; tapé encore, ? s'écrit"),
-    ("view_signs", "vos messages    {sent} envoyé, {stored} conservé, {delivered} remis, {failed} pas envoyé\ncontacts        {present} connecté, {away} absent"),
+    ("view_signs", "vos messages    {sent} envoyé, {stored} enregistré, {delivered} remis, {failed} pas envoyé\ncontacts        {present} en ligne, {away} hors ligne"),
     ("no_full_screen_pipe", "la vue plein écran demande un terminal, et l'entrée ou la sortie standard n'en est pas un"),
     ("no_full_screen_dumb", "la vue plein écran demande un terminal qui sait déplacer son curseur, et TERM dit que celui-ci ne le sait pas"),
-    ("leave_full_screen_out", "lancez le client sans --full-screen"),
-    ("found", "{count} des {read} messages avec {peer} contiennent tout cela : {words}"),
-    ("found_more", "{count} des {read} messages avec {peer} contiennent tout cela : {words} (les {shown} derniers sont montrés)"),
+    ("leave_full_screen_out", "relancez le client sans --full-screen"),
+    ("found", "tout cela a été trouvé dans {count} des {read} messages avec {peer} : {words}"),
+    ("found_more", "tout cela a été trouvé dans {count} des {read} messages avec {peer} : {words} (les {shown} derniers sont montrés)"),
     ("search_needs_it_open", "la conversation avec {peer} n'est pas ouverte ; /with {peer} l'ouvre"),
-    ("more_is_wrong", "ATTENTION : {count} autres messages avec {peer} ne sont pas comme ils devraient"),
+    ("more_is_wrong", "ATTENTION : dans ce qui a été dit avec {peer}, autre chose encore n'est pas comme il faut ; messages : {count}"),
     ("json_too_long", "la ligne {line} a plus de {max} octets ; elle n'a pas été prise en compte"),
     ("json_not_understood", "la ligne {line} n'est rien qui puisse être demandé : {why}"),
     ("not_asked", "la question {question} n'est pas posée maintenant ; cette réponse n'a pas été prise en compte"),
@@ -376,7 +388,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("not_a_command", "une commande commence par un seul / ; ce qui est à dire à quelqu'un s'envoie"),
     ("nothing_to_send", "il n'y a rien à envoyer : le message est vide"),
     ("history_at_most", "l'historique donne 1 à {max} messages à la fois"),
-    ("too_many_scripts", "ce programme sert déjà {max} scripts ; réessayez plus tard"),
+    ("too_many_scripts", "ce client sert déjà {max} scripts ; réessayez plus tard"),
     ("script_said", "(un script a dit à {peer}) {text}"),
     ("message_not_text", "le message n'est pas du texte en UTF-8 ; rien n'a été envoyé"),
     ("input_too_long", "le message a plus de {max} octets ; rien n'a été envoyé"),
@@ -400,19 +412,19 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("first_line_at_most", "c'est la première ligne, de {max} octets au plus"),
     ("check_user_and_password", "vérifiez --user, le mot de passe et le fichier de clé de ce compte"),
     ("ask_again_if_it_is_there", "il est peut-être enregistré : securechat client history NOM --host HÔTE --last 3 montre ce qu'il en est ; regardez avant de l'envoyer à nouveau"),
-    ("nothing_to_export", "vous et {peer} n'avez encore convenu d'aucune clé, il n'y a donc rien entre vous ; la première rencontre demande que les deux soient là : lancez le client et nommez {peer}"),
-    ("export_unreadable", "le serveur n'a pas pu lire le journal avec {peer} ; prévenez son opérateur"),
+    ("nothing_to_export", "vous et {peer} n'avez encore convenu d'aucune clé, il n'y a donc rien entre vous ; à la première rencontre, il faut être là tous les deux : lancez le client et nommez {peer}"),
+    ("export_unreadable", "le serveur n'a pas pu lire le journal avec {peer} ; prévenez son administrateur"),
     ("export_broken_off", "ATTENTION : le serveur ne donne rien du journal avec {peer} à partir du numéro {number} ; ce qui suit n'est pas ici"),
     ("history_written", "écrit dans {path}, pour vous seul ; messages avec {peer} : {messages}"),
     ("no_history", "pas d'historique : {why}"),
     ("history_flawed", "l'historique avec {peer} n'est pas entier ; manques et erreurs, chacun nommé à sa place : {flaws} ; messages : {messages}"),
-    ("tell_the_operator", "le serveur a perdu ou altéré ce qui est nommé là, ou le retient : demandez à son opérateur"),
+    ("tell_the_operator", "le serveur a perdu ou altéré ce qui est nommé là, ou le retient : demandez à son administrateur"),
     ("history_cut_short", "cela a pris fin avant que tout l'historique soit écrit"),
     ("output_taken", "{path} est déjà là ; il reste tel quel"),
     ("output_no_file", "{path} est un dossier ou un périphérique, et pas un fichier"),
     ("output_closed", "plus personne ne lit la sortie standard"),
     ("give_force", "nommez un autre fichier, ou donnez --force pour remplacer celui-ci"),
-    ("usage_nothing", "securechat : des conversations privées, sur un serveur que vous tenez vous-mêmes. Tapez\n  securechat server                sur la machine qui sera le serveur\n  securechat client --host HÔTE    sur la machine de chacun\nsecurechat --help en dit plus (en anglais)"),
+    ("usage_nothing", "securechat : des conversations privées, sur un serveur que vous tenez vous-mêmes. Tapez\n  securechat server                sur la machine qui sera le serveur\n  securechat client --host HÔTE    sur la machine de chacun\nsecurechat --help en dit plus"),
     ("usage_no_host", "il manque l'hôte du serveur"),
     ("usage_type_host", "tapez : securechat client --host HÔTE, ou `HÔTE:PORT` si le port n'est pas 4117 ; l'administrateur du serveur a la ligne entière"),
     ("usage_type", "tapez : {line}"),
@@ -432,58 +444,3 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("usage_meant", "vouliez-vous dire {meant} ? {command} --help montre ce qui peut être tapé"),
     ("usage_see", "{command} --help montre ce qui peut être tapé"),
 ];
-
-/// French typography: no-break spaces before `: ; ? !` and within guillemets, and the apostrophe. The plain
-/// no-break space, which every terminal's font has, and not the narrow one.
-pub(crate) fn typeset(words: &str) -> String {
-    const NO_BREAK: char = '\u{a0}';
-    let mut set = String::with_capacity(words.len() + 8);
-    let mut characters = words.chars().peekable();
-    while let Some(character) = characters.next() {
-        let before = characters.peek().is_some_and(|next| matches!(next, ':' | ';' | '?' | '!' | '»'));
-        set.push(match character {
-            ' ' if before || set.ends_with('«') => NO_BREAK,
-            '\'' => '’',
-            other => other,
-        });
-    }
-    set.replace("...", "…")
-}
-
-/// `de` or `que` before a name, elided before a vowel: `de bob`, `d'alice`.
-pub(in crate::client) fn before(word: &str, name: &str) -> String {
-    let vowel = |letter: Option<char>| matches!(letter, Some('a' | 'e' | 'i' | 'o' | 'u'));
-    let mut letters = name.chars();
-    let (first, second) = (letters.next(), letters.next());
-    // Before a vowel y is a consonant: `de yann`, but `d'yves`.
-    let elides = vowel(first) || (first == Some('y') && second.is_some() && !vowel(second));
-    match word.strip_suffix('e').filter(|_| elides) {
-        Some(stem) => format!("{stem}’"),
-        None => format!("{word} "),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn french_is_set_as_french_is() {
-        assert_eq!(
-            typeset("Qui ? « moi » : l'un ; l'autre !"),
-            "Qui\u{a0}? «\u{a0}moi\u{a0}»\u{a0}: l’un\u{a0}; l’autre\u{a0}!"
-        );
-        assert_eq!(typeset("SHA256:abc et 14:03... fin "), "SHA256:abc et 14:03… fin ");
-        assert_eq!((before("que", "alice"), before("que", "bob")), ("qu’".to_owned(), "que ".to_owned()));
-        for (name, article) in [
-            ("alice", "d’"),
-            ("bob", "de "),
-            ("yves", "d’"),
-            ("yann", "de "),
-            ("7up", "de "),
-            ("henri", "de "),
-        ] {
-            assert_eq!(before("de", name), article, "{name}");
-        }
-    }
-}

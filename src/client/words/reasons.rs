@@ -1,6 +1,6 @@
 //! The reasons that the parts of the client give in English, where each error is defined; in French here.
 
-use super::french::typeset;
+use super::typography::typeset;
 
 /// What is said in English, and in French.
 #[rustfmt::skip]
