@@ -396,6 +396,19 @@ fn who_accepted_first_can_still_take_it_back() {
 }
 
 #[test]
+fn who_leaves_at_the_question_has_refused() {
+    let server = TestServer::starts();
+    let (mut alice, mut bob) = server.registers_two("alice", "bob");
+    reach_the_key(&mut alice, &mut bob);
+    bob.types("/leave");
+    bob.sees("You refused the key\n");
+    alice.sees("bob refused the key\n");
+    back_in_the_lobby([&mut alice, &mut bob]);
+    bob.never_saw("broke off before you answered");
+    assert_eq!(bob.saw_times("Accept this key?"), 1);
+}
+
+#[test]
 fn who_was_asked_and_ends_it_has_no_invitation_to_take_back() {
     let server = TestServer::starts();
     let (mut alice, mut bob) = server.registers_two("alice", "bob");

@@ -121,10 +121,15 @@ impl App<'_> {
         self.tell(overview);
     }
 
-    /// The same, of a client without a connection: one looks at the conversation that lines go to all the same.
+    /// The same, of a client without a connection: one looks at the conversation that lines go to all the same, and who
+    /// is here is not known.
     pub(super) fn tell_overview_offline(&mut self) {
         let focus = self.talking_offline();
-        self.tell(Overview { focus, ..self.overview(false) });
+        let mut overview = Overview { focus, ..self.overview(false) };
+        for contact in &mut overview.contacts {
+            contact.presence = Presence::Unknown;
+        }
+        self.tell(overview);
     }
 
     fn tell(&mut self, overview: Overview) {

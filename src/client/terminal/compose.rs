@@ -180,7 +180,7 @@ mod tests {
         let error = compose("/nowhere/editor -w", "").unwrap_err();
         assert_eq!(
             error.said().text(),
-            "nothing was sent: there is no editor /nowhere/editor -w here; set VISUAL or EDITOR to one that is"
+            "nothing was sent: there is no editor /nowhere/editor -w on this machine; VISUAL or EDITOR can name another"
         );
     }
 

@@ -130,7 +130,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("not_composed", "nothing was sent: {why}"),
     ("editor_has_no_file", "there is no file to write it in: {why}"),
     ("editor_not_started", "the editor cannot be started: {why}"),
-    ("editor_not_there", "there is no editor {editor} here; set VISUAL or EDITOR to one that is"),
+    ("editor_not_there", "there is no editor {editor} on this machine; VISUAL or EDITOR can name another"),
     ("editor_failed", "the editor ended with status {status}, so what was written in it was not taken"),
     ("editor_killed", "the editor was ended by a signal, so what was written in it was not taken"),
     ("editor_left_no_text", "what was written is not UTF-8 text"),

@@ -132,7 +132,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("not_composed", "rien n'a été envoyé : {why}"),
     ("editor_has_no_file", "il n'y a pas de fichier où l'écrire : {why}"),
     ("editor_not_started", "impossible de lancer l'éditeur : {why}"),
-    ("editor_not_there", "il n'y a pas ici d'éditeur {editor} ; nommez-en un autre avec VISUAL ou EDITOR"),
+    ("editor_not_there", "il n'y a pas d'éditeur {editor} sur cette machine ; VISUAL ou EDITOR peut en nommer un autre"),
     ("editor_failed", "l'éditeur s'est terminé avec le code {status}, ce qui y a été écrit n'a donc pas été pris en compte"),
     ("editor_killed", "l'éditeur a été arrêté par un signal, ce qui y a été écrit n'a donc pas été pris en compte"),
     ("editor_left_no_text", "ce qui a été écrit n'est pas du texte en UTF-8"),
