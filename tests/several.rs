@@ -226,6 +226,29 @@ fn unread_messages_are_counted_for_each_at_login_and_while_here() {
 }
 
 #[test]
+fn who_waits_for_an_answer_is_listed_until_they_do_not() {
+    let server = TestServer::starts();
+    let (_alice, mut bob) = server.two_in_conversation("alice", "bob");
+    let (mut carol, mut dave) = server.registers_two("carol", "dave");
+    for person in [&mut carol, &mut dave] {
+        person.types("bob");
+        person.sees("bob is busy; they are told, and your invitation waits.");
+    }
+    bob.sees("dave wants to start a conversation with you (/with dave answers)\n");
+    bob.types("/who");
+    bob.sees("waiting for you: carol, dave (/with and a name answers)\n");
+    carol.types("no");
+    bob.sees("carol does not wait for you any more\n");
+    bob.types("/who");
+    bob.sees("waiting for you: dave (/with and a name answers)\n");
+    bob.types("/with dave");
+    both_accept(&mut dave, &mut bob);
+    bob.types("/who");
+    bob.says_to(&mut dave, "hello");
+    assert_eq!(bob.saw_times("waiting for you"), 2);
+}
+
+#[test]
 fn somebody_whom_one_has_never_met_can_be_left_nothing() {
     let server = TestServer::starts();
     let (mut alice, mut bob) = server.registers_two("alice", "bob");

@@ -368,6 +368,7 @@ impl<'a> App<'a> {
             Engaged::Free | Engaged::Inviting(_) => words::invited(peer),
             Engaged::Waiting(_) | Engaged::Meeting(_) => words::invited_while_busy(peer),
         };
+        self.contacts.invites(peer);
         self.desk.arrived(peer);
         self.desk.notice(&text);
         Ok(())
@@ -384,6 +385,7 @@ impl<'a> App<'a> {
     }
 
     fn on_invitation_ended(&mut self, peer: &Username) {
+        self.contacts.invites_no_more(peer);
         match &self.place.engaged {
             // The answer to taking back one's own invitation.
             Engaged::Waiting(whom) if whom == peer => {

@@ -51,6 +51,7 @@ impl App<'_> {
 
     pub(super) fn on_started(&mut self, start: Start) -> Result<(), ClientError> {
         let (peer, run) = (start.peer.clone(), start.run);
+        self.contacts.invites_no_more(&peer);
         let refuse = Request::Refuse { peer: peer.clone(), run };
         let (in_place, mine) = self.expects(&start);
         // One act of this person is one offer: the server cannot begin one in their name.

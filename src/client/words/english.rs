@@ -200,6 +200,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("contact", "{name} ({presence})"),
     ("contact_with_unread", "{name} ({presence}, {unread} unread)"),
     ("contacts", "your contacts: {names}"),
+    ("waiting_for_you", "waiting for you: {names} (/with and a name answers)"),
     ("new_key", "A new key with {peer} (number {epoch})"),
     ("kept_key", "The kept key with {peer} (number {epoch})"),
     ("identity_of", "  {peer}'s identity: {identity}"),

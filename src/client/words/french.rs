@@ -202,6 +202,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("contact", "{name} ({presence})"),
     ("contact_with_unread", "{name} ({presence}, non lus : {unread})"),
     ("contacts", "vos contacts : {names}"),
+    ("waiting_for_you", "attendent votre réponse : {names} (/with et un nom pour répondre)"),
     ("new_key", "Une nouvelle clé avec {peer} (numéro {epoch})"),
     ("kept_key", "La clé conservée avec {peer} (numéro {epoch})"),
     ("identity_of", "  identité {de:peer} : {identity}"),
