@@ -304,7 +304,7 @@ mod tests {
         let said: String = error.last_words().iter().map(|line| line.text().to_owned() + "\n").collect();
         assert!(
             said.contains(&format!(
-                "hint: here are: --host {SERVER} --user alice; --host {SERVER} --user bob"
+                "hint: the accounts here: --host {SERVER} --user alice; --host {SERVER} --user bob"
             )),
             "{said}"
         );

@@ -331,7 +331,7 @@ pub(in crate::client) const TABLE: &[(&str, &str)] = &[
     ("form_no_name", "the name in it is none: {why}"),
     ("form_server_too_long", "the server's name is longer than {max} bytes"),
     ("hint_name_home", "name the folder with --home, if it is another one"),
-    ("hint_accounts", "here are: {accounts}"),
+    ("hint_accounts", "the accounts here: {accounts}"),
     ("hint_log_in_once", "log in once: the client finds out which one is in force"),
     ("hint_compare_line", "compare that line with the paper; case and blanks do not matter"),
     ("hint_one_sheet", "are all lines from one sheet, and is none left out at the end?"),
