@@ -3,14 +3,18 @@
 use std::{
     ffi::OsString,
     fs::File,
-    io::{self, Read, Write},
+    io::{self, IsTerminal, Read, Write},
     path::Path,
     process::ExitCode,
 };
 
 use securechat::{
     cli::{self, CliError, KeyTask, LogFormat, LogLevel, Task, Upkeep},
-    client::{self, ClientError, KeyCopyError, phrase::Phrase},
+    client::{
+        self, ClientError, KeyCopyError,
+        phrase::Phrase,
+        terminal::{self, View},
+    },
     printable::Printable,
     server::{
         self, ServerConfig,
@@ -37,14 +41,14 @@ fn main() -> ExitCode {
         Ok(Task::Upkeep(Upkeep::Restore { from, folder })) => {
             copied(backup::restore(&from, &folder.data), &folder.data)
         }
-        Ok(Task::Client(config)) => client_ended(client::run(&config)),
-        Ok(Task::Send(task)) => client_ended(client::send(&task)),
-        Ok(Task::Listen(task)) => client_ended(client::listen(&task)),
-        Ok(Task::History(task)) => client_ended(client::history(&task)),
+        Ok(Task::Client(config)) => client_ended(client::run(&config), config.view == View::Plain),
+        Ok(Task::Send(task)) => client_ended(client::send(&task), false),
+        Ok(Task::Listen(task)) => client_ended(client::listen(&task), false),
+        Ok(Task::History(task)) => client_ended(client::history(&task), false),
         Ok(Task::Key(task)) => keep_key(task),
         Ok(Task::SetupShell(setup)) => match setup.run() {
             Ok(said) => said_lines(&said),
-            Err(error) => last_words(&error, error.hint(), error.exit_status()),
+            Err(error) => ends_with(&error.last_words(), false, error.exit_status()),
         },
         Ok(Task::Completions(shell)) => written(io::stdout().write_all(&cli::completions(shell))),
         Ok(Task::Man(folder)) => written(cli::write_man_pages(&folder)),
@@ -52,15 +56,15 @@ fn main() -> ExitCode {
             let _ = usage.print();
             if usage.use_stderr() { ExitCode::from(status::USAGE) } else { ExitCode::SUCCESS }
         }
-        Err(CliError::Misuse(misuse)) => ends_with(&misuse.last_words(), misuse.exit_status()),
+        Err(CliError::Misuse(misuse)) => ends_with(&misuse.last_words(), false, misuse.exit_status()),
     }
 }
 
-/// Says why a client ended, in its person's language.
-fn client_ended(ended: Result<(), ClientError>) -> ExitCode {
+/// Says why a client ended, in its person's language; `plain`: without breaking a line.
+fn client_ended(ended: Result<(), ClientError>, plain: bool) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => ends_with(&error.last_words(), error.exit_status()),
+        Err(error) => ends_with(&error.last_words(), plain, error.exit_status()),
     }
 }
 
@@ -149,7 +153,7 @@ fn keep_key(task: KeyTask) -> ExitCode {
     };
     match done {
         Ok(phrase) => said_lines(&[phrase.text().to_owned()]),
-        Err(error) => ends_with(&error.last_words(), error.exit_status()),
+        Err(error) => ends_with(&error.last_words(), false, error.exit_status()),
     }
 }
 
@@ -162,7 +166,12 @@ fn read_all(from: Option<&Path>) -> Result<String, KeyCopyError> {
     };
     let text = match from {
         Some(path) => File::open(path).and_then(|mut file| read(&mut file)),
-        None => read(&mut io::stdin().lock()),
+        None => {
+            if io::stdin().is_terminal() {
+                let _ = writeln!(anstream::stderr(), "{}", client::form_is_typed().text());
+            }
+            read(&mut io::stdin().lock())
+        }
     };
     let path = from.unwrap_or(Path::new("standard input"));
     text.map_err(|source| KeyCopyError::Read { path: path.to_owned(), source })
@@ -181,11 +190,9 @@ fn written(result: io::Result<()>) -> ExitCode {
 }
 
 /// Says why a client ends, in its person's language.
-fn ends_with(last_words: &[Phrase], status: u8) -> ExitCode {
-    let mut out = anstream::stderr().lock();
-    for line in last_words {
-        let _ = writeln!(out, "{}", line.text());
-    }
+fn ends_with(last_words: &[Phrase], plain: bool, status: u8) -> ExitCode {
+    let lines = terminal::last_lines(last_words, plain);
+    let _ = anstream::stderr().lock().write_all(lines.as_bytes());
     ExitCode::from(status)
 }
 

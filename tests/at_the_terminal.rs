@@ -4,48 +4,14 @@
 
 mod common;
 
-use common::{Pty, TestClient, TestServer, invite};
+use common::{
+    Pty, TestServer,
+    at_a_terminal::{
+        PASSWORD, VIEWS, open_from_the_pipe, registers_at_a_terminal, registers_in_any_view, registers_with,
+    },
+    invite,
+};
 use expectrl::process::unix::{Signal, WaitStatus};
-
-const PASSWORD: &str = "Geheimnis 42 pferd";
-
-/// The server's key, the account, the password twice: in the lobby.
-fn registers_at_a_terminal(server: &TestServer, name: &str) -> Pty {
-    registers_with(server.client_command(name), name)
-}
-
-fn registers_with(command: std::process::Command, name: &str) -> Pty {
-    let person = registers_in_any_view(command, name);
-    person.sees_line_typed(">");
-    person
-}
-
-fn registers_in_any_view(command: std::process::Command, name: &str) -> Pty {
-    let mut person = Pty::spawn(command);
-    person.sees("Do you already have an account? (yes/no)");
-    person.types("no\r");
-    person.sees("Username:");
-    person.types(&format!("{name}\r"));
-    person.sees("Password:");
-    person.types(&format!("{PASSWORD}\r"));
-    person.sees("Repeat password:");
-    person.types(&format!("{PASSWORD}\r"));
-    person.sees("Account created");
-    person.sees("Who do you want to start a conversation with?");
-    person
-}
-
-/// Both are asked, both say yes, and the one at the terminal sees an empty line to type on.
-fn open_from_the_pipe(peer: &mut TestClient, person: &mut Pty, name: &str) {
-    peer.types(name);
-    peer.is_asked_about_the_key();
-    peer.types("yes");
-    person.sees("Accept this key?");
-    person.types("yes\r");
-    person.sees("is open. Type a message, or exit to leave.");
-    peer.talks_with(name);
-    person.sees_line_typed(&format!("{}>", peer.name()));
-}
 
 #[test]
 fn a_first_meeting_at_a_terminal_from_the_servers_key_to_the_end() {
@@ -176,139 +142,6 @@ fn two_hundred_messages_arrive_while_a_line_is_half_typed_and_the_line_is_sent_w
 }
 
 #[test]
-fn a_line_typed_while_the_conversation_ends_is_neither_a_name_nor_lost() {
-    let server = TestServer::starts();
-    let mut alice = server.registers("alice");
-    let _carol = server.registers("carol");
-    let mut bob = registers_at_a_terminal(&server, "bob");
-    open_from_the_pipe(&mut alice, &mut bob, "bob");
-    bob.types("car");
-    bob.sees_line_typed("alice> car");
-    alice.types("exit");
-    bob.sees("alice left the conversation");
-    bob.sees_line_typed("> car");
-    bob.types("ol\r");
-    bob.sees("not sent, and nobody was invited: carol");
-    bob.sees_line_typed(">");
-    bob.types("carol\r");
-    bob.sees("Accept this key?");
-}
-
-/// Alice, at a terminal, talks with Bob and has accepted Carol's key: what Carol says to it decides when her
-/// conversation opens.
-fn waits_for_carol_while_she_talks_with_bob(
-    server: &TestServer,
-    command: std::process::Command,
-) -> (Pty, TestClient, TestClient) {
-    let (mut bob, mut carol) = server.registers_two("bob", "carol");
-    let mut alice = registers_in_any_view(command, "alice");
-    bob.types("alice");
-    bob.is_asked_about_the_key();
-    bob.types("yes");
-    alice.sees("Accept this key?");
-    alice.types("yes\r");
-    alice.sees("Conversation with bob is open.");
-    bob.talks_with("alice");
-    alice.types("/with carol\r");
-    carol.is_asked_about_the_key();
-    alice.sees("Accept this key? (yes / no / the code carol reads to you)");
-    alice.types("yes\r");
-    alice.sees("Waiting for carol to answer...");
-    (alice, bob, carol)
-}
-
-/// The line view, and plain lines.
-const VIEWS: [&[&str]; 2] = [&[], &["--plain"]];
-
-/// Carol's conversation opens while "for bob on" is typed for bob: the whole line is given back.
-fn carols_opens_before_the_line_ends(alice: &mut Pty, carol: &mut TestClient) {
-    carol.types("yes");
-    carol.talks_with("alice");
-    alice.sees("Conversation with carol is open.");
-    alice.types("ly\r");
-    alice.sees("not sent to carol, as you began it for bob: for bob only");
-}
-
-#[test]
-fn a_line_begun_for_one_person_does_not_go_to_another_whose_conversation_opens_meanwhile() {
-    for view in VIEWS {
-        let server = TestServer::starts();
-        let mut command = server.client_command("alice");
-        command.args(view);
-        let (mut alice, mut bob, mut carol) = waits_for_carol_while_she_talks_with_bob(&server, command);
-        alice.types("for bob on");
-        alice.sees("for bob on");
-        carols_opens_before_the_line_ends(&mut alice, &mut carol);
-        alice.types("/with bob\r");
-        alice.sees("You are talking with bob");
-        alice.types("for bob only\r");
-        bob.sees("] alice: for bob only\n");
-        alice.types("/with carol\r");
-        alice.sees("You are talking with carol");
-        alice.types("for carol\r");
-        carol.sees("] alice: for carol\n");
-        carol.never_saw("for bob");
-    }
-}
-
-#[test]
-fn a_line_begun_for_who_left_does_not_go_to_another_whose_conversation_opens_meanwhile() {
-    for view in VIEWS {
-        let server = TestServer::starts();
-        let mut command = server.client_command("alice");
-        command.args(view);
-        let (mut alice, mut bob, mut carol) = waits_for_carol_while_she_talks_with_bob(&server, command);
-        alice.types("for bob on");
-        alice.sees("for bob on");
-        if view.is_empty() {
-            bob.types("exit");
-            bob.is_in_the_lobby();
-        } else {
-            bob.is_killed();
-        }
-        alice.sees("bob left the conversation");
-        carols_opens_before_the_line_ends(&mut alice, &mut carol);
-        alice.types("for carol\r");
-        carol.sees("] alice: for carol\n");
-        carol.never_saw("for bob");
-    }
-}
-
-#[test]
-fn a_command_about_one_conversation_is_not_carried_out_on_another_that_opened_meanwhile() {
-    let server = TestServer::starts();
-    let command = server.client_command("alice");
-    let (mut alice, mut bob, mut carol) = waits_for_carol_while_she_talks_with_bob(&server, command);
-    alice.types("/lea");
-    alice.sees_line_typed("bob> /lea");
-    carol.types("yes");
-    carol.talks_with("alice");
-    alice.sees_line_typed("carol> /lea");
-    alice.types("ve\r");
-    alice.sees("not done, as something else stood here when you began it: /leave");
-    carol.types("still here");
-    alice.sees("] carol: still here");
-    alice.types("/leave bob\r");
-    bob.sees("alice left the conversation\n");
-}
-
-#[test]
-fn what_was_written_in_an_editor_for_one_person_does_not_go_to_another() {
-    let server = TestServer::starts();
-    let mut command = server.client_command("alice");
-    command.args(["--plain"]).env("VISUAL", "sh -c 'echo EDITING; read line; echo for bob only > \"$1\"' sh");
-    let (mut alice, bob, mut carol) = waits_for_carol_while_she_talks_with_bob(&server, command);
-    alice.types("/edit\r");
-    alice.sees("EDITING");
-    carol.types("yes");
-    carol.talks_with("alice");
-    alice.types("\r");
-    alice.sees("not sent to carol, as you began it for bob: for bob only");
-    bob.never_saw("for bob only");
-    carol.never_saw("for bob only");
-}
-
-#[test]
 fn what_was_written_in_an_editor_is_on_its_writers_screen_once_it_is_sent() {
     for view in VIEWS {
         let server = TestServer::starts();
@@ -322,6 +155,9 @@ fn what_was_written_in_an_editor_is_on_its_writers_screen_once_it_is_sent() {
         alice.sees("Accept this key?");
         alice.types("yes\r");
         alice.sees("Conversation with bob is open.");
+        // The client has gone on by then: what is typed goes to Bob.
+        alice.types("hello\r");
+        bob.sees("] alice: hello\n");
         alice.types("/edit\r");
         alice.sees("Send these 2 lines as one message? (yes/no/edit)");
         alice.types("yes\r");
@@ -331,24 +167,24 @@ fn what_was_written_in_an_editor_is_on_its_writers_screen_once_it_is_sent() {
 }
 
 #[test]
-fn whoever_sits_at_a_terminal_is_told_while_they_type_a_name() {
+fn what_arrives_after_the_screen_was_cleared_begins_on_its_first_row() {
     let server = TestServer::starts();
     let mut alice = server.registers("alice");
     let mut bob = registers_at_a_terminal(&server, "bob");
-    bob.types("ali");
-    bob.sees_line_typed("> ali");
-    alice.types("bob");
-    bob.sees("alice wants to start a conversation with you");
-    bob.sees("Accept this key?");
-    bob.sees_line_typed("> ali");
-    // It was begun before the question: neither an answer nor a refusal.
-    bob.types("ce\r");
-    bob.sees_line_typed(">");
-    bob.types("yes\r");
-    alice.is_asked_about_the_key();
-    alice.types("yes");
-    alice.talks_with("bob");
-    bob.sees("Conversation with alice is open.");
+    open_from_the_pipe(&mut alice, &mut bob, "bob");
+    for (typed, words) in [("half", "one"), ("\u{7f}", "two")] {
+        bob.types(typed);
+        bob.types("\u{c}");
+        bob.waits_until("a cleared screen", |screen| screen.contents().starts_with("alice> hal"));
+        alice.types(words);
+        bob.sees(&format!("] alice: {words}"));
+        let contents = bob.screen().contents();
+        let rows: Vec<&str> = contents.lines().collect();
+        assert!(
+            rows[0].ends_with(&format!("] alice: {words}")) && rows[1].starts_with("alice> hal"),
+            "{contents}"
+        );
+    }
 }
 
 #[test]

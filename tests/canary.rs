@@ -64,12 +64,7 @@ const NAMES: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
 
 fn registers(server: &TestServer, name: &str, password: &str) -> TestClient {
     let mut client = server.client(name);
-    client.sees("Do you already have an account? (yes/no) ");
-    client.types("no");
-    client.sees("Username: ");
-    client.types(name);
-    client.sees("Password: ");
-    client.types(password);
+    client.says_they_are_new(name, password);
     client.sees("Account created");
     client.is_in_the_lobby();
     client

@@ -203,7 +203,7 @@ fn who_is_answered_before_what_is_asked_is_asked_again() {
     alice.sees("nobody is unknown");
     let said = alice.transcript();
     let answers: Vec<&str> = said.split(lobby).skip(before).collect();
-    assert!(answers[0].starts_with("\nconnected: alice bob\n"), "{said}");
+    assert!(answers[0].starts_with("\nconnected: alice, bob\n"), "{said}");
     assert!(answers[1].starts_with("\nnobody is unknown"), "asked once: {said}");
     // At a key too.
     alice.types("bob");
@@ -216,7 +216,7 @@ fn who_is_answered_before_what_is_asked_is_asked_again() {
     alice.sees("You refused the key\n");
     let said = alice.transcript();
     let answers: Vec<&str> = said.split(key).skip(before).collect();
-    assert!(answers[0].starts_with("\nconnected: alice bob\n"), "{said}");
+    assert!(answers[0].starts_with("\nconnected: alice, bob\n"), "{said}");
     assert_eq!(answers.len(), 2, "asked once: {said}");
 }
 
@@ -230,7 +230,7 @@ fn help_who_and_unknown_commands_work_everywhere() {
             alice.sees(&format!("\n{command} "));
         }
         alice.types("/who");
-        assert_eq!(alice.reads_after("connected: "), "alice bob");
+        assert_eq!(alice.reads_after("connected: "), "alice, bob");
         for (line, said) in [
             ("/nonsense", "there is no command /nonsense; /help lists them"),
             ("/", "there is no command /; /help lists them"),

@@ -111,7 +111,7 @@ fn a_server_key_that_changed_is_refused_loudly_and_nothing_is_sent() {
     );
     let mut command = server.newcomer_command("alice");
     command.stdin(Stdio::null());
-    fails(command, 77, &changed, "ask the operator, on another way than this one, for the fingerprint");
+    fails(command, 77, &changed, "ask the operator, by another way than this one, for the fingerprint");
     let mut command = server.newcomer_command("bob");
     command.args(["--server-key", other.key()]).stdin(Stdio::null());
     fails(
@@ -306,12 +306,7 @@ fn on_a_small_disk(blocks: u32, folder: &Path, program: &Command) -> Option<Comm
     command.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
     command.arg(format!(r#"mount -t tmpfs -o size={}k tmpfs "$0" && exec "$@""#, blocks * 4));
     command.arg(folder).arg(program.get_program()).args(program.get_args());
-    for (name, value) in program.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
+    common::has_the_environment_of(&mut command, program);
     Some(command)
 }
 

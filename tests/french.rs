@@ -64,7 +64,7 @@ fn the_whole_way_through_in_french() {
     bob.sees("Acceptez-vous cette clé\u{a0}? (oui / non / le code qu’alice vous lit) ");
     alice.sees("identité de bob\u{a0}: ");
     alice.types(&code);
-    alice.sees("En attente de la réponse de bob… (non la retire)");
+    alice.sees("En attente de la réponse de bob… (non annule)");
     bob.types("o");
     for (person, peer) in [(&mut alice, "bob"), (&mut bob, "alice")] {
         person.sees(&format!(
@@ -157,8 +157,8 @@ fn a_script_is_answered_in_its_own_language_whatever_the_client_that_runs_speaks
     let server = TestServer::starts();
     let _alice = registers(&server, "alice");
     let _bob = server.registers("bob");
-    let english = "error: not sent: nobody is not connected, and you have no key with nobody: ";
-    let french = "erreur\u{a0}: non envoyé\u{a0}: nobody n’est pas en ligne, et vous n’avez pas de clé";
+    let english = "error: not sent: nobody is unknown: nobody has an account of that name";
+    let french = "erreur\u{a0}: non envoyé\u{a0}: nobody est inconnu\u{a0}: personne n’a de compte de ce nom";
     for (who, locale, said) in [("alice", "C", english), ("bob", "fr_FR.UTF-8", french)] {
         let mut command = common::securechat();
         command.args(["client", "send", "nobody", "--host", &server.host(), "--server-key", server.key()]);

@@ -16,7 +16,7 @@ const PANICS: &str = "SECURECHAT_TEST_PANICS";
 
 fn command(server: &TestServer, name: &str) -> Command {
     let mut command = server.client_command(name);
-    command.args(["--full-screen", "--retry", "0"]).env("LC_ALL", "C.UTF-8");
+    command.args(["--full-screen"]).env("SECURECHAT_RETRY", "0").env("LC_ALL", "C.UTF-8");
     command
 }
 
@@ -362,4 +362,25 @@ fn a_line_begun_for_one_person_does_not_go_to_another_whose_conversation_opens_m
     alice.types("for bob only\r");
     bob.sees("for bob only");
     carol.never_saw("for bob");
+}
+
+#[test]
+fn without_a_connection_one_stays_in_the_conversation_and_who_is_here_is_not_known() {
+    let mut server = TestServer::starts();
+    let stays = |name| {
+        let mut command = command(&server, name);
+        command.args(["--retry", "600"]);
+        registers_in(Pty::spawn(command), name)
+    };
+    let (mut alice, mut bob) = (stays("alice"), stays("bob"));
+    meet(&mut alice, &mut bob, "bob");
+    alice.sees("─ bob · key verified · connected ─");
+    server.is_killed();
+    alice.sees("· not connected");
+    alice.sees("─ bob · key verified ─");
+    alice.types("for later\r");
+    alice.sees("you  for later …");
+    server.restarts();
+    bob.sees("alice  for later");
+    alice.sees("you  for later ✓");
 }

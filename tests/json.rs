@@ -298,7 +298,7 @@ fn mistakes_are_answered_and_are_not_the_end() {
         assert!(refused["text"].as_str().unwrap().starts_with("line "), "{refused}");
     }
     for (id, peer, text, reason) in [
-        ("1", "nobody", "x", "nothing_left_without_a_key"),
+        ("1", "nobody", "x", "unknown_user"),
         ("2", "alice", "x", "yourself"),
         ("3", "bob", "", "nothing_to_send"),
     ] {

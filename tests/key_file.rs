@@ -42,8 +42,7 @@ fn paper_and_password_are_the_account_on_a_new_machine() {
     let server = TestServer::starts();
     let (mut alice, mut bob) = server.registers_two("alice", "bob");
     let (host, home) = (server.host(), server.home_of("alice"));
-    let command =
-        format!("securechat client key export --host {host} --home {} --user alice\n", home.display());
+    let command = format!("securechat client key export --home {}\n", home.display());
     assert!(alice.transcript().contains(&format!("To print it: {command}")), "{}", alice.transcript());
     open_conversation(&mut alice, &mut bob);
     alice.says_to(&mut bob, "before the machine is lost");

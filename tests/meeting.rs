@@ -396,6 +396,32 @@ fn who_accepted_first_can_still_take_it_back() {
 }
 
 #[test]
+fn who_leaves_at_the_question_has_refused() {
+    let server = TestServer::starts();
+    let (mut alice, mut bob) = server.registers_two("alice", "bob");
+    reach_the_key(&mut alice, &mut bob);
+    bob.types("/leave");
+    bob.sees("You refused the key\n");
+    alice.sees("bob refused the key\n");
+    back_in_the_lobby([&mut alice, &mut bob]);
+    bob.never_saw("broke off before you answered");
+    assert_eq!(bob.saw_times("Accept this key?"), 1);
+}
+
+#[test]
+fn who_was_asked_and_ends_it_has_no_invitation_to_take_back() {
+    let server = TestServer::starts();
+    let (mut alice, mut bob) = server.registers_two("alice", "bob");
+    reach_the_key(&mut alice, &mut bob);
+    bob.types("yes");
+    bob.sees("Waiting for alice to answer...");
+    bob.types("no");
+    bob.sees("You ended this before both of you had answered; no key was agreed on\n");
+    alice.sees("bob ended this before both of you had answered; no key was agreed on\n");
+    back_in_the_lobby([&mut alice, &mut bob]);
+}
+
+#[test]
 fn a_number_that_one_of_the_two_used_up_is_not_proposed_again() {
     let server = TestServer::starts();
     let (mut alice, mut bob) = server.registers_two("alice", "bob");
@@ -434,4 +460,7 @@ fn who_names_somebody_with_a_number_that_is_used_up_is_told_and_names_them_again
     alice.types("yes");
     bob.types("yes");
     alice.talks_with("bob");
+    // The programs found out between them that it could not be: nobody refused.
+    alice.never_saw("You refused the key");
+    bob.never_saw("refused the key");
 }

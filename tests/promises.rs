@@ -279,7 +279,7 @@ fn who_left_is_not_connected_at_once_and_who_never_was_is_unknown() {
     for how in ["exit", "end", "killed", "TERM"] {
         let mut bob = if how == "exit" { server.registers("bob") } else { server.logs_in("bob") };
         alice.types("/who");
-        assert_eq!(alice.reads_after("connected: "), "alice bob");
+        assert_eq!(alice.reads_after("connected: "), "alice, bob");
         match how {
             "exit" => bob.logs_out(),
             "end" => {

@@ -106,8 +106,10 @@ fn where_no_client_runs_a_script_logs_in_by_itself_and_says_so() {
 fn what_is_not_sent_is_no_success() {
     let server = TestServer::starts();
     let (mut alice, _bob) = acquainted(&server);
+    server.registers("carol").logs_out();
     for (peer, text, status, said) in [
         ("carol", "hello", 69, "not sent: carol is not connected, and you have no key with carol"),
+        ("carlo", "hello", 69, "not sent: carlo is unknown: nobody has an account of that name"),
         ("alice", "hello", 69, "that is you; name somebody else"),
         ("bob", "", 65, "there is nothing to send: the message is empty"),
         ("bob", &"x".repeat(16 * 1024 + 1), 65, "the message has more than 16384 bytes; nothing was sent"),
@@ -308,12 +310,7 @@ fn run_by_nobody(program: &Command) -> Option<Command> {
     }
     let mut command = as_nobody(program.get_program());
     command.args(program.get_args());
-    for (name, value) in program.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
+    common::has_the_environment_of(&mut command, program);
     Some(command)
 }
 

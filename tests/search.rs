@@ -20,9 +20,9 @@ fn words_are_found_in_any_case_and_order_with_time_sender_and_number() {
     bob.sees("] alice: The Key is under the mat\n");
     bob.sees("     3  [");
     bob.sees("] alice: the one with the KEYS\n");
-    bob.sees("2 of 3 messages with alice have all of: KEY the\n");
+    bob.sees("found all of these in 2 of 3 messages with alice: KEY the\n");
     bob.types("/search @alice nowhere");
-    bob.sees("0 of 3 messages with alice have all of: nowhere\n");
+    bob.sees("found all of these in 0 of 3 messages with alice: nowhere\n");
     bob.types("/search @carol key");
     bob.sees("the conversation with carol is not open; /with carol opens it\n");
     alice.leaves(&mut bob);
@@ -46,14 +46,14 @@ fn a_long_log_is_searched_to_its_beginning_and_only_the_newest_are_shown() {
     alice.types_bytes(lines.as_bytes());
     bob.sees(&format!("] alice: needle hay {MESSAGES} \n"));
     alice.types("/search needle 1 hay");
-    alice.sees(" messages with bob have all of: needle 1 hay (the newest 50 are shown)\n");
+    alice.sees(" messages with bob: needle 1 hay (the newest 50 are shown)\n");
     alice.types("/search needle");
     alice.sees(&format!(
-        "{MESSAGES} of {MESSAGES} messages with bob have all of: needle (the newest 50 are shown)\n"
+        "found all of these in {MESSAGES} of {MESSAGES} messages with bob: needle (the newest 50 are shown)\n"
     ));
     alice.types("/search @bob 777");
     alice.sees("   777  [");
-    alice.sees(&format!("1 of {MESSAGES} messages with bob have all of: 777\n"));
+    alice.sees(&format!("found all of these in 1 of {MESSAGES} messages with bob: 777\n"));
     // The conversation goes on as if nothing had been.
     bob.says_to(&mut alice, "still here");
     alice.says_to(&mut bob, "so am I");

@@ -212,17 +212,40 @@ fn unread_messages_are_counted_for_each_at_login_and_while_here() {
     let (mut bob, unread) = comes_back(&server, "bob");
     assert_eq!(unread, "2 unread from alice, 1 from carol (/with and a name shows them)");
     bob.types("/who");
-    bob.sees("your contacts: alice (here, 2 unread), carol (here, 1 unread)\n");
+    bob.sees("your contacts: alice (connected, 2 unread), carol (connected, 1 unread)\n");
     open_conversation(&mut bob, &mut alice);
     // Carol has a conversation with him open on her side alone by now: he is told once, and it is counted.
     carol.types("bob");
     bob.sees("carol wants to start a conversation with you (/with carol answers)\n");
     bob.types("/who");
-    bob.sees("your contacts: alice (here), carol (here, 1 unread)\n");
+    bob.sees("your contacts: alice (connected), carol (connected, 1 unread)\n");
     bob.types("/with carol");
     both_accept(&mut carol, &mut bob);
     bob.types("/who");
-    bob.sees("your contacts: alice (here), carol (here)\n");
+    bob.sees("your contacts: alice (connected), carol (connected)\n");
+}
+
+#[test]
+fn who_waits_for_an_answer_is_listed_until_they_do_not() {
+    let server = TestServer::starts();
+    let (_alice, mut bob) = server.two_in_conversation("alice", "bob");
+    let (mut carol, mut dave) = server.registers_two("carol", "dave");
+    for person in [&mut carol, &mut dave] {
+        person.types("bob");
+        person.sees("bob is busy; they are told, and your invitation waits.");
+    }
+    bob.sees("dave wants to start a conversation with you (/with dave answers)\n");
+    bob.types("/who");
+    bob.sees("waiting for you: carol, dave (/with and a name answers)\n");
+    carol.types("no");
+    bob.sees("carol does not wait for you any more\n");
+    bob.types("/who");
+    bob.sees("waiting for you: dave (/with and a name answers)\n");
+    bob.types("/with dave");
+    both_accept(&mut dave, &mut bob);
+    bob.types("/who");
+    bob.says_to(&mut dave, "hello");
+    assert_eq!(bob.saw_times("waiting for you"), 2);
 }
 
 #[test]

@@ -120,7 +120,9 @@ impl KeyCommand {
                 output: args.output,
             }),
             Self::Import(args) => {
-                let import = KeyImport { home: home(args.home)?, server: server(args.host.as_deref())? };
+                let home_is_default = args.home.is_none();
+                let server = server(args.host.as_deref())?;
+                let import = KeyImport { home: home(args.home)?, home_is_default, server };
                 let from = args.from.filter(|from| from.as_path() != Path::new("-"));
                 KeyTask::Import(import, from)
             }

@@ -98,14 +98,14 @@ fn wrong_argument(error: &clap::Error) -> Option<WrongArgument> {
                 Some(ContextValue::Strings(all)) => all.clone(),
                 _ => Vec::new(),
             };
-            let why = std::error::Error::source(error).map(ToString::to_string);
+            let why = std::error::Error::source(error).map(|why| of_a_number(&why.to_string()));
             match (why, possible.is_empty()) {
                 (None, _) if value.is_empty() => WrongArgument::NoValue { option: option()? },
                 (None, true) => return None,
                 (why, _) => WrongArgument::Value { option: option()?, value, why, possible },
             }
         }
-        ErrorKind::MissingRequiredArgument => WrongArgument::Missing { what: text(ContextKind::InvalidArg)? },
+        ErrorKind::MissingRequiredArgument => WrongArgument::Missing { what: option()? },
         ErrorKind::ArgumentConflict => WrongArgument::Conflict {
             one: option()?,
             other: text(ContextKind::PriorArg).map(|option| option_of(&option))?,
@@ -114,10 +114,23 @@ fn wrong_argument(error: &clap::Error) -> Option<WrongArgument> {
     })
 }
 
-/// An option as it is typed, without the sign for its value.
+/// What the standard library and clap say of a number, in words for who typed it.
+fn of_a_number(why: &str) -> String {
+    match why {
+        "invalid digit found in string" | "cannot parse integer from empty string" => {
+            "expected a whole number"
+        }
+        "number too large to fit in target type" => "that number is too large",
+        none if none.starts_with("0 is not in 1..") => "expected a whole number, 1 or more",
+        other => other,
+    }
+    .to_owned()
+}
+
+/// An option as it is typed, without the sign for its value; or what stands by itself: `NAME`.
 fn option_of(shown: &str) -> String {
     match shown.split_once(' ') {
         Some((option, _)) if option.starts_with('-') => option.to_owned(),
-        _ => shown.to_owned(),
+        _ => shown.trim_matches(['<', '>']).to_owned(),
     }
 }

@@ -73,7 +73,7 @@ impl From<ConnectArgs> for ClientArgs {
 #[derive(Debug, Args)]
 pub(super) struct SendArgs {
     /// To whom
-    #[arg(value_parser = Username::from_typed)]
+    #[arg(value_name = "NAME", value_parser = Username::from_typed)]
     peer: Username,
     #[command(flatten)]
     connect: ConnectArgs,
@@ -105,6 +105,7 @@ impl ListenArgs {
 #[derive(Debug, Args)]
 pub(super) struct HistoryArgs {
     /// With whom
+    #[arg(value_name = "NAME")]
     peer: Username,
     /// Only what was sent then or later; TIME as above
     #[arg(long, value_name = "TIME")]

@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use super::help;
 use crate::{
-    client::Language,
+    client::{self, Language, phrase::Phrase},
     printable::Printable,
     status,
     store::{self, StoreError},
@@ -45,9 +45,21 @@ pub struct ShellSetup {
     undo: bool,
 }
 
-/// What it says, but for errors: in the words of the language that is spoken.
+/// What it says, in the words of the language that is spoken.
 #[cfg(test)]
-pub(super) const SAID: [&str; 6] = [WROTE, UNCHANGED, REMOVED, ABSENT, FOR_ZSH, FROM_NOW_ON];
+pub(super) const SAID: [&str; 11] = [
+    WROTE,
+    UNCHANGED,
+    REMOVED,
+    ABSENT,
+    FOR_ZSH,
+    FROM_NOW_ON,
+    NO_FOLDER,
+    NO_PAGES,
+    NOT_WRITTEN,
+    NAME_PREFIX,
+    SYSTEMS,
+];
 
 const WROTE: &str = "wrote {path}";
 const UNCHANGED: &str = "is there already: {path}";
@@ -56,6 +68,12 @@ const ABSENT: &str = "was not there: {path}";
 const FOR_ZSH: &str = "for zsh, put this into ~/.zshrc before compinit: fpath=({path} $fpath)";
 const FROM_NOW_ON: &str =
     "a shell that is started from now on completes; to undo it: the same command with --undo";
+
+const NO_FOLDER: &str = "the platform's data folder is not known";
+const NO_PAGES: &str = "could not make the manual pages";
+const NOT_WRITTEN: &str = "could not write {path}";
+const NAME_PREFIX: &str = "name a folder with --prefix";
+const SYSTEMS: &str = "that folder is the system's: use sudo, or leave --prefix out for your own";
 
 /// What was done with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,10 +88,10 @@ enum Done {
 #[derive(Debug, Error)]
 pub enum ShellSetupError {
     /// There is no folder to write to.
-    #[error("the platform's data folder is not known")]
+    #[error("{NO_FOLDER}")]
     NoFolder,
     /// The pages could not be made.
-    #[error("could not make the manual pages")]
+    #[error("{NO_PAGES}")]
     Pages(#[source] io::Error),
     /// A file or folder could not be read, written or removed.
     #[error("could not write {}", Printable::line(&path.to_string_lossy()))]
@@ -89,17 +107,19 @@ pub enum ShellSetupError {
 }
 
 impl ShellSetupError {
-    /// The next step.
+    /// What its person reads: what happened, what caused it, what to do.
     #[must_use]
-    pub fn hint(&self) -> Option<&str> {
-        match self {
-            Self::NoFolder => Some("name a folder with --prefix"),
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                Some("that folder is the system's: use sudo, or leave --prefix out for your own")
+    pub fn last_words(&self) -> Vec<Phrase> {
+        let (what, cause, hint): (_, Option<&io::Error>, _) = match self {
+            Self::NoFolder => (help::say(NO_FOLDER), None, Some(NAME_PREFIX)),
+            Self::Pages(source) => (help::say(NO_PAGES), Some(source), None),
+            Self::Io { path, source } => {
+                let systems = source.kind() == io::ErrorKind::PermissionDenied;
+                (say(NOT_WRITTEN, path), Some(source), systems.then_some(SYSTEMS))
             }
-            Self::Store(error) => error.hint(),
-            Self::Pages(_) | Self::Io { .. } => None,
-        }
+            Self::Store(error) => (client::in_words(error), Some(&error.source), error.hint()),
+        };
+        client::last_words_of(&what, cause, hint.map(help::say).as_deref())
     }
 
     /// The exit status.
@@ -328,5 +348,7 @@ mod tests {
         fs::write(&file, "").unwrap();
         let error = ShellSetup { shells: Vec::new(), prefix: Some(file), undo: false }.run().unwrap_err();
         assert_eq!(error.exit_status(), status::IO, "{error}");
+        let said: Vec<String> = error.last_words().iter().map(|line| line.text().to_owned()).collect();
+        assert!(said[0].starts_with("error: could not ") && said[1].starts_with("  because: "), "{said:?}");
     }
 }

@@ -70,13 +70,18 @@ fn what_is_wrong_is_said_in_one_line_and_what_to_type_in_the_next() {
         ("securechat client --hots x", "there is no option --hots here", None),
         ("securechat client --host", "a value is missing after --host", Some(&client)),
         ("securechat client dance", "there is no command dance", Some(&client)),
-        ("securechat client send", "<PEER> is missing", Some(&see("securechat client send"))),
+        ("securechat client send", "NAME is missing", Some(&see("securechat client send"))),
         ("securechat client send bob carol", "carol is one word too many", None),
         ("securechat client --plain --full-screen", "--plain and --full-screen do not go together", None),
         ("securechat client --notify x", "--notify cannot be x: give off, bell or osc9", None),
         ("securechat client --language de", "--language cannot be de, only one of: en, fr", None),
         ("securechat server --log x", "--log cannot be x, only one of: error, warn, info, debug", None),
-        ("securechat client --host h --retry x", "--retry cannot be x: invalid digit found in string", None),
+        ("securechat client --host h --retry x", "--retry cannot be x: expected a whole number", None),
+        (
+            "securechat client history bob --host h --last 0",
+            "--last cannot be 0: expected a whole number, 1 or more",
+            Some(&see("securechat client history")),
+        ),
     ] {
         let words = words(line);
         assert_eq!(words.first().unwrap(), &format!("error: {wrong}"), "{line}");

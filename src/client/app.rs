@@ -84,6 +84,7 @@ pub(super) struct App<'a> {
     pub(super) receipts: Receipts,
     /// Whoever is being invited gets what is typed although they are not here.
     pub(super) would_write: bool,
+    pub(super) said_what_there_is: bool,
     /// The keys of a new password, from when the server is told until its answer is known.
     pub(super) changing: Option<Unlocked>,
     /// Since when the server owes an answer and says nothing.
@@ -144,6 +145,7 @@ impl<'a> App<'a> {
             contacts: Contacts::default(),
             receipts: Receipts::default(),
             would_write: false,
+            said_what_there_is: false,
             changing: None,
             silent_since: None,
             deferred: VecDeque::new(),
@@ -366,6 +368,7 @@ impl<'a> App<'a> {
             Engaged::Free | Engaged::Inviting(_) => words::invited(peer),
             Engaged::Waiting(_) | Engaged::Meeting(_) => words::invited_while_busy(peer),
         };
+        self.contacts.invites(peer);
         self.desk.arrived(peer);
         self.desk.notice(&text);
         Ok(())
@@ -382,6 +385,7 @@ impl<'a> App<'a> {
     }
 
     fn on_invitation_ended(&mut self, peer: &Username) {
+        self.contacts.invites_no_more(peer);
         match &self.place.engaged {
             // The answer to taking back one's own invitation.
             Engaged::Waiting(whom) if whom == peer => {

@@ -3,7 +3,7 @@
 //! Hints, all of it: a conversation is read and checked when it is opened. So a server that lies here
 //! makes somebody look who need not have looked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{app::App, error::ClientError, overview::Presence, words};
 use crate::wire::{self, Contact, Received, Request, Username, limits};
@@ -16,6 +16,9 @@ pub(super) const MENTIONED_AT_ONCE: u64 = 20;
 
 /// Contacts that are asked for; a server that has more for ever is not asked for ever.
 const CONTACTS_ASKED_MAX: usize = 10_000;
+
+/// People who are remembered to wait for this person; a server lets fewer wait.
+const INVITING_MAX: usize = 1000;
 
 /// What the server said of one of them, and what came since.
 #[derive(Debug, Default, Clone)]
@@ -32,6 +35,8 @@ struct Known {
 #[derive(Debug, Default)]
 pub(super) struct Contacts {
     by_name: BTreeMap<Username, Known>,
+    /// Who invited this person, and waits; contacts or not.
+    inviting: BTreeSet<Username>,
     /// They were asked for, on this connection.
     asked: bool,
 }
@@ -40,6 +45,19 @@ impl Contacts {
     /// On a new connection.
     pub(super) fn ask_again(&mut self) {
         self.asked = false;
+        self.inviting.clear();
+    }
+
+    /// Somebody invited this person.
+    pub(super) fn invites(&mut self, peer: &Username) {
+        if self.inviting.len() < INVITING_MAX {
+            self.inviting.insert(peer.clone());
+        }
+    }
+
+    /// They wait no more, or the two meet.
+    pub(super) fn invites_no_more(&mut self, peer: &Username) {
+        self.inviting.remove(peer);
     }
 
     /// Somebody came or went.
@@ -169,7 +187,7 @@ impl App<'_> {
         self.read_unread(&unread)
     }
 
-    /// `/who`: who is connected, and what there is of this person's own contacts.
+    /// `/who`: who is connected, what there is of this person's own contacts, and who waits for an answer.
     pub(super) fn show_who(&mut self, connected: &[Username], total: u64) {
         self.desk.show(&words::who(connected, total));
         let contacts: Vec<_> = self
@@ -179,6 +197,9 @@ impl App<'_> {
             .collect();
         if !contacts.is_empty() {
             self.desk.show(&words::contacts(&contacts));
+        }
+        if !self.contacts.inviting.is_empty() {
+            self.desk.show(&words::waiting_for_you(&self.contacts.inviting));
         }
     }
 }

@@ -120,8 +120,8 @@ impl<'a> Door<'a> {
 
     /// The command that prints this person's key file.
     pub(super) fn export_command(&self, name: &Username) -> String {
-        let home = (!self.config.home_is_default).then_some(self.config.home.as_path());
-        recovery::export_command(&self.config.address, home, name)
+        let config = self.config;
+        recovery::export_command(&config.address, &config.home, config.home_is_default, name)
     }
 
     /// Keeps a connection for the next attempt.

@@ -84,6 +84,10 @@ pub(super) struct Meeting {
     pub(super) run: u64,
     /// Within an open conversation (`/rekey`).
     pub(super) new_key: bool,
+    /// This side's person asked for it; the other's may have, too.
+    pub(super) asked_for: bool,
+    /// Why it comes to nothing has been said: no person refused.
+    pub(super) explained: bool,
     members: Members,
     role: Role,
     pair: Pair,
@@ -123,6 +127,8 @@ impl Meeting {
             peer: start.peer,
             run: start.run,
             new_key: start.new_key,
+            asked_for: false,
+            explained: false,
             members,
             role: start.role,
             pair,

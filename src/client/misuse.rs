@@ -82,7 +82,7 @@ pub enum WrongArgument {
     },
     /// What has to be there is not.
     Missing {
-        /// What: `<PEER>`.
+        /// What: `NAME`.
         what: String,
     },
     /// Two that cannot stand together.

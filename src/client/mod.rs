@@ -58,10 +58,12 @@ pub use error::ClientError;
 pub use home::{HomeError, known_servers};
 pub use misuse::{Misuse, WrongArgument};
 pub use overview::{Contact, Mark, Overview, Presence, Trust};
-pub use recovery::{KEY_COPY_BYTES_MAX, KeyCopyError, KeyExport, KeyImport, export_key, import_key};
+pub use recovery::{
+    KEY_COPY_BYTES_MAX, KeyCopyError, KeyExport, KeyImport, export_key, form_is_typed, import_key,
+};
 pub use scripts::{History, Listen, PasswordError, PasswordSource, Range, Send, history, listen, send};
 pub use words::Language;
-pub(crate) use words::french::typeset;
+pub(crate) use words::{last_words_of, reason as in_words, typeset};
 
 /// What the client is to do, as the command line says.
 #[derive(Debug, Clone)]

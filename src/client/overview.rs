@@ -121,9 +121,14 @@ impl App<'_> {
         self.tell(overview);
     }
 
-    /// The same, of a client without a connection.
+    /// The same, of a client without a connection: one looks at the conversation that lines go to all the same, and who
+    /// is here is not known.
     pub(super) fn tell_overview_offline(&mut self) {
-        let overview = self.overview(false);
+        let focus = self.talking_offline();
+        let mut overview = Overview { focus, ..self.overview(false) };
+        for contact in &mut overview.contacts {
+            contact.presence = Presence::Unknown;
+        }
         self.tell(overview);
     }
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, Local, Utc};
 
-use super::words::{Language, french, template};
+use super::words::{Language, template, typography};
 use crate::wire::Username;
 
 /// What the client says: which sentence, about what, and its words in the person's language.
@@ -140,7 +140,7 @@ fn read_place(place: &str) -> (Option<&str>, &str) {
 pub(super) fn filled(template: &str, args: &[(&'static str, Arg)], language: Language) -> String {
     let set = |words: &str| match language {
         Language::English => words.to_owned(),
-        Language::French => french::typeset(words),
+        Language::French => typography::typeset(words),
     };
     let mut text = String::with_capacity(template.len() + 16);
     let mut rest = template;
@@ -153,7 +153,7 @@ pub(super) fn filled(template: &str, args: &[(&'static str, Arg)], language: Lan
         if let Some((_, arg)) = arg {
             let words = arg.words(language);
             if let Some(word) = elided {
-                text.push_str(&french::before(word, &words));
+                text.push_str(&typography::before(word, &words));
             }
             text.push_str(&words);
         }

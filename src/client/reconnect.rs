@@ -306,7 +306,6 @@ impl App<'_> {
     pub(super) fn reconnect(&mut self, lost: ClientError) -> Result<Flow, ClientError> {
         self.connection.close();
         self.forget_what_was_under_way();
-        self.tell_overview_offline();
         let deadline = Instant::now() + self.retry_for;
         let deadline = self.ends_by.map_or(deadline, |ends_by| deadline.min(ends_by));
         let mut pause = FIRST_PAUSE;
@@ -401,6 +400,7 @@ impl App<'_> {
             }
             let takes_lines = self.talking_offline().is_some() && self.held.is_empty();
             // Asked again after its end, an input would only say again that it has ended.
+            self.tell_overview_offline();
             if !self.input_ended && (self.desk.is_interactive() || takes_lines) {
                 let to = self.talking_offline();
                 self.desk.listen(to.as_ref());
@@ -434,6 +434,7 @@ impl App<'_> {
         let begun = line.begun.as_ref().filter(|begun| **begun != Aim::to(talking.as_ref()));
         match (Line::read(&line.text), talking) {
             (Line::Quit, _) => return Ok(Flow::End),
+            (Line::Help, _) if self.desk.is_interactive() => self.desk.show(words::HELP),
             (Line::Text(text), Some(peer)) if begun.is_some() => self.give_back(&peer, begun, &text),
             (Line::Text(text), Some(peer)) if words::is_exit(&text) => {
                 self.reopenings.forget(&peer);
@@ -452,7 +453,7 @@ impl App<'_> {
     }
 
     /// Whose conversation goes on while there is no connection: one that its person saw open.
-    fn talking_offline(&self) -> Option<Username> {
+    pub(super) fn talking_offline(&self) -> Option<Username> {
         let peer = self.reopenings.typed_for().map(|(peer, _)| peer).or_else(|| self.place.focus())?;
         self.talks.get(peer)?.is_open().then(|| peer.clone())
     }

@@ -49,6 +49,8 @@ pub struct KeyExport {
 pub struct KeyImport {
     /// The folder that holds one folder a server.
     pub home: PathBuf,
+    /// Nobody named that folder: the commands that are shown need not either.
+    pub home_is_default: bool,
     /// Which server, whatever the form says.
     pub server: Option<ServerAddress>,
 }
@@ -63,12 +65,10 @@ pub enum KeyCopyError {
     #[error("there are several accounts here: name one")]
     Several(Vec<(ServerAddress, Username)>),
     /// The named one is not here.
-    #[error("there is no key file of {user} for {server} here")]
+    #[error("there is no account here for {named}")]
     NotHere {
-        /// Whose.
-        user: Username,
-        /// For which server.
-        server: ServerAddress,
+        /// What was named, as it is typed.
+        named: String,
         /// What is here.
         here: Vec<(ServerAddress, Username)>,
     },
@@ -166,13 +166,22 @@ fn whose(export: &KeyExport) -> Result<(ServerAddress, Username), KeyCopyError> 
             && export.user.as_ref().is_none_or(|named| named == user)
     };
     let mut found: Vec<_> = here.iter().filter(|(server, user)| named(server, user)).cloned().collect();
-    match (found.pop(), &export.server, &export.user) {
-        (Some(only), _, _) if found.is_empty() => Ok(only),
-        (None, Some(server), Some(user)) => {
-            Err(KeyCopyError::NotHere { user: user.clone(), server: server.clone(), here })
+    match found.pop() {
+        Some(only) if found.is_empty() => Ok(only),
+        Some(_) => Err(KeyCopyError::Several(here)),
+        None => {
+            let server = export.server.as_ref().map(|server| format!("--host {server}"));
+            let user = export.user.as_ref().map(|user| format!("--user {user}"));
+            let named = server.into_iter().chain(user).collect::<Vec<_>>().join(" ");
+            Err(KeyCopyError::NotHere { named, here })
         }
-        _ => Err(KeyCopyError::Several(here)),
     }
+}
+
+/// What is said at a terminal before a form is read there.
+#[must_use]
+pub fn form_is_typed() -> Phrase {
+    words::FORM_IS_TYPED.into()
 }
 
 /// Puts the key file of a form, or a copy of one, in its place: what was done.
@@ -208,15 +217,27 @@ pub fn import_key(import: &KeyImport, text: &str) -> Result<Phrase, KeyCopyError
         }
         written => {
             written?;
-            Ok(words::key_file_imported(&user, &server, &path))
+            let home = home_option(&import.home, import.home_is_default);
+            Ok(words::key_file_imported(&user, &path, &format!("{server}{home}")))
         }
     }
 }
 
-/// The command that prints this key file.
-pub(super) fn export_command(server: &ServerAddress, home: Option<&Path>, user: &Username) -> String {
-    let home = home.map(|home| format!(" --home {}", quoted(home))).unwrap_or_default();
-    format!("securechat client key export --host {server}{home} --user {user}")
+/// The command that prints this key file. Short, as it is for pasting: what is the only one there is not named.
+pub(super) fn export_command(
+    server: &ServerAddress,
+    home: &Path,
+    home_is_default: bool,
+    user: &Username,
+) -> String {
+    let only = home::accounts(home).is_ok_and(|here| here == [(server.clone(), user.clone())]);
+    let which = if only { String::new() } else { format!(" --host {server} --user {user}") };
+    format!("securechat client key export{}{which}", home_option(home, home_is_default))
+}
+
+/// The home as an option of a command, where it has to be named.
+fn home_option(home: &Path, is_default: bool) -> String {
+    if is_default { String::new() } else { format!(" --home {}", quoted(home)) }
 }
 
 /// A path as a shell takes it.
@@ -255,7 +276,7 @@ mod tests {
     }
 
     fn import(home: &Path, text: &str) -> Result<Phrase, KeyCopyError> {
-        import_key(&KeyImport { home: home.to_owned(), server: None }, text)
+        import_key(&KeyImport { home: home.to_owned(), home_is_default: false, server: None }, text)
     }
 
     fn key_file(home: &Path, name: &str) -> String {
@@ -283,12 +304,13 @@ mod tests {
         let said: String = error.last_words().iter().map(|line| line.text().to_owned() + "\n").collect();
         assert!(
             said.contains(&format!(
-                "hint: here are: --host {SERVER} --user alice; --host {SERVER} --user bob"
+                "hint: the accounts here: --host {SERVER} --user alice; --host {SERVER} --user bob"
             )),
             "{said}"
         );
         assert!(export(two.path(), Some("bob")).unwrap().text().contains("bob at chat.example.org:4117"));
-        assert!(matches!(export(two.path(), Some("carol")), Err(KeyCopyError::Several(_))));
+        let error = export(two.path(), Some("carol")).unwrap_err();
+        assert_eq!(error.last_words()[0].text(), "error: there is no account here for --user carol");
         let nobody = tempfile::tempdir().unwrap();
         assert!(matches!(export(nobody.path(), None), Err(KeyCopyError::NoAccount(_))));
         assert!(matches!(export(&nobody.path().join("none"), None), Err(KeyCopyError::NoAccount(_))));
@@ -308,20 +330,50 @@ mod tests {
         let copy = key_file(here.path(), "alice");
         assert!(matches!(import(there.path(), &copy), Err(KeyCopyError::WhichServer)));
         let server = Some(SERVER.parse().unwrap());
-        import_key(&KeyImport { home: there.path().to_owned(), server }, &copy).unwrap();
+        let import = KeyImport { home: there.path().to_owned(), home_is_default: false, server };
+        import_key(&import, &copy).unwrap();
         assert_eq!(key_file(there.path(), "alice"), copy);
     }
 
     #[test]
-    fn the_command_that_is_shown_can_be_pasted() {
-        let (server, bob) = (SERVER.parse().unwrap(), "bob".parse().unwrap());
+    fn the_command_that_is_shown_can_be_pasted_and_names_no_more_than_it_has_to() {
+        let (one, two) = (home_with(&["bob"]), home_with(&["alice", "bob"]));
+        let (server, bob): (ServerAddress, Username) = (SERVER.parse().unwrap(), "bob".parse().unwrap());
+        let command = |home: &Path, is_default| export_command(&server, home, is_default, &bob);
+        assert_eq!(command(one.path(), true), "securechat client key export");
         assert_eq!(
-            export_command(&server, Some(Path::new("/my home/it's")), &bob),
-            r"securechat client key export --host chat.example.org:4117 --home '/my home/it'\''s' --user bob"
-        );
-        assert_eq!(
-            export_command(&server, None, &bob),
+            command(two.path(), true),
             "securechat client key export --host chat.example.org:4117 --user bob"
         );
+        let named = format!("securechat client key export --home {}", one.path().display());
+        assert_eq!(command(one.path(), false), named);
+        assert_eq!(home_option(Path::new("/my home/it's"), false), r" --home '/my home/it'\''s'");
+    }
+
+    #[test]
+    fn what_is_said_of_a_key_file_that_was_read_leads_to_where_it_is() {
+        let (here, there) = (home_with(&["alice"]), tempfile::tempdir().unwrap());
+        let printed = export(here.path(), None).unwrap();
+        let said = import(there.path(), printed.text()).unwrap();
+        let home = there.path().display();
+        assert!(
+            said.text().contains(&format!("securechat client --host {SERVER} --home {home}\n")),
+            "{}",
+            said.text()
+        );
+        let default = tempfile::tempdir().unwrap();
+        let import = KeyImport { home: default.path().to_owned(), home_is_default: true, server: None };
+        let said = import_key(&import, printed.text()).unwrap();
+        assert!(!said.text().contains("--home"), "{}", said.text());
+    }
+
+    #[test]
+    fn a_printed_form_fits_a_screen_of_80_columns() {
+        for language in [words::Language::English, words::Language::French] {
+            let use_of_it = words::template("recovery_form_use", language).replace("{now}", "2026-11-24");
+            assert!(use_of_it.lines().all(|line| line.chars().count() <= 80), "{use_of_it}");
+        }
+        let printed = export(home_with(&["alice"]).path(), None).unwrap();
+        assert!(printed.text().lines().all(|line| line.len() <= 80), "{}", printed.text());
     }
 }

@@ -9,6 +9,7 @@ use super::{
     broken_runs::BROKEN_RUNS_MAX,
     error::ClientError,
     meeting::{Answer, Known, Meeting, Progress, Start},
+    phrase::Phrase,
     pins::{Means, PeerPins},
     place::Engaged,
     words,
@@ -50,6 +51,7 @@ impl App<'_> {
 
     pub(super) fn on_started(&mut self, start: Start) -> Result<(), ClientError> {
         let (peer, run) = (start.peer.clone(), start.run);
+        self.contacts.invites_no_more(&peer);
         let refuse = Request::Refuse { peer: peer.clone(), run };
         let (in_place, mine) = self.expects(&start);
         // One act of this person is one offer: the server cannot begin one in their name.
@@ -69,13 +71,14 @@ impl App<'_> {
         }
         let pins = self.pins.peer(&peer);
         let begun = Meeting::begin(start, &self.known(&pins, &peer));
-        let (meeting, progress) = match begun {
+        let (mut meeting, progress) = match begun {
             Ok(begun) => begun,
             Err(why) => {
                 self.desk.warn(&why);
                 return self.connection.send(&refuse);
             }
         };
+        meeting.asked_for = mine;
         // One that crossed: the server answers it with `busy`, and it is for later.
         if let Some(other) = self.place.engaged.peer().filter(|other| **other != peer).cloned() {
             self.crossed(other);
@@ -102,7 +105,8 @@ impl App<'_> {
     }
 
     fn progress(&mut self, progress: Progress) -> Result<(), ClientError> {
-        let Some(current) = self.place.run() else { return Ok(()) };
+        let Some(current) = self.place.run_mut() else { return Ok(()) };
+        current.explained |= matches!(progress, Progress::Fail(..) | Progress::Declined(_));
         let (peer, run) = (current.peer.clone(), current.run);
         let (block, notices) = (current.key_block(), current.notices().to_vec());
         let send = |app: &Self, step: Option<Agreement>| match step {
@@ -260,17 +264,30 @@ impl App<'_> {
         *floor = meeting.proposed_epoch.max(*floor);
         let text = match outcome {
             Outcome::Agreed { .. } => return,
-            Outcome::Refused { by } if *by == self.me => words::YOU_REFUSED.about(peer),
-            Outcome::Refused { .. } => words::refused_by(peer),
-            Outcome::Withdrawn { by } if *by == self.me => words::invitation_taken_back(peer),
-            Outcome::Withdrawn { .. } => words::withdrawn_by(peer),
-            Outcome::Lost { .. } => words::lost_during_key(peer),
-            Outcome::TimedOut {} => words::timed_out(peer),
-            Outcome::Mismatch {} => words::copies_mismatch(peer),
-            Outcome::NotStored {} => words::key_not_stored(peer),
+            // A program found that it could not be, and said why.
+            Outcome::Refused { .. } if meeting.explained => None,
+            Outcome::Refused { by } if *by == self.me => Some(words::YOU_REFUSED.about(peer)),
+            Outcome::Refused { .. } => Some(words::refused_by(peer)),
+            Outcome::Withdrawn { by } => Some(self.withdrawn(peer, *by == self.me, meeting.asked_for)),
+            Outcome::Lost { .. } => Some(words::lost_during_key(peer)),
+            Outcome::TimedOut {} => Some(words::timed_out(peer)),
+            Outcome::Mismatch {} => Some(words::copies_mismatch(peer)),
+            Outcome::NotStored {} => Some(words::key_not_stored(peer)),
         };
-        self.desk.notice(&text);
+        if let Some(text) = text {
+            self.desk.notice(&text);
+        }
         self.count_if(meeting.died_unanswered(), peer);
+    }
+
+    /// Who asked takes an invitation back; who was asked ends it.
+    fn withdrawn(&self, peer: &Username, by_me: bool, asked_for: bool) -> Phrase {
+        match (by_me, asked_for) {
+            (true, true) => words::invitation_taken_back(peer),
+            (true, false) => words::YOU_ENDED_IT.about(peer),
+            (false, true) => words::ended_by(peer),
+            (false, false) => words::withdrawn_by(peer),
+        }
     }
 
     /// Shows and counts a run that died after this client's reply and before its person answered. Whether

@@ -56,7 +56,12 @@ impl App<'_> {
         if self.place.is_open(&peer) {
             return self.leave_conversation(&peer);
         }
-        match &self.place.engaged {
+        match &mut self.place.engaged {
+            // Whoever is asked has answered by that.
+            Engaged::Meeting(run) if run.peer == peer && run.is_asking() => {
+                let refusal = run.refuse();
+                self.connection.send(&refusal)
+            }
             Engaged::Meeting(run) if run.peer == peer && !run.has_accepted() => {
                 self.connection.send(&Request::Refuse { peer, run: run.run })
             }

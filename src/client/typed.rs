@@ -170,9 +170,9 @@ impl App<'_> {
         Ok(Flow::Continue)
     }
 
-    /// For a person who types what is no name here.
+    /// For a person who types what is no name here; once, as who reads it again learns nothing.
     pub(super) fn say_what_there_is(&mut self) {
-        if self.desk.is_interactive() {
+        if self.desk.is_interactive() && !std::mem::replace(&mut self.said_what_there_is, true) {
             self.desk.show(words::WHAT_THERE_IS);
         }
     }

@@ -16,7 +16,7 @@ macro_rules! say {
 mod answer;
 mod english;
 mod failure;
-pub(super) mod french;
+mod french;
 mod key;
 mod key_file;
 mod language;
@@ -24,11 +24,14 @@ mod log;
 mod reasons;
 mod scripts;
 mod several;
+pub(super) mod typography;
 mod usage;
 mod verify;
 mod view;
 
+pub(crate) use failure::{last_words_of, reason};
 pub use language::Language;
+pub(crate) use typography::typeset;
 
 pub(super) use answer::*;
 pub(super) use failure::*;
@@ -80,6 +83,7 @@ pub(super) const CODES_DIFFER: Sentence = Sentence("codes_differ");
 pub(super) const TOO_MANY_WRONG_CODES: Sentence = Sentence("too_many_wrong_codes");
 pub(super) const EPOCHS_EXHAUSTED: Sentence = Sentence("epochs_exhausted");
 pub(super) const YOU_REFUSED: Sentence = Sentence("you_refused");
+pub(super) const YOU_ENDED_IT: Sentence = Sentence("you_ended_it");
 pub(super) const YOU_LEFT: Sentence = Sentence("you_left");
 pub(super) const YOURSELF: Sentence = Sentence("yourself");
 pub(super) const OPEN_CONVERSATION_ONLY: Sentence = Sentence("open_conversation_only");
@@ -92,6 +96,8 @@ pub(super) const NUMBER_IS_USED: Sentence = Sentence("number_is_used");
 pub(super) const LINE_NOT_TEXT: Sentence = Sentence("line_not_text");
 
 pub(super) const WHAT_THERE_IS: Sentence = Sentence("what_there_is");
+
+pub(super) const FORM_IS_TYPED: Sentence = Sentence("form_is_typed");
 
 pub(super) const HELP: Sentence = Sentence("help");
 
@@ -193,6 +199,10 @@ pub(super) fn withdrawn_by(peer: &Username) -> Phrase {
     say!("withdrawn_by", peer)
 }
 
+pub(super) fn ended_by(peer: &Username) -> Phrase {
+    say!("ended_by", peer)
+}
+
 pub(super) fn lost_during_key(peer: &Username) -> Phrase {
     say!("lost_during_key", peer)
 }
@@ -275,12 +285,15 @@ pub(super) fn takes(what: Takes) -> Phrase {
 }
 
 pub(super) fn who(names: &[Username], total: u64) -> Phrase {
-    let connected = names.iter().map(Username::as_str).collect::<Vec<_>>().join(" ");
+    let connected = names.iter().map(Username::as_str).collect::<Vec<_>>().join(", ");
     match total.saturating_sub(names.len() as u64) {
         0 => say!("who", connected),
         more => say!("who_and_more", connected, more),
     }
 }
+
+/// The sentence of a name that nobody has.
+pub(super) const UNKNOWN_USER: &str = "unknown_user";
 
 /// Why the server refused, in this person's words.
 pub(super) fn refusal(code: ErrorCode, peer: Option<&Username>) -> Phrase {

@@ -22,6 +22,7 @@
     clippy::indexing_slicing
 )]
 
+pub mod at_a_terminal;
 pub mod client;
 pub mod proxy;
 pub mod pty;
@@ -52,6 +53,16 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Between two looks at a process that is about to end, which nothing announces.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// A command that runs another one: what that one's environment differs in is this one's.
+pub fn has_the_environment_of(command: &mut Command, program: &Command) {
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+}
 
 /// The program under test, without what the tests' own environment may say to it.
 pub fn securechat() -> Command {

@@ -149,12 +149,7 @@ impl Proxy {
     /// A new account over this line: the person is in the lobby.
     pub fn registers(&self, server: &TestServer, name: &str) -> TestClient {
         let mut client = self.client(server, name);
-        client.sees("Do you already have an account? (yes/no) ");
-        client.types("no");
-        client.sees("Username: ");
-        client.types(name);
-        client.sees("Password: ");
-        client.types(&password_of(name));
+        client.says_they_are_new(name, &password_of(name));
         client.sees("Account created");
         client.is_in_the_lobby();
         client

@@ -60,12 +60,7 @@ impl TestServer {
     /// A new account: the person is in the lobby.
     pub fn registers(&self, name: &str) -> TestClient {
         let mut client = self.client(name);
-        client.sees("Do you already have an account? (yes/no) ");
-        client.types("no");
-        client.sees("Username: ");
-        client.types(name);
-        client.sees("Password: ");
-        client.types(&password_of(name));
+        client.says_they_are_new(name, &password_of(name));
         client.sees("Account created");
         client.is_in_the_lobby();
         client
@@ -107,6 +102,16 @@ impl TestClient {
     pub fn says_who_they_are(&mut self, name: &str, password: &str) {
         self.sees("Do you already have an account? (yes/no) ");
         self.types("yes");
+        self.sees("Username: ");
+        self.types(name);
+        self.sees("Password: ");
+        self.types(password);
+    }
+
+    /// The same of who has no account yet, up to the password.
+    pub fn says_they_are_new(&mut self, name: &str, password: &str) {
+        self.sees("Do you already have an account? (yes/no) ");
+        self.types("no");
         self.sees("Username: ");
         self.types(name);
         self.sees("Password: ");

@@ -18,12 +18,7 @@ fn codes(server: &TestServer, more: &[&str]) -> Vec<String> {
 
 fn reaches_the_code(server: &TestServer, name: &str) -> TestClient {
     let mut client = server.client(name);
-    client.sees("Do you already have an account? (yes/no) ");
-    client.types("no");
-    client.sees("Username: ");
-    client.types(name);
-    client.sees("Password: ");
-    client.types(&password_of(name));
+    client.says_they_are_new(name, &password_of(name));
     client.sees("Invitation code: ");
     client
 }

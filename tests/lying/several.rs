@@ -111,7 +111,7 @@ fn a_message_where_no_conversation_is_open_is_counted_and_not_shown() {
     bob.types("/who");
     heard!(line.hears(), Request::Who {} => ());
     line.says(&Event::Who { connected: vec!["bob".parse().unwrap()], total: 1 });
-    bob.sees("your contacts: alice (here, 3 unread)\n");
+    bob.sees("your contacts: alice (connected, 3 unread)\n");
     bob.never_saw("look at me");
     assert_eq!(bob.saw_times("unread from"), 1);
 }

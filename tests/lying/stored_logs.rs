@@ -63,7 +63,7 @@ fn a_search_names_what_is_missing_where_it_looks() {
     bob.types("/search FOUR");
     bob.sees(&format!("WARNING: {MISSING_BEFORE_3}\n"));
     bob.sees("] alice: four\n");
-    bob.sees(" messages with alice have all of: FOUR\n");
+    bob.sees(" messages with alice: FOUR\n");
 }
 
 #[test]

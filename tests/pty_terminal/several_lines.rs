@@ -132,7 +132,7 @@ fn the_line_being_typed_goes_to_the_editor_by_a_key_and_one_line_comes_back_to_b
 fn an_editor_that_fails_sends_nothing_and_the_line_is_there_again() {
     let mut person = talking_with(&[XTERM, ("VISUAL", "false")]);
     person.pty.types("/edit hello\r");
-    person.pty.sees("nothing was sent: the editor ended with an error");
+    person.pty.sees("nothing was sent: the editor ended with status 1, so what was written in it was");
     person.pty.sees_line_typed("bob> hello");
     person.pty.types("\r");
     person.tells("line \"hello\"");

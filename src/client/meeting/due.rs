@@ -67,7 +67,7 @@ mod tests {
             let Some(Progress::Fail(None, why)) = run.give_up() else { panic!("it goes on") };
             assert_eq!(
                 why.text(),
-                "bob's program did not answer for 60 seconds: given up; no key was agreed on"
+                "bob's client did not answer for 60 seconds: given up; no key was agreed on"
             );
             assert!(run.due().is_some_and(|due| due <= Instant::now() + OUTCOME_TIMEOUT));
             assert!(run.give_up().is_none());

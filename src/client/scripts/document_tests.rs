@@ -216,6 +216,25 @@ fn every_question_stands_in_the_document_and_no_other() {
 }
 
 #[test]
+fn every_reason_of_a_flaw_stands_in_the_document_and_no_other() {
+    // Whatever is said of a line that is opened, and whatever an export says of the log it reads.
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/client");
+    let source = |path: &str| fs::read_to_string(folder.join(path)).unwrap();
+    let (opener, export) = (source("opener.rs"), source("scripts/export.rs"));
+    let (of_the_export, _) = export.split_once("\nimpl App<'_> {").unwrap();
+    let said: BTreeSet<String> = [opener.as_str(), of_the_export]
+        .iter()
+        .flat_map(|source| source.split("words::").skip(1))
+        .filter_map(|rest| Some(rest.split_once('(')?.0.to_owned()))
+        .collect();
+    let all: BTreeSet<String> = sentences().map(|(id, _)| id.to_owned()).collect();
+    assert!(said.is_subset(&all), "{:?}", said.difference(&all));
+    let document = document("JSON.md");
+    let (_, after) = document.split_once("Reasons of `flaw`: ").unwrap();
+    assert_eq!(names(after.split("\n\n").next().unwrap()), said);
+}
+
+#[test]
 fn every_name_in_the_document_is_one_that_there_is() {
     let mut known: BTreeSet<String> = sentences().map(|(id, _)| id.to_owned()).collect();
     known.extend(composed());

@@ -137,7 +137,7 @@ impl App<'_> {
     }
 
     /// The number of the log's last line; or why there is no log to be had.
-    fn end_of_log(&mut self, peer: &Username) -> Result<Result<u64, Phrase>, ClientError> {
+    pub(super) fn end_of_log(&mut self, peer: &Username) -> Result<Result<u64, Phrase>, ClientError> {
         if *peer == self.me {
             return Ok(Err(words::YOURSELF.into()));
         }

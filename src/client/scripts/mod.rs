@@ -39,6 +39,7 @@ use json::{Asked, HISTORY_MAX, Message, Told, Warning};
 
 use super::{
     app::{App, Flow},
+    away::NoWay,
     conversation::Shown,
     error::ClientError,
     overview::Mark,
@@ -268,7 +269,7 @@ impl App<'_> {
         } else if text.is_empty() {
             Some(words::NOTHING_TO_SEND.into())
         } else if let Err(why) = self.talk_quietly(peer)? {
-            Some(words::nothing_can_be_left(peer, why))
+            Some(self.no_way_to(peer, why)?)
         } else if self.pins.peer(peer).in_doubt.is_some() {
             Some(words::identity_in_doubt(peer))
         } else {
@@ -304,6 +305,17 @@ impl App<'_> {
         self.connection.send(&Request::Send { peer: peer.clone(), body })
     }
 
+    /// Why nothing goes to this peer. Without a key with them it may be that there is nobody of that name.
+    fn no_way_to(&mut self, peer: &Username, why: NoWay) -> Result<Phrase, ClientError> {
+        if matches!(why, NoWay::NoKey)
+            && let Err(refused) = self.end_of_log(peer)?
+            && refused.id() == words::UNKNOWN_USER
+        {
+            return Ok(refused);
+        }
+        Ok(words::nothing_can_be_left(peer, why))
+    }
+
     fn history_for(
         &mut self,
         caller: &Caller,
@@ -316,7 +328,8 @@ impl App<'_> {
             return Ok(());
         }
         if let Err(why) = self.talk_quietly(peer)? {
-            caller.refuse(id, words::nothing_can_be_left(peer, why));
+            let why = self.no_way_to(peer, why)?;
+            caller.refuse(id, why);
             return Ok(());
         }
         let last = self.log_end(peer)?.unwrap_or(0);

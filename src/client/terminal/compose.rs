@@ -13,27 +13,49 @@ use std::{
 };
 
 use tempfile::TempDir;
-use thiserror::Error;
 
 use super::LINE_BYTES_MAX;
-use crate::client::words;
+use crate::client::{phrase::Phrase, words};
 
 /// Where no editor is named.
 const EDITOR_DEFAULT: &str = "vi";
 
+/// What a shell ends with that does not find a command.
+const NOT_FOUND: i32 = 127;
+
 /// Why nothing was written.
-#[derive(Debug, Error)]
+#[derive(Debug)]
 pub(super) enum ComposeError {
-    #[error("no file to write in: {0}")]
-    File(#[source] io::Error),
-    #[error("the editor cannot be started: {0}")]
-    Start(#[source] io::Error),
-    #[error("the editor ended with an error ({0}), so what was written in it is not taken")]
+    /// There is no file to write in.
+    File(io::Error),
+    /// The shell that starts the editor cannot be started.
+    Start(io::Error),
+    /// There is no such editor.
+    NotThere(String),
+    /// It ended with an error, so what was written in it is not taken.
     Failed(ExitStatus),
-    #[error("what was written is not UTF-8 text")]
+    /// What was written is not UTF-8.
     NotText,
-    #[error("what was written has more than {LINE_BYTES_MAX} bytes")]
+    /// What was written has more bytes than a line may have.
     TooLong,
+}
+
+impl ComposeError {
+    /// What its person reads.
+    pub(super) fn said(&self) -> Phrase {
+        let why = match self {
+            Self::File(error) => words::editor_has_no_file(error),
+            Self::Start(error) => words::editor_not_started(error),
+            Self::NotThere(editor) => words::editor_not_there(editor),
+            Self::Failed(status) => match status.code() {
+                Some(code) => words::editor_failed(code),
+                None => words::EDITOR_KILLED.into(),
+            },
+            Self::NotText => words::EDITOR_LEFT_NO_TEXT.into(),
+            Self::TooLong => words::editor_left_too_much(LINE_BYTES_MAX),
+        };
+        words::not_composed(why.text())
+    }
 }
 
 /// What a person says of several lines.
@@ -83,8 +105,10 @@ pub(super) fn compose(editor: &str, start: &str) -> Result<String, ComposeError>
     // As other programs do it: the name may be a command with arguments, which the shell takes apart.
     let shell = Command::new("sh").arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(&path).status();
     let status = shell.map_err(ComposeError::Start)?;
-    if !status.success() {
-        return Err(ComposeError::Failed(status));
+    match status.code() {
+        Some(0) => {}
+        Some(NOT_FOUND) => return Err(ComposeError::NotThere(editor.to_owned())),
+        _ => return Err(ComposeError::Failed(status)),
     }
     let mut written = Vec::new();
     let most = LINE_BYTES_MAX as u64 + 1;
@@ -153,8 +177,11 @@ mod tests {
         let fail = format!(r#"echo "$1" > {}; exit 3"#, report.display());
         assert!(matches!(compose(&editor_that(&fail), "secret"), Err(ComposeError::Failed(_))));
         assert!(!Path::new(fs::read_to_string(report).unwrap().trim_end()).exists());
-        let error = compose("/nowhere/editor", "").unwrap_err();
-        assert!(matches!(error, ComposeError::Failed(_)), "{error}");
+        let error = compose("/nowhere/editor -w", "").unwrap_err();
+        assert_eq!(
+            error.said().text(),
+            "nothing was sent: there is no editor /nowhere/editor -w on this machine; VISUAL or EDITOR can name another"
+        );
     }
 
     #[test]

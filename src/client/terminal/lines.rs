@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Local, NaiveDate, Utc};
 
 use super::{
+    mode,
     paint::{Emphasis, Paint},
     wrap,
 };
@@ -54,6 +55,11 @@ impl Lines {
     /// The same for where there are neither colours nor columns.
     pub(super) fn bare(what: &Phrase) -> String {
         Paint::none().lines(Emphasis::Plain, what.text())
+    }
+
+    /// The same, broken to the width of the terminal on standard output.
+    pub(super) fn broken_once(what: &Phrase) -> String {
+        Self::broken(Paint::none(), mode::columns).of(Emphasis::Plain, what)
     }
 
     fn rows(&self, text: &str, indent: Option<usize>) -> String {

@@ -21,11 +21,16 @@ mod paint;
 mod plain;
 mod screen;
 mod secret;
+#[cfg(test)]
+mod sheet;
 mod signals;
 mod typed_ahead;
 mod wrap;
 
-use std::{io, time::Instant};
+use std::{
+    io::{self, IsTerminal},
+    time::Instant,
+};
 
 pub use begun::Aim;
 pub use notice::{Notify, NotifyError};
@@ -308,6 +313,15 @@ impl Terminal {
     pub fn close(self) {
         drop(self);
     }
+}
+
+/// Whole lines for standard error, once no view is open: broken to the terminal's width where one would read them there,
+/// but for who wants plain lines.
+#[must_use]
+pub fn last_lines(said: &[Phrase], plain: bool) -> String {
+    let is_terminal = io::stderr().is_terminal() && io::stdout().is_terminal();
+    let broken = is_terminal && is_clever() && !plain;
+    said.iter().map(|what| if broken { Lines::broken_once(what) } else { Lines::bare(what) }).collect()
 }
 
 /// Whether the terminal can move its cursor.

@@ -280,7 +280,7 @@ impl Reader {
         page.write(&waiting);
         match written {
             Ok(text) => return Some(text).filter(|text| !text.is_empty()),
-            Err(error) => page.write(&Lines::bare(&words::not_composed(&error.to_string()))),
+            Err(error) => page.write(&Lines::bare(&error.said())),
         }
         None
     }

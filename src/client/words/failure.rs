@@ -180,6 +180,14 @@ pub(in crate::client) fn last_words(error: &ClientError) -> Vec<Phrase> {
     lines
 }
 
+/// The last words of a part beside the client, which has put what happened, and the hint, in the person's language.
+pub(crate) fn last_words_of(what: &str, cause: Option<&io::Error>, hint: Option<&str>) -> Vec<Phrase> {
+    let mut lines = vec![say!("error_line", what)];
+    lines.extend(cause.map(|cause| say!("because_line", why = reason(cause))));
+    lines.extend(hint.map(|hint| say!("hint_line", hint = in_our_language(hint))));
+    lines
+}
+
 /// Something about the account that can be put right at once: what, why, and how.
 pub(in crate::client) fn trouble(error: &ClientError) -> Phrase {
     let mut what = failure(error).text().to_owned();
@@ -201,7 +209,7 @@ pub(in crate::client) fn not_valid(error: &(dyn Error + 'static)) -> Phrase {
 }
 
 /// An error of a part of the client, in the person's language.
-pub(in crate::client) fn reason(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn reason(error: &(dyn Error + 'static)) -> String {
     if let Some(error) = error.downcast_ref::<TransportError>() {
         return transport(error);
     }

@@ -7,7 +7,6 @@ use chrono::{DateTime, Utc};
 use super::{reason, shown};
 use crate::{
     client::{
-        address::ServerAddress,
         home::HomeError,
         phrase::{Arg, Phrase},
         recovery::KeyCopyError,
@@ -61,8 +60,9 @@ pub(in crate::client) fn key_file_is_the_same(name: &Username, path: &Path) -> P
     say!("key_file_is_the_same", name, path = shown(path))
 }
 
-pub(in crate::client) fn key_file_imported(name: &Username, server: &ServerAddress, path: &Path) -> Phrase {
-    say!("key_file_imported", name, path = shown(path), server = server.to_string())
+/// `server`: how it is named to a command, with the home where that has to be named.
+pub(in crate::client) fn key_file_imported(name: &Username, path: &Path, server: &str) -> Phrase {
+    say!("key_file_imported", name, path = shown(path), server)
 }
 
 /// Why a key file was not printed or not read: what happened, what caused it, what to do.
@@ -85,9 +85,7 @@ fn key_copy_failure(error: &KeyCopyError) -> Phrase {
     match error {
         KeyCopyError::NoAccount(path) => say!("no_account", path = shown(path)),
         KeyCopyError::Several(_) => say!("several_accounts"),
-        KeyCopyError::NotHere { user, server, .. } => {
-            say!("account_not_here", name = user, server = server.to_string())
-        }
+        KeyCopyError::NotHere { named, .. } => say!("account_not_here", named),
         KeyCopyError::Unfinished(user) => say!("key_file_unfinished", name = user),
         KeyCopyError::Form(error) => say!("no_recovery_form", why = form_failure(error).text()),
         KeyCopyError::KeyFile(error) => say!("copy_no_key_file", why = reason(error)),

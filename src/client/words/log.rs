@@ -1,7 +1,10 @@
 //! What is said of messages, and of the log they are read from.
 
+use std::io;
+
 use chrono::{DateTime, Datelike, Local, NaiveDate, Utc};
 
+use super::reason;
 use crate::{
     client::{
         Language,
@@ -209,6 +212,33 @@ pub(in crate::client) const SEVERAL_NOT_SENT: Sentence = Sentence("several_not_s
 
 pub(in crate::client) fn not_composed(why: &str) -> Phrase {
     say!("not_composed", why)
+}
+
+// Why a message was not written in the person's own editor.
+
+pub(in crate::client) fn editor_has_no_file(error: &io::Error) -> Phrase {
+    say!("editor_has_no_file", why = reason(error))
+}
+
+pub(in crate::client) fn editor_not_started(error: &io::Error) -> Phrase {
+    say!("editor_not_started", why = reason(error))
+}
+
+/// `editor`: the command, as its person named it.
+pub(in crate::client) fn editor_not_there(editor: &str) -> Phrase {
+    say!("editor_not_there", editor = Printable::line(editor).to_string())
+}
+
+pub(in crate::client) fn editor_failed(status: i32) -> Phrase {
+    say!("editor_failed", status = i64::from(status).unsigned_abs())
+}
+
+pub(in crate::client) const EDITOR_KILLED: Sentence = Sentence("editor_killed");
+
+pub(in crate::client) const EDITOR_LEFT_NO_TEXT: Sentence = Sentence("editor_left_no_text");
+
+pub(in crate::client) fn editor_left_too_much(max: usize) -> Phrase {
+    say!("editor_left_too_much", max)
 }
 
 pub(in crate::client) const EDIT_NEEDS_A_TERMINAL: Sentence = Sentence("edit_needs_a_terminal");

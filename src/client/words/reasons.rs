@@ -1,6 +1,6 @@
 //! The reasons that the parts of the client give in English, where each error is defined; in French here.
 
-use super::french::typeset;
+use super::typography::typeset;
 
 /// What is said in English, and in French.
 #[rustfmt::skip]
@@ -42,7 +42,7 @@ const REASONS: &[(&str, &str)] = &[
     ("the other side speaks another version of the protocol, or is not a securechat server", "l'autre côté parle une autre version du protocole, ou n'est pas un serveur securechat"),
     ("no certificate authorities were found on this system", "aucune autorité de certification n'a été trouvée sur ce système"),
     ("the connection was closed", "la connexion a été fermée"),
-    ("the secure channel failed", "le canal sécurisé a fait défaut"),
+    ("the secure channel failed", "le canal sécurisé a échoué"),
     ("no known authority issued it", "aucune autorité connue ne l'a délivré"),
     ("it is for another host", "il est pour un autre hôte"),
     ("it has expired", "il a expiré"),
@@ -69,9 +69,8 @@ const REASONS: &[(&str, &str)] = &[
     ("a server key's fingerprint begins with SHA256:", "l'empreinte d'une clé de serveur commence par `SHA256:`"),
     ("a server key's fingerprint has 43 characters of base64 after SHA256:", "l'empreinte d'une clé de serveur a 43 caractères de base64 après `SHA256:`"),
     ("give off, bell or osc9", "donnez off, bell ou osc9"),
-    ("invalid digit found in string", "un nombre entier est attendu"),
-    ("cannot parse integer from empty string", "un nombre entier est attendu"),
-    ("number too large to fit in target type", "ce nombre est trop grand"),
+    ("that number is too large", "ce nombre est trop grand"),
+    ("expected a whole number, 1 or more", "un nombre entier est attendu, 1 au moins"),
 ];
 
 /// A reason in French, if it is one that is known.

@@ -1,5 +1,7 @@
 //! What is said of several conversations, of who is here, and of messages for who is not.
 
+use std::collections::BTreeSet;
+
 use crate::{
     client::{
         away::NoWay,
@@ -129,6 +131,12 @@ pub(in crate::client) fn contacts(contacts: &[(Username, Presence, u64)]) -> Phr
         all.push(one.text().to_owned());
     }
     say!("contacts", names = all.join(", "))
+}
+
+/// Who invited this person, and waits for an answer.
+pub(in crate::client) fn waiting_for_you(names: &BTreeSet<Username>) -> Phrase {
+    let names: Vec<&str> = names.iter().map(Username::as_str).collect();
+    say!("waiting_for_you", names = names.join(", "))
 }
 
 #[cfg(test)]

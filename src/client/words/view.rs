@@ -1,8 +1,11 @@
 //! What the full-screen view says by itself.
 
-use crate::client::{
-    overview::{Presence, Trust},
-    phrase::{Arg, Phrase, Sentence},
+use crate::{
+    client::{
+        overview::{Presence, Trust},
+        phrase::{Arg, Phrase, Sentence},
+    },
+    wire::Username,
 };
 
 pub(in crate::client) const VIEW_YOU: Sentence = Sentence("view_you");
@@ -41,6 +44,16 @@ pub(in crate::client) fn view_presence(presence: Presence) -> Option<Phrase> {
 /// A message that was written in an editor, while its conversation was left.
 pub(in crate::client) fn view_waits_with(peer: &str) -> Phrase {
     say!("view_waits_with", peer)
+}
+
+/// Somebody was chosen who is there, and has no conversation open with this person: the line asks for one.
+pub(in crate::client) fn view_enter_asks(peer: &Username) -> Phrase {
+    say!("view_enter_asks", peer)
+}
+
+/// The same, where the line holds something else.
+pub(in crate::client) fn view_with_asks(peer: &Username) -> Phrase {
+    say!("view_with_asks", peer)
 }
 
 /// What the word being typed could become.

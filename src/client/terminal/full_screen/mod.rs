@@ -297,7 +297,7 @@ impl Shared {
             self.way.leave();
         }
         let written = deliver.without_interrupts(|| compose::compose(&compose::editor(), begun));
-        self.model.lock().composed(written.map_err(|error| error.to_string()));
+        self.model.lock().composed(written.map_err(|error| error.said()));
         self.lent.store(false, Ordering::SeqCst);
         self.come_back();
     }

@@ -81,6 +81,8 @@ pub(super) struct Model {
     pub(super) begun: Begun,
     /// The last line delivered was one that switches to another contact.
     pub(super) switching: bool,
+    /// The line being typed asks for a contact's conversation, and stands there because they were chosen.
+    pub(super) picked: bool,
     pub(super) secret: Secret,
     /// Several lines that were pasted, until it is said whether they are one message.
     pub(super) pasted: Option<String>,
@@ -114,6 +116,7 @@ impl Model {
             composing_for: None,
             begun: Begun::default(),
             switching: false,
+            picked: false,
             secret: Secret::default(),
             pasted: None,
             help: None,

@@ -21,7 +21,7 @@ pub(in crate::client::terminal::full_screen) fn overview(focus: Option<&str>) ->
         name: name.parse().unwrap(),
         presence,
         unread,
-        open: focus == Some(name),
+        open: focus.is_some_and(|focus| [focus, "bob"].contains(&name)),
         standing,
     };
     Overview {

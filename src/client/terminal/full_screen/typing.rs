@@ -8,7 +8,10 @@ use super::{
     keys::{Action, Pick, Scroll, action},
     model::{Model, Outstanding},
 };
-use crate::client::words;
+use crate::{
+    client::{Presence, phrase::Phrase, words},
+    wire::Username,
+};
 
 /// How many rows the wheel of a mouse moves.
 const WHEEL_ROWS: usize = 3;
@@ -56,7 +59,11 @@ impl Model {
     fn key(&mut self, key: Key) -> Option<Effect> {
         let hidden = self.hides_keys();
         let nothing_typed = if hidden { self.secret.is_empty() } else { self.editor.is_empty() };
-        let action = action(key, nothing_typed)?;
+        let action = match action(key, nothing_typed)? {
+            // Who was chosen stands in the line: Tab goes on to the next.
+            Action::Complete if self.picked => Action::Contact(Pick::Next),
+            action => action,
+        };
         match action {
             Action::End => return Some(Effect::Deliver(Input::End)),
             Action::Suspend => return Some(Effect::Suspend),
@@ -158,7 +165,7 @@ impl Model {
     }
 
     fn line_begins(&mut self) {
-        self.switching = false;
+        (self.switching, self.picked) = (false, false);
         if self.editor.is_empty() {
             self.begun_in = self.focus().map(str::to_owned);
             self.begun.is(None);
@@ -245,7 +252,7 @@ impl Model {
 
     /// What was written in the person's own editor, or why nothing was: it stands in the line being typed, and Enter
     /// sends it. Where the person was taken elsewhere meanwhile, it waits in its conversation.
-    pub(super) fn composed(&mut self, written: Result<String, String>) {
+    pub(super) fn composed(&mut self, written: Result<String, Phrase>) {
         match written {
             Ok(text) => {
                 let text = text.chars().filter(|c| is_typed(*c)).collect();
@@ -261,7 +268,7 @@ impl Model {
                     }
                 }
             }
-            Err(why) => self.note = Some(words::not_composed(&why)),
+            Err(why) => self.note = Some(why),
         }
     }
 
@@ -270,14 +277,17 @@ impl Model {
         self.editor.text().starts_with('/') && !self.editor.text().starts_with("//")
     }
 
-    /// Asks the client for another conversation. The line being typed stays where it is.
+    /// Asks the client for another conversation. The line being typed stays where it is. Where that would call somebody
+    /// who is there, it is for Enter to do: no one is called by who only looks through the contacts.
     fn switch_to(&mut self, pick: Pick) -> Option<Effect> {
         if self.outstanding != Outstanding::Line || !self.conversational || self.pasted.is_some() {
             return None;
         }
         let overview = self.overview.as_ref()?;
         let count = overview.contacts.len();
-        let at = overview.contacts.iter().position(|contact| Some(&contact.name) == overview.focus.as_ref());
+        let chosen = self.editor.text().strip_prefix(WITH).filter(|_| self.picked).map(str::trim);
+        let chosen = chosen.or(overview.focus.as_ref().map(Username::as_str));
+        let at = overview.contacts.iter().position(|contact| Some(contact.name.as_str()) == chosen);
         let wanted = match (pick, at) {
             (Pick::Number(number), _) => number,
             (Pick::Next, None) => 0,
@@ -285,8 +295,23 @@ impl Model {
             (Pick::Previous, None) => count.checked_sub(1)?,
             (Pick::Previous, Some(at)) => (at + count - 1) % count,
         };
-        let name = overview.contacts.get(wanted).filter(|_| Some(wanted) != at)?.name.clone();
-        self.switching = true;
+        let contact = overview.contacts.get(wanted).filter(|_| Some(wanted) != at)?;
+        let (name, calls) = (contact.name.clone(), !contact.open && contact.presence == Presence::Connected);
+        if self.picked {
+            self.editor.replace(String::new());
+        }
+        if calls && self.editor.is_empty() {
+            self.line_begins();
+            self.editor.replace(format!("{WITH} {name}"));
+            self.picked = true;
+            self.note = Some(words::view_enter_asks(&name));
+            return None;
+        }
+        if calls {
+            self.note = Some(words::view_with_asks(&name));
+            return None;
+        }
+        (self.switching, self.picked) = (true, false);
         self.begun.take();
         self.outstanding = Outstanding::Nothing;
         Some(Effect::Deliver(Input::Line(format!("{WITH} {name}"))))

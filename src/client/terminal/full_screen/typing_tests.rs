@@ -158,6 +158,25 @@ fn contacts_are_chosen_by_keys_and_by_the_mouse() {
 }
 
 #[test]
+fn who_looks_through_the_contacts_calls_nobody_until_enter() {
+    let mut model = talking();
+    model.look_at(overview(None));
+    model.ask(question("Who? "));
+    assert_eq!(press(&mut model, "\t"), [""; 0]);
+    assert_eq!(model.editor.text(), "/with bob");
+    assert!(model.note.as_ref().unwrap().text().contains("Enter"), "{:?}", model.note);
+    assert_eq!(press(&mut model, "\t"), ["/with carol"], "who is not there is not called by it");
+    assert_eq!(model.editor.text(), "");
+    model.ask(question("Who? "));
+    assert_eq!(press(&mut model, "\u{1b}1\r"), ["/with bob"]);
+    // A line that was begun stays as it is.
+    model.ask(question("Who? "));
+    assert_eq!(press(&mut model, "half a line\u{1b}1"), [""; 0]);
+    assert_eq!(model.editor.text(), "half a line");
+    assert!(model.note.as_ref().unwrap().text().contains("/with bob"), "{:?}", model.note);
+}
+
+#[test]
 fn a_secret_is_typed_apart_and_what_was_begun_before_it_comes_back() {
     let mut model = talking();
     press(&mut model, "half a line");
@@ -288,7 +307,7 @@ fn an_editor_is_asked_for_in_a_conversation_and_what_it_wrote_stands_in_the_line
     assert_eq!(press(&mut model, "\r"), ["two\nlines[31m"]);
     model.listen(None);
     assert_eq!(press(&mut model, "/edit\r"), [r#"Compose("")"#]);
-    model.composed(Err("no editor".to_owned()));
+    model.composed(Err(Phrase::literal("no editor")));
     assert!(model.note.as_ref().unwrap().text().ends_with("no editor"));
     // For whoever was taken elsewhere meanwhile it waits where it belongs.
     press(&mut model, "/edit\r");

@@ -9,7 +9,10 @@ use std::{
     borrow::Cow,
     cell::Cell,
     panic::resume_unwind,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use rustyline::{
@@ -22,6 +25,9 @@ use rustyline::{
 
 use super::super::{completion::Completion, mode, screen::Screen, wrap};
 
+/// Moves the cursor to the screen's first row.
+const TO_THE_TOP: &str = "\x1b[H";
+
 /// What is unwound with: the line being typed should have another prompt.
 pub(super) struct AnotherPrompt;
 
@@ -31,13 +37,16 @@ pub(super) struct AboveThePrompt {
     screen: Arc<Screen>,
     /// The line that ended is to be gone on with in the person's own editor.
     pub(super) elsewhere: Arc<AtomicBool>,
+    /// The screen was cleared, and nothing was drawn above the line since: it begins on the first row, and the bell, which
+    /// cannot go up from there, leaves it one row below.
+    pub(super) at_the_top: Arc<AtomicBool>,
     /// The editor draws because of a key: it asked for a hint, or whether to highlight, and the bell does not.
     by_key: Cell<bool>,
 }
 
 impl AboveThePrompt {
     pub(super) fn new(screen: Arc<Screen>) -> Self {
-        Self { screen, elsewhere: Arc::default(), by_key: Cell::new(false) }
+        Self { screen, elsewhere: Arc::default(), at_the_top: Arc::default(), by_key: Cell::new(false) }
     }
 }
 
@@ -66,6 +75,10 @@ impl Highlighter for AboveThePrompt {
             self.screen.ring();
         }
         let above = self.screen.drawing();
+        if self.at_the_top.load(Ordering::Relaxed) {
+            self.at_the_top.store(above.is_empty(), Ordering::Relaxed);
+            return Cow::Owned(format!("{TO_THE_TOP}{above}{prompt}"));
+        }
         if above.is_empty() { Cow::Borrowed(prompt) } else { Cow::Owned(above + prompt) }
     }
 }

@@ -3,7 +3,10 @@
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -151,6 +154,9 @@ impl Reader {
                     continue;
                 }
             };
+            if let Some(helper) = self.editor.helper() {
+                helper.at_the_top.store(false, Ordering::Relaxed);
+            }
             start = (String::new(), String::new());
             let mut line = match read {
                 Ok(line) => line,
@@ -218,14 +224,14 @@ impl Reader {
                 text
             }
             Err(error) => {
-                self.note(&words::not_composed(&error.to_string()));
+                self.note(&error.said());
                 begun.to_owned()
             }
         }
     }
 
     fn note(&self, what: &Phrase) {
-        self.screen.note(&Lines::bare(what));
+        self.screen.note(&Lines::broken_once(what));
     }
 
     fn secret(&mut self) -> Option<Input> {
@@ -261,10 +267,13 @@ fn new_editor(screen: &Arc<Screen>, history: MemHistory) -> io::Result<Rustyline
     let mut editor = Editor::with_history(config()?, history).map_err(as_io)?;
     let helper = AboveThePrompt::new(Arc::clone(screen));
     let elsewhere = Elsewhere { screen: Arc::clone(screen), wanted: Arc::clone(&helper.elsewhere) };
+    let at_the_top = Arc::clone(&helper.at_the_top);
     editor.set_helper(Some(helper));
     // As in shells.
     let keys = Event::KeySeq(vec![KeyEvent::ctrl('X'), KeyEvent::ctrl('E')]);
     editor.bind_sequence(keys, EventHandler::Conditional(Box::new(elsewhere)));
+    let cleared = Cleared(at_the_top);
+    editor.bind_sequence(KeyEvent::ctrl('L'), EventHandler::Conditional(Box::new(cleared)));
     let printer = editor.create_external_printer().map_err(as_io)?;
     let (bell, rung) = bounded(1);
     let watched = Arc::clone(screen);
@@ -276,7 +285,7 @@ fn new_editor(screen: &Arc<Screen>, history: MemHistory) -> io::Result<Rustyline
 /// The keys that take the line being typed to the person's own editor.
 struct Elsewhere {
     screen: Arc<Screen>,
-    wanted: Arc<std::sync::atomic::AtomicBool>,
+    wanted: Arc<AtomicBool>,
 }
 
 impl ConditionalEventHandler for Elsewhere {
@@ -286,6 +295,16 @@ impl ConditionalEventHandler for Elsewhere {
         }
         self.wanted.store(true, Ordering::Relaxed);
         Some(Cmd::AcceptLine)
+    }
+}
+
+/// The key that clears the screen.
+struct Cleared(Arc<AtomicBool>);
+
+impl ConditionalEventHandler for Cleared {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
+        self.0.store(true, Ordering::Relaxed);
+        Some(Cmd::ClearScreen)
     }
 }
 
