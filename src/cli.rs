@@ -189,6 +189,9 @@ struct ServerArgs {
 
 #[derive(Debug, Default, Args)]
 struct ClientArgs {
+    /// Of another command than the client itself.
+    #[arg(skip)]
+    of_a_command: bool,
     #[command(subcommand)]
     command: Option<ClientCommand>,
     #[command(flatten)]
@@ -366,6 +369,7 @@ fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
         None => (default_home()?, true),
     };
     let host = connect.host.or(file.host).ok_or_else(|| Misuse::NoHost {
+        of_a_command: args.of_a_command,
         // What cannot be looked at is not worth an error of its own here.
         known: crate::client::known_servers(&home).unwrap_or_default(),
     })?;
