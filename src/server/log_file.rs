@@ -216,6 +216,19 @@ mod tests {
     }
 
     #[test]
+    fn megabytes_of_zeros_are_set_aside_and_more_than_a_disk_can_owe_are_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a+b.txt");
+        fs::write(&path, b"good\n").unwrap();
+        let file = store::open(&path).unwrap().unwrap();
+        file.set_len(5 + UNSYNCED_BYTES_MAX as u64 + 1).unwrap();
+        assert!(!mend_hole(&file, &path, 5).unwrap());
+        file.set_len(5 + 2 * 1024 * 1024).unwrap();
+        assert!(mend_hole(&file, &path, 5).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"good\n");
+    }
+
+    #[test]
     fn of_a_log_of_any_length_only_what_follows_its_last_whole_line_is_set_aside() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a+b.txt");

@@ -39,6 +39,7 @@ fn what_is_printed_is_read_back_however_it_is_typed() {
     assert_eq!(title(), "securechat recovery form 1");
     assert!(printed.starts_with(" 1: 0"), "{printed}");
     assert!(printed.lines().all(|line| line.len() == 36), "{printed}");
+    assert!(lines(&form).iter().all(|line| line.len() == LINE_SYMBOLS), "{printed}");
     let looks_alike = printed.replace('0', "o").replace('1', "l").replace('V', "u");
     // The numbers are numbers.
     let looks_alike = looks_alike.replace(" l:", " 1:").replace("lo:", "10:");

@@ -42,6 +42,14 @@ impl Medium for Arc<Disk> {
 
 const LONG: Duration = Duration::from_secs(20);
 
+/// Waits with [`LONG`] for its bound, and not until it is over.
+fn in_time(wait: impl FnOnce(Duration) -> bool) -> bool {
+    let begin = Instant::now();
+    let result = wait(LONG);
+    assert!(begin.elapsed() < LONG, "what was waited for is not what ended it");
+    result
+}
+
 const LINE_BYTES: usize = 100;
 
 fn log() -> Arc<Log> {
@@ -112,7 +120,7 @@ fn what_waits_together_shares_one_commit_and_one_write() {
         assert!(alice.events().is_empty(), "nothing is acknowledged before the disk has it");
         assert!(!committer.drain(Duration::ZERO), "not everything is acknowledged");
     }
-    assert!(committer.drain(LONG));
+    assert!(in_time(|long| committer.drain(long)));
     assert_eq!(alice.events().len(), 100);
     assert!(disk.commits.load(Ordering::SeqCst) <= 3);
     assert!(alice.flushes() <= 3);
@@ -157,9 +165,9 @@ fn after_a_failure_nothing_is_acknowledged_nobody_waits_and_the_server_is_told()
         let _ = waiting.join().unwrap();
     });
     disk.broken.store(false, Ordering::SeqCst);
-    assert!(!committer.close(LONG));
+    assert!(!in_time(|long| committer.close(long)));
     assert!(committer.room(LINE_BYTES).is_none());
-    assert!(!committer.drain(LONG) && !disk.closed.load(Ordering::SeqCst));
+    assert!(!in_time(|long| committer.drain(long)) && !disk.closed.load(Ordering::SeqCst));
     assert!(alice.events().is_empty());
 }
 
@@ -170,7 +178,7 @@ fn a_close_waits_for_what_has_room_and_takes_nothing_more() {
     let (alice, outgoing) = Recorder::new(1);
     let room = committer.room(LINE_BYTES).unwrap();
     std::thread::scope(|scope| {
-        let closing = scope.spawn(|| committer.close(LONG));
+        let closing = scope.spawn(|| in_time(|long| committer.close(long)));
         while committer.room(LINE_BYTES).is_some() {
             std::thread::yield_now();
         }
@@ -206,7 +214,7 @@ fn it_rests_once_after_work_and_never_before() {
         while disk.rests.load(Ordering::SeqCst) == 0 {
             std::thread::yield_now();
         }
-        assert!(committer.close(LONG));
+        assert!(in_time(|long| committer.close(long)));
     });
     assert_eq!((disk.commits.load(Ordering::SeqCst), disk.rests.load(Ordering::SeqCst)), (1, 1));
 }
@@ -217,7 +225,7 @@ fn with_the_systems_word_for_it_nothing_waits() {
     let (alice, outgoing) = Recorder::new(1);
     committer.room(usize::MAX).unwrap().fill(work(&outgoing));
     assert_eq!(alice.events().len(), 1);
-    assert!(committer.drain(LONG) && committer.close(LONG));
+    assert!(in_time(|long| committer.drain(long)) && in_time(|long| committer.close(long)));
 }
 
 #[test]

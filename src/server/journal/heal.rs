@@ -270,6 +270,8 @@ mod tests {
         for name in FILES {
             assert!(is_journal(&Path::new("data").join(name)), "{name}");
         }
+        let both = FILES.map(|name| Path::new("data").join(name));
+        assert_eq!(files(Path::new("data")).collect::<Vec<_>>(), both);
         assert!(!is_journal(Path::new("data/dico.json")) && !is_journal(Path::new("journal-0/x")));
     }
 }
