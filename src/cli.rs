@@ -55,10 +55,11 @@ use crate::{
     propagate_version = true,
     after_help = "On the machine that is to be the server:  securechat server\n\
                   On everybody's own machine:               securechat client --host HOST\n\n\
-                  Exit statuses: 0 done, 64 wrong usage, 65 a damaged file or history, 66 a missing key file, 68 an unknown host,\n\
-                  69 the server is not there, 71 the machine refused, 74 a file could not be read or written,\n\
-                  75 the connection was lost, 76 another protocol, 77 a changed server key or a refused login,\n\
-                  78 a wrong configuration file"
+                  Exit statuses: 0 done, 64 wrong usage, 65 a damaged file or history,\n\
+                  66 a missing key file, 68 an unknown host, 69 the server is not there,\n\
+                  71 the machine refused, 74 a file could not be read or written,\n\
+                  75 the connection was lost, 76 another protocol,\n\
+                  77 a changed server key or a refused login, 78 a wrong configuration file"
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -188,6 +189,9 @@ struct ServerArgs {
 
 #[derive(Debug, Default, Args)]
 struct ClientArgs {
+    /// Of another command than the client itself.
+    #[arg(skip)]
+    of_a_command: bool,
     #[command(subcommand)]
     command: Option<ClientCommand>,
     #[command(flatten)]
@@ -365,6 +369,7 @@ fn client(args: ClientArgs) -> Result<ClientConfig, CliError> {
         None => (default_home()?, true),
     };
     let host = connect.host.or(file.host).ok_or_else(|| Misuse::NoHost {
+        of_a_command: args.of_a_command,
         // What cannot be looked at is not worth an error of its own here.
         known: crate::client::known_servers(&home).unwrap_or_default(),
     })?;

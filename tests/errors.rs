@@ -470,16 +470,20 @@ fn an_output_that_takes_nothing_is_named_and_ends_the_client() {
 fn a_known_server_is_named_where_no_host_is() {
     let (server, other) = (TestServer::starts(), TestServer::starts());
     server.registers("alice").logs_out();
-    let without_host = || {
+    let home = server.home_of("alice");
+    let of = |words: &[&str]| {
         let mut command = securechat();
-        command.arg("client").arg("--home").arg(server.home_of("alice"));
+        command.args(words).arg("--home").arg(&home);
         command
     };
+    let without_host = || of(&["client"]);
     let missing = "the server's host is missing\n";
     let line = format!("type: securechat client --host 127.0.0.1:{}\n", server.port());
     fails(without_host(), 64, missing, &line);
+    let option = format!("add --host 127.0.0.1:{}\n", server.port());
+    fails(of(&["client", "history", "bob"]), 64, missing, &option);
     // A second one in the same home.
-    let mut command = client_of(&other.host(), &server.home_of("alice"));
+    let mut command = client_of(&other.host(), &home);
     command.args(["--server-key", other.key()]).stdout(Stdio::null());
     assert!(command.status().unwrap().success());
     let output = without_host().output().unwrap();

@@ -145,6 +145,12 @@ fn a_listener_prints_what_arrives_wherever_it_is_shown() {
     bob.says_to(&mut alice, "second");
     listener.sees("] bob: second\n");
     assert_eq!(listener.saw_times("first"), 1, "{}", listener.transcript());
+    // Ctrl-C is how a person ends it, and no failure; the end of the client is one.
+    listener.is_signalled("INT");
+    listener.ends_well();
+    alice.types("/quit");
+    alice.ends_well();
+    assert_eq!(programs.ends().code(), Some(75));
 }
 
 #[test]

@@ -208,6 +208,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_laid_out_by_hand_fits_a_terminal_of_80_columns() {
+        for language in [Language::English, Language::French] {
+            let after = command(language).get_after_help().unwrap().to_string();
+            assert!(after.lines().all(|line| line.chars().count() <= 80), "{after}");
+        }
+    }
+
+    #[test]
     fn the_two_languages_understand_the_same_arguments() {
         fn arguments(command: &Command) -> Vec<String> {
             let mut all: Vec<String> = command

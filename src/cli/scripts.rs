@@ -65,7 +65,7 @@ pub(super) struct ConnectArgs {
 
 impl From<ConnectArgs> for ClientArgs {
     fn from(connect: ConnectArgs) -> Self {
-        Self { connect, ..Self::default() }
+        Self { connect, of_a_command: true, ..Self::default() }
     }
 }
 

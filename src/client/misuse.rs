@@ -14,6 +14,8 @@ pub enum Misuse {
     NoHost {
         /// The servers that this home knows.
         known: Vec<ServerAddress>,
+        /// Another command than the client itself: it is to be gone on with.
+        of_a_command: bool,
     },
     /// There is no folder to keep things in.
     NoHome,

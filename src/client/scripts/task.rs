@@ -2,7 +2,11 @@
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
-    sync::Arc,
+    net::Shutdown,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use crossbeam_channel::Sender;
@@ -12,6 +16,7 @@ use serde::Deserialize;
 use super::{
     Call, Caller,
     json::{Asked, Message, Told},
+    program::on_signals,
     retold::{Notice, Reason},
     socket::{self, Stream},
 };
@@ -178,8 +183,15 @@ pub fn listen(task: &Listen) -> Result<(), ClientError> {
     }
 }
 
-/// Prints what the client that runs tells.
+/// Prints what the client that runs tells. Whoever ends it by a signal has what they wanted, as where it logs in.
 fn listen_over(stream: Stream, json: bool) -> Result<(), ClientError> {
+    let (ended, listens) =
+        (Arc::new(AtomicBool::new(false)), stream.try_clone().map_err(ClientError::Socket)?);
+    let ends = Arc::clone(&ended);
+    on_signals(move || {
+        ends.store(true, Ordering::SeqCst);
+        let _ = listens.shutdown(Shutdown::Both);
+    })?;
     (&stream).write_all(b"{\"type\":\"listen\"}\n").map_err(ClientError::Socket)?;
     for line in BufReader::new(stream).lines() {
         let line = line.map_err(ClientError::Socket)?;
@@ -191,7 +203,7 @@ fn listen_over(stream: Stream, json: bool) -> Result<(), ClientError> {
             return Ok(());
         }
     }
-    Err(ClientError::ClientGone)
+    if ended.load(Ordering::SeqCst) { Ok(()) } else { Err(ClientError::ClientGone) }
 }
 
 /// Logs in, and serves other scripts besides.

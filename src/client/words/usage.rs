@@ -15,7 +15,7 @@ use crate::{
 pub(in crate::client) fn misuse(misuse: &Misuse) -> Vec<Phrase> {
     let (what, hint) = match misuse {
         Misuse::Nothing => return vec![say!("usage_nothing")],
-        Misuse::NoHost { known } => (say!("usage_no_host"), host_hint(known)),
+        Misuse::NoHost { known, of_a_command } => (say!("usage_no_host"), host_hint(known, *of_a_command)),
         Misuse::NoHome => (say!("usage_no_home"), say!("usage_name_home")),
         Misuse::Setting { setting, why } => {
             let why = in_our_language(why);
@@ -66,16 +66,24 @@ fn argument_hint(command: &str, wrong: &WrongArgument) -> Phrase {
     }
 }
 
-/// What to type where no host was named: the command line of the servers that are known here.
-fn host_hint(known: &[ServerAddress]) -> Phrase {
-    let line = |server: &ServerAddress| match server.port() {
-        DEFAULT_PORT => format!("securechat client --host {}", server.host()),
-        _ => format!("securechat client --host {server}"),
+/// What to type where no host was named: of the servers that are known here. A command is gone on with.
+fn host_hint(known: &[ServerAddress], of_a_command: bool) -> Phrase {
+    let option = |server: &ServerAddress| match server.port() {
+        DEFAULT_PORT => format!("--host {}", server.host()),
+        _ => format!("--host {server}"),
     };
-    match known {
-        [] => say!("usage_type_host"),
-        [only] => say!("usage_type", line = line(only)),
-        several => say!("usage_type_one_of", lines = several.iter().map(line).collect::<Vec<_>>().join("; ")),
+    let line = |server: &ServerAddress| format!("securechat client {}", option(server));
+    match (known, of_a_command) {
+        ([], false) => say!("usage_type_host"),
+        ([only], false) => say!("usage_type", line = line(only)),
+        (several, false) => {
+            say!("usage_type_one_of", lines = several.iter().map(line).collect::<Vec<_>>().join("; "))
+        }
+        ([], true) => say!("usage_add_host"),
+        ([only], true) => say!("usage_add", option = option(only)),
+        (several, true) => {
+            say!("usage_add_one_of", options = several.iter().map(option).collect::<Vec<_>>().join("; "))
+        }
     }
 }
 
