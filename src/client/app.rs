@@ -84,6 +84,7 @@ pub(super) struct App<'a> {
     pub(super) receipts: Receipts,
     /// Whoever is being invited gets what is typed although they are not here.
     pub(super) would_write: bool,
+    /// What can be typed where a name was asked for was shown: once is enough.
     pub(super) said_what_there_is: bool,
     /// The keys of a new password, from when the server is told until its answer is known.
     pub(super) changing: Option<Unlocked>,

@@ -121,8 +121,11 @@ impl Doorkeeper {
     fn admit_at(self: &Arc<Self>, address: IpAddr, dice: u16, now: Instant) -> Result<Ticket, TurnedAway> {
         let source = self.counted(address);
         let mut state = self.state.lock();
-        let fault = self.fault(&state, source, dice, now);
-        match fault.or_else(|| self.haste(&mut state, source, now)) {
+        let mut fault = self.fault(&state, source, dice, now);
+        if fault.is_none_or(TurnedAway::is_told) {
+            fault = self.haste(&mut state, source, now).or(fault);
+        }
+        match fault {
             None => {
                 state.inside += 1;
                 state.unauthenticated += 1;
@@ -160,7 +163,7 @@ impl Doorkeeper {
         (dice < u16::from(chance)).then_some(TurnedAway::Crowd)
     }
 
-    /// Counts one who would be let in: each costs a handshake, whatever becomes of it.
+    /// Counts one who would be let in, or told why not: each costs a handshake, whatever becomes of it.
     fn haste(&self, state: &mut State, source: Option<Source>, now: Instant) -> Option<TurnedAway> {
         let cost = MINUTE / self.limits.connections_per_minute?.max(1);
         (!state.arrivals.afford(&source?, cost, MINUTE, now)).then_some(TurnedAway::TooOften)
@@ -264,6 +267,11 @@ impl fmt::Display for Source {
 }
 
 impl TurnedAway {
+    /// Whether they are told why, which takes a handshake.
+    fn is_told(self) -> bool {
+        matches!(self, Self::Full | Self::AddressFull)
+    }
+
     fn words(self) -> &'static str {
         match self {
             Self::Full => "as many connections as there may be",

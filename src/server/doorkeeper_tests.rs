@@ -155,6 +155,15 @@ fn so_many_connections_a_minute_are_let_in_from_one_address_whatever_becomes_of_
 }
 
 #[test]
+fn who_is_only_told_that_there_is_no_place_has_made_a_connection_too() {
+    let few = |limits: &mut Limits| (limits.per_address, limits.connections_per_minute) = (Some(1), Some(3));
+    let (keeper, now) = (keeper(10, few), Instant::now());
+    let _one = keeper.lets_in("192.0.2.1", now).unwrap();
+    let told: Vec<_> = (0..3).map(|_| refused(keeper.lets_in("192.0.2.1", now))).collect();
+    assert_eq!(told, [TurnedAway::AddressFull, TurnedAway::AddressFull, TurnedAway::TooOften]);
+}
+
+#[test]
 fn a_flood_is_not_a_flood_of_lines() {
     let (mut tally, now) = (Tally::default(), Instant::now());
     let lines: Vec<u64> =
