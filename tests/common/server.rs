@@ -4,9 +4,11 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::Instant,
 };
 
-use super::{securechat, signal, transcript::Transcript, wait_for};
+use super::{PATIENCE, securechat, signal, transcript::Transcript, wait_for};
 
 /// A server on a free port of the loopback interface, with folders of its own for its data and for its users' homes;
 /// killed on drop, and the folders with it.
@@ -129,6 +131,12 @@ impl TestServer {
     pub fn is_frozen(&self, frozen: bool) {
         let running = self.running.as_ref().expect("a running server");
         signal(&running.child, if frozen { "STOP" } else { "CONT" });
+        // One that was sent has not stopped every thread yet.
+        let deadline = Instant::now() + PATIENCE;
+        while frozen && !has_stopped(running.child.id()) {
+            assert!(Instant::now() < deadline, "the server goes on");
+            thread::yield_now();
+        }
     }
 
     /// Its address, for `--host`.
@@ -213,4 +221,14 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Whether a signal has stopped every thread of a process; where the system does not say it is taken for granted.
+fn has_stopped(process: u32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else { return true };
+    // proc(5): the state comes first after the name.
+    threads.flatten().all(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with('T'))
+    })
 }
