@@ -1,4 +1,4 @@
-//! The durable relay's journal: one preallocated file, one `fdatasync` for all that waits.
+//! The durable relays' journal: one preallocated file, one `fdatasync` for all that waits.
 
 use std::{fs::File, io::Write, os::unix::fs::FileExt, path::Path, sync::Arc, thread};
 
@@ -17,12 +17,18 @@ pub(crate) struct Journal(Arc<Shared>);
 struct Shared {
     waiting: Mutex<Waiting>,
     wake: Condvar,
+    /// Told when another batch is on the disk.
+    stored: Condvar,
 }
 
 #[derive(Default)]
 struct Waiting {
     lines: Vec<u8>,
     acknowledgements: Vec<(Arc<Connection>, Vec<u8>)>,
+    /// Batches that the committer took, ...
+    taken: u64,
+    /// ... and those of them that are on the disk.
+    stored: u64,
 }
 
 impl Journal {
@@ -44,37 +50,54 @@ impl Journal {
     /// Leaves lines to be brought to the disk, and what to say to their sender then.
     pub(crate) fn write(&self, lines: &[u8], sender: &Arc<Connection>, acknowledgements: &[u8]) {
         let mut waiting = self.0.waiting.lock();
+        let first = waiting.lines.is_empty();
         waiting.lines.extend_from_slice(lines);
         waiting.acknowledgements.push((Arc::clone(sender), acknowledgements.to_vec()));
-        let first = waiting.acknowledgements.len() == 1;
         drop(waiting);
         if first {
             self.0.wake.notify_one();
+        }
+    }
+
+    /// Leaves lines to be brought to the disk, and waits until they are there.
+    pub(crate) fn write_and_wait(&self, lines: &[u8]) {
+        let mut waiting = self.0.waiting.lock();
+        if waiting.lines.is_empty() {
+            self.0.wake.notify_one();
+        }
+        waiting.lines.extend_from_slice(lines);
+        let batch = waiting.taken + 1;
+        while waiting.stored < batch {
+            self.0.stored.wait(&mut waiting);
         }
     }
 }
 
 impl Shared {
     fn commit(&self, file: &File) {
-        let (mut batch, mut at) = (Waiting::default(), 0);
+        let (mut lines, mut acknowledgements, mut at) = (Vec::new(), Vec::new(), 0);
         loop {
             {
                 let mut waiting = self.waiting.lock();
-                while waiting.acknowledgements.is_empty() {
+                while waiting.lines.is_empty() {
                     self.wake.wait(&mut waiting);
                 }
-                std::mem::swap(&mut *waiting, &mut batch);
+                std::mem::swap(&mut waiting.lines, &mut lines);
+                std::mem::swap(&mut waiting.acknowledgements, &mut acknowledgements);
+                waiting.taken += 1;
             }
-            let length = batch.lines.len() as u64;
+            let length = lines.len() as u64;
             if at + length > JOURNAL_BYTES {
                 at = 0;
             }
-            if file.write_all_at(&batch.lines, at).and_then(|()| file.sync_data()).is_err() {
+            if file.write_all_at(&lines, at).and_then(|()| file.sync_data()).is_err() {
                 return;
             }
             at += length;
-            batch.lines.clear();
-            acknowledge(&mut batch.acknowledgements);
+            lines.clear();
+            self.waiting.lock().stored += 1;
+            self.stored.notify_all();
+            acknowledge(&mut acknowledgements);
         }
     }
 }

@@ -42,6 +42,8 @@ pub enum Kind {
     Append,
     /// Appends a line to one journal, and acknowledges when it is on the disk
     Durable,
+    /// The same, and its reading threads wait for the disk before they hand anything on
+    DurableWaiting,
     /// Nothing, and each frame is a write of its own: what the others save
     OneByOne,
 }
@@ -80,7 +82,8 @@ struct Tls {
 pub fn run(kind: Kind, folder: &Path) -> Result<()> {
     let config = server_config()?;
     let listener: TcpListener = listen(Some(([127, 0, 0, 1], 0).into()), 0)?;
-    let journal = (kind == Kind::Durable).then(|| Journal::start(&folder.join("journal"))).transpose()?;
+    let is_durable = matches!(kind, Kind::Durable | Kind::DurableWaiting);
+    let journal = is_durable.then(|| Journal::start(&folder.join("journal"))).transpose()?;
     let relay = Arc::new(Relay {
         kind,
         folder: folder.to_owned(),
@@ -185,12 +188,16 @@ impl Relay {
                 if peer.is_none() {
                     peer = self.connections.lock().get(&templates.peer).map(Arc::clone);
                 }
+                let waits = self.kind == Kind::DurableWaiting;
+                if let (Some(journal), true) = (&self.journal, waits) {
+                    journal.write_and_wait(&lines);
+                }
                 if let Some(peer) = &peer {
                     peer.send(&messages)?;
                 }
                 match &self.journal {
-                    Some(journal) => journal.write(&lines, connection, &acknowledgements),
-                    None => connection.send(&acknowledgements)?,
+                    Some(journal) if !waits => journal.write(&lines, connection, &acknowledgements),
+                    _ => connection.send(&acknowledgements)?,
                 }
             }
             if !inbound.receive(connection)? {

@@ -53,6 +53,7 @@ impl fmt::Display for Target {
             Self::Relay(Kind::Bare) => "bare relay",
             Self::Relay(Kind::Append) => "bare relay, appending",
             Self::Relay(Kind::Durable) => "bare relay, durable",
+            Self::Relay(Kind::DurableWaiting) => "bare relay, durable, readers wait",
             Self::Relay(Kind::OneByOne) => "bare relay, a write for each frame",
             Self::Rival(rivals::Kind::Mqtt) => "mosquitto, QoS 1",
             Self::Rival(rivals::Kind::Jetstream) => "nats-server, JetStream",
@@ -97,6 +98,7 @@ impl Stage {
                     Kind::Bare => "bare",
                     Kind::Append => "append",
                     Kind::Durable => "durable",
+                    Kind::DurableWaiting => "durable-waiting",
                     Kind::OneByOne => "one-by-one",
                 };
                 let mut command = Command::new(&self.own);

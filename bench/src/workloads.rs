@@ -62,10 +62,11 @@ const OS: Target = Target::ProductOs;
 const BARE: Target = Target::Relay(Kind::Bare);
 const APPEND: Target = Target::Relay(Kind::Append);
 const DURABLE: Target = Target::Relay(Kind::Durable);
+const WAITING: Target = Target::Relay(Kind::DurableWaiting);
 
 /// Everybody but the relay that stores nothing.
-const STORING: [Target; 4] = [PRODUCT, OS, APPEND, DURABLE];
-const ALL: [Target; 5] = [PRODUCT, OS, BARE, APPEND, DURABLE];
+const STORING: [Target; 5] = [PRODUCT, OS, APPEND, DURABLE, WAITING];
+const ALL: [Target; 6] = [PRODUCT, OS, BARE, APPEND, DURABLE, WAITING];
 
 /// Messages a second of the paced workload, and its pairs.
 const PACED: (f64, usize) = (2000.0, 100);
@@ -246,6 +247,8 @@ impl Conductor {
             (cpu, OS, APPEND, Bound::AtMost(os_cpu)),
             (rate, PRODUCT, DURABLE, Bound::AtLeast(0.8)),
             (cpu, PRODUCT, DURABLE, Bound::AtMost(1.4)),
+            (rate, PRODUCT, WAITING, Bound::AtLeast(0.8)),
+            (cpu, PRODUCT, WAITING, Bound::AtMost(1.4)),
         ];
         if pairs == 1 && window == 1 {
             bounds.push((("delivery_p50", "delivery p50"), PRODUCT, APPEND, Bound::AtMost(1.3)));

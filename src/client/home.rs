@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use data_encoding::BASE64;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -22,7 +21,7 @@ use crate::{
     printable::Printable,
     store::{self, StoreError},
     transport::Fingerprint,
-    wire::Username,
+    wire::{Username, strict_base64},
 };
 
 /// The first line of a pins file: what it is, and its version.
@@ -217,7 +216,7 @@ impl ServerFolder {
         let failed = || HomeError::Pins { path: path.clone() };
         let plain = Zeroizing::new(serde_json::to_vec(pins).map_err(|_| failed())?);
         let sealed = vault.seal(&Record::Pins { name }, &plain).map_err(|_| failed())?;
-        let text = format!("{PINS_FIRST_LINE}\n{}\n", BASE64.encode(&sealed));
+        let text = format!("{PINS_FIRST_LINE}\n{}\n", strict_base64::encode(&sealed));
         Ok(store::replace(&path, text.as_bytes())?)
     }
 }
@@ -274,7 +273,7 @@ pub(super) fn machine_name() -> String {
 fn open_pins(name: &Username, vault: &Vault, bytes: &[u8]) -> Option<Pins> {
     let text = std::str::from_utf8(bytes).ok()?;
     let sealed = text.strip_prefix(PINS_FIRST_LINE)?.trim();
-    let sealed = BASE64.decode(sealed.as_bytes()).ok()?;
+    let sealed = strict_base64::decode(sealed.as_bytes())?;
     let plain = vault.open(&Record::Pins { name }, &sealed).ok()?;
     serde_json::from_slice(&plain).ok()
 }

@@ -27,7 +27,8 @@ impl PairLog {
     /// Writes a message; its number, or `None` where it was refused.
     #[must_use]
     pub fn append(&self, sender: &Username, body: &Body) -> Option<u64> {
-        let parcel = Parcel::new(sender.clone(), &body.lent(), 0);
+        let mut parcel = Parcel::default();
+        parcel.begin(sender, &body.lent(), 0);
         let mut number = None;
         let written = |written: Written| number = Some(written.number);
         let again = self.0.append(sender, parcel.after(0)?, written).ok()?;
@@ -42,7 +43,7 @@ pub struct People(Registry);
 struct Deaf;
 
 impl Outlet for Deaf {
-    fn queue(&self, _: &[u8]) {}
+    fn queue(&self, _: &mut dyn FnMut(&mut Vec<u8>)) {}
     fn flush(&self) {}
     fn close(&self) {}
 }
@@ -66,6 +67,6 @@ impl People {
 
     /// Looks the receiver up, as a message's way through the registry does, and delivers.
     pub fn deliver(&self, receiver: &Username, frame: &[u8]) {
-        self.0.deliver(receiver, frame, &mut Effects::default());
+        self.0.deliver(receiver, &mut Effects::default(), |out| out.extend_from_slice(frame));
     }
 }

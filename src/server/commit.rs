@@ -222,6 +222,21 @@ impl Room<'_> {
         queue.brought += 1;
         queue.waiting.push(work);
     }
+
+    /// The same with acknowledgements that are still to be written, to `to`: at once where it waits for no disk.
+    pub(super) fn fill_with(
+        self,
+        to: &Outgoing,
+        write: impl FnOnce(&mut Vec<u8>),
+        work: impl FnOnce(Vec<u8>) -> Work,
+    ) {
+        if self.shared.is_none() {
+            return to.queue_written(write);
+        }
+        let mut frame = Vec::new();
+        write(&mut frame);
+        self.fill(work(frame));
+    }
 }
 
 impl Drop for Room<'_> {

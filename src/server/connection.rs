@@ -24,6 +24,7 @@ use super::{
     },
     listener::Entrance,
     outgoing::{Outgoing, Outlet},
+    parcel::Parcel,
     rates::Pace,
     registry::{Caller, Effects, Entered, Gate},
     requests::{Desk, Flow},
@@ -38,8 +39,8 @@ use crate::{
 };
 
 impl Outlet for Link {
-    fn queue(&self, frame: &[u8]) {
-        Self::queue(self, frame);
+    fn queue(&self, write: &mut dyn FnMut(&mut Vec<u8>)) {
+        self.queue_written(write);
     }
 
     fn flush(&self) {
@@ -314,7 +315,7 @@ impl Visit {
             gate: Arc::clone(&guest.gate),
             exporter: self.link.exporter(),
             answered: 0,
-            gathered: None,
+            gathered: Parcel::default(),
         };
         let hall = Arc::clone(&self.hall);
         let limits = &hall.config.limits;

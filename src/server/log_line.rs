@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 use crate::wire::{
     Body, Entry, Username,
     limits::{BODY_BYTES_MAX, USERNAME_BYTES_MAX},
-    push_milliseconds, push_seconds,
+    push_milliseconds, push_seconds, strict_base64,
 };
 
 /// The length of a time as written, in bytes.
@@ -20,7 +20,7 @@ const NUMBER_BYTES_MAX: usize = 20;
 pub(super) const HEAD_BYTES_MAX: usize = TIME_BYTES + 1 + USERNAME_BYTES_MAX + 1 + NUMBER_BYTES_MAX + 1;
 
 /// The longest line, in bytes, with its newline.
-pub(super) const LINE_BYTES_MAX: usize = HEAD_BYTES_MAX + BODY_BYTES_MAX.div_ceil(3) * 4 + 1;
+pub(super) const LINE_BYTES_MAX: usize = HEAD_BYTES_MAX + strict_base64::encoded_length(BODY_BYTES_MAX) + 1;
 
 /// How long a line with this text of a body is at most, in bytes.
 pub(super) fn bytes(body: &str) -> usize {

@@ -8,8 +8,9 @@ use crate::wire::{Event, encode_event, limits::FRAME_BYTES_MAX};
 
 /// The writing half of a connection, as the registry and the committer see it.
 pub(super) trait Outlet: Send + Sync {
-    /// Takes frames, whole ones: memory only, never a wait.
-    fn queue(&self, frames: &[u8]);
+    /// Has frames written behind those that wait, whole ones: memory only, never a wait. Not called where
+    /// nothing is taken any more.
+    fn queue(&self, write: &mut dyn FnMut(&mut Vec<u8>));
     /// Writes what is queued, as far as that needs no waiting.
     fn flush(&self);
     /// Ends the connection; its reader notices.
@@ -33,7 +34,7 @@ impl Outgoing {
     pub(super) fn say(&self, event: &Event) -> usize {
         match frame(event) {
             Some(frame) => {
-                self.outlet.queue(&frame);
+                self.queue(&frame);
                 frame.len()
             }
             None => 0,
@@ -42,7 +43,17 @@ impl Outgoing {
 
     /// Queues events that are encoded already.
     pub(super) fn queue(&self, frames: &[u8]) {
-        self.outlet.queue(frames);
+        self.outlet.queue(&mut |out| out.extend_from_slice(frames));
+    }
+
+    /// Queues events that are encoded where they wait.
+    pub(super) fn queue_written(&self, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut write = Some(write);
+        self.outlet.queue(&mut |out| {
+            if let Some(write) = write.take() {
+                write(out);
+            }
+        });
     }
 
     /// Writes what is queued, without waiting.

@@ -9,10 +9,14 @@ use crate::{
     wire::{BodyRef, Bytes, Header, Username},
 };
 
-/// Messages to one peer, in their order; never none.
-#[derive(Debug)]
+/// What each of its two pieces of memory keeps while it has no messages, in bytes.
+const KEPT_BYTES_MAX: usize = 1024;
+
+/// Messages to one peer, in their order; none when they were stored.
+#[derive(Debug, Default)]
 pub(super) struct Parcel {
-    peer: Username,
+    /// Of the last message.
+    peer: Option<Username>,
     texts: String,
     messages: Vec<Message>,
 }
@@ -39,22 +43,34 @@ pub(super) struct Part<'a> {
 }
 
 impl Parcel {
-    /// One of this message. With more of its kind `bytes` bytes may come.
-    pub(super) fn new(peer: Username, body: &BodyRef<'_>, bytes: usize) -> Self {
+    /// Makes this, which has none, the parcel of this message. With more of its kind `bytes` bytes may come.
+    pub(super) fn begin(&mut self, peer: &Username, body: &BodyRef<'_>, bytes: usize) {
+        if self.peer.as_ref() != Some(peer) {
+            self.peer = Some(peer.clone());
+        }
         let bytes = bytes.min(PARCEL_BYTES_MAX);
-        let messages = Vec::with_capacity(1 + bytes / body.as_text().len().max(1));
-        let mut parcel = Self { peer, texts: String::with_capacity(body.as_text().len() + bytes), messages };
-        parcel.push(body);
-        parcel
+        self.texts.reserve(body.as_text().len() + bytes);
+        self.messages.reserve(1 + bytes / body.as_text().len().max(1));
+        self.push(body);
     }
 
-    pub(super) fn peer(&self) -> &Username {
-        &self.peer
+    /// Whether this message can be one more of it.
+    pub(super) fn takes(&self, peer: &Username) -> bool {
+        !self.messages.is_empty() && self.peer.as_ref() == Some(peer) && self.texts.len() < PARCEL_BYTES_MAX
     }
 
-    /// How long the texts are, in bytes.
-    pub(super) fn bytes(&self) -> usize {
-        self.texts.len()
+    /// To whom its messages are; `None` when there are none.
+    pub(super) fn peer(&self) -> Option<&Username> {
+        self.peer.as_ref().filter(|_| !self.messages.is_empty())
+    }
+
+    /// Forgets the messages, and keeps their memory where it is little: so that the next message of one who writes
+    /// now and then takes none.
+    pub(super) fn clear(&mut self) {
+        self.texts.clear();
+        self.texts.shrink_to(KEPT_BYTES_MAX);
+        self.messages.clear();
+        self.messages.shrink_to(KEPT_BYTES_MAX / size_of::<Message>());
     }
 
     /// One more message.
@@ -120,7 +136,8 @@ impl Parcel {
     /// Of these bodies.
     pub(super) fn of(peer: &Username, bodies: &[crate::wire::Body]) -> Self {
         let (first, others) = bodies.split_first().unwrap();
-        let mut parcel = Self::new(peer.clone(), &first.lent(), 0);
+        let mut parcel = Self::default();
+        parcel.begin(peer, &first.lent(), 0);
         others.iter().for_each(|body| parcel.push(&body.lent()));
         parcel
     }

@@ -6,11 +6,9 @@
 
 use std::path::{Path, PathBuf};
 
-use data_encoding::BASE64;
-
 use crate::{
     store::{self, StoreError},
-    wire::{Bytes, Pair, Received, Username},
+    wire::{Bytes, Pair, Received, Username, strict_base64},
 };
 
 /// The folder's name in the data folder.
@@ -79,7 +77,7 @@ pub(super) fn is_whole(text: &[u8]) -> bool {
 }
 
 fn line(received: &Received) -> Vec<u8> {
-    format!("{:020} {}\n", received.number, BASE64.encode(&received.proof.0)).into_bytes()
+    format!("{:020} {}\n", received.number, strict_base64::encode(&received.proof.0)).into_bytes()
 }
 
 /// What the two lines say: of the lower name, of the higher one.
@@ -95,7 +93,7 @@ fn read(line: &[u8]) -> Option<Received> {
     let text = std::str::from_utf8(line.strip_suffix(b"\n")?).ok()?;
     let (number, proof) = text.split_once(' ')?;
     let digits = number.len() == 20 && number.bytes().all(|byte| byte.is_ascii_digit());
-    let proof: [u8; 32] = BASE64.decode(proof.as_bytes()).ok()?.try_into().ok()?;
+    let proof: [u8; 32] = strict_base64::decode(proof.as_bytes())?.try_into().ok()?;
     let number = number.parse().ok().filter(|_| digits)?;
     Some(Received { number, proof: Bytes(proof) })
 }

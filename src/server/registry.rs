@@ -264,12 +264,13 @@ impl Registry {
         Ok(())
     }
 
-    /// Hands events to someone, if they are connected. The caller holds the log that orders them.
-    pub(super) fn deliver(&self, to: &Username, frames: &[u8], effects: &mut Effects) {
-        let state = self.state.lock();
-        if let Some(session) = state.sessions.get(to) {
-            session.outgoing.queue(frames);
-            effects.touched.add(&session.outgoing);
+    /// Has events written to someone, if they are connected. The caller holds what orders them among each other:
+    /// the registry does not, so that it is not held while they are written.
+    pub(super) fn deliver(&self, to: &Username, effects: &mut Effects, write: impl FnOnce(&mut Vec<u8>)) {
+        let outgoing = self.state.lock().sessions.get(to).map(|session| session.outgoing.clone());
+        if let Some(outgoing) = outgoing {
+            outgoing.queue_written(write);
+            effects.touched.add(&outgoing);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a logged-in client asks, carried out: each request once, in the order it came.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use tracing::{error, warn};
 
@@ -10,7 +10,7 @@ use super::{
     conversation_log::{LogError, Written},
     error::Chain,
     hall::Hall,
-    limits::{COMMIT_BYTES_EXTRA, PARCEL_BYTES_MAX},
+    limits::COMMIT_BYTES_EXTRA,
     log_line::HEAD_BYTES_MAX,
     outgoing::{self, Outgoing},
     parcel::{Message, Parcel, Part},
@@ -51,7 +51,7 @@ pub(super) struct Desk {
     /// What was queued for this connection's own client since it was last written to, in bytes.
     pub(super) answered: usize,
     /// Messages to one peer that are to be stored together.
-    pub(super) gathered: Option<Parcel>,
+    pub(super) gathered: Parcel,
 }
 
 /// The connection is not the account's any more.
@@ -174,28 +174,28 @@ impl Desk {
         to_come: usize,
         effects: &mut Effects,
     ) -> Flow {
-        if let Some(parcel) = &mut self.gathered
-            && parcel.peer() == peer
-            && parcel.bytes() < PARCEL_BYTES_MAX
-        {
-            parcel.push(&body);
+        if self.gathered.takes(peer) {
+            self.gathered.push(&body);
             return Flow::Next;
         }
         let flow = self.finish(effects);
-        self.gathered = Some(Parcel::new(peer.clone(), &body, to_come));
+        self.gathered.begin(peer, &body, to_come);
         flow
     }
 
     /// Carries out what was kept to be done together with what might have come after it.
     pub(super) fn finish(&mut self, effects: &mut Effects) -> Flow {
-        let Some(parcel) = self.gathered.take() else { return Flow::Next };
+        // Taken out: what is done with it may answer by this desk.
+        let mut parcel = mem::take(&mut self.gathered);
         let mut done = 0;
-        while let Some(part) = parcel.after(done) {
-            match self.store(parcel.peer(), part.of_one_stream(), effects) {
+        while let (Some(peer), Some(part)) = (parcel.peer(), parcel.after(done)) {
+            match self.store(peer, part.of_one_stream(), effects) {
                 Ok(count) => done += count.max(1),
                 Err(Gone) => return Flow::End,
             }
         }
+        parcel.clear();
+        self.gathered = parcel;
         Flow::Next
     }
 
@@ -219,17 +219,23 @@ impl Desk {
         let acknowledgements = StoredFrames::new(peer, &stream);
         let written = |Written { number, count: written, time, lines, offset, in_doubt }: Written| {
             count = written;
-            let events = MessageFrames::new(name, name, &time);
-            let mut frames = Vec::with_capacity(lines.len() + count * events.bytes());
-            let mut frame = Vec::with_capacity(count * acknowledgements.bytes());
-            for ((message, text), number) in messages.iter().take(count).zip(number..) {
-                events.push(&mut frames, number, text);
-                acknowledgements.push(&mut frame, message.header.counter, number, &message.hash);
-            }
-            hall.registry.deliver(peer, &frames, effects);
+            let numbered = || messages.iter().take(count).zip(number..);
+            hall.registry.deliver(peer, effects, |out| {
+                let events = MessageFrames::new(name, name, &time);
+                out.reserve(lines.len() + count * events.bytes());
+                numbered().for_each(|((_, text), number)| events.push(out, number, text));
+            });
             if let Some(room) = room.take() {
-                let lines = Some(Lines { offset, bytes: lines });
-                room.fill(Work { log: Arc::clone(&log), lines, in_doubt, to: to.clone(), frame });
+                let acknowledge = |out: &mut Vec<u8>| {
+                    out.reserve(count * acknowledgements.bytes());
+                    for ((Message { header, hash, .. }, _), number) in numbered() {
+                        acknowledgements.push(out, header.counter, number, hash);
+                    }
+                };
+                room.fill_with(to, acknowledge, |frame| {
+                    let lines = Some(Lines { offset, bytes: lines });
+                    Work { log: Arc::clone(&log), lines, in_doubt, to: to.clone(), frame }
+                });
             }
         };
         let appended = match self.gate.enter() {
@@ -322,7 +328,7 @@ impl Desk {
                 let Received { number, proof } = received;
                 let event = Event::Receipt { peer: self.caller.name.clone(), number, proof };
                 if let Some(frame) = outgoing::frame(&event) {
-                    hall.registry.deliver(&peer, &frame, effects);
+                    hall.registry.deliver(&peer, effects, |out| out.extend_from_slice(&frame));
                 }
             }
             Ok(false) => {}

@@ -19,6 +19,7 @@ use super::{
     hall::Hall,
     open_hall,
     outgoing::{Outgoing, Outlet},
+    parcel::Parcel,
     registry::{Caller, Effects, Entered},
     requests::{Desk, Flow},
 };
@@ -84,9 +85,11 @@ impl Recorder {
 }
 
 impl Outlet for Recorder {
-    fn queue(&self, bytes: &[u8]) {
+    fn queue(&self, write: &mut dyn FnMut(&mut Vec<u8>)) {
+        let mut bytes = Vec::new();
+        write(&mut bytes);
         let mut frames = Frames::new(FRAME_BYTES_MAX);
-        frames.push(bytes);
+        frames.push(&bytes);
         while let Some(event) = frames.take().unwrap() {
             if let Some(listener) = &*self.listener.lock() {
                 listener(&event);
@@ -164,7 +167,15 @@ impl Stage {
         let caller = Caller { name: username, connection };
         let hall = Arc::clone(&self.hall);
         Person {
-            desk: Desk { hall, caller, outgoing, gate, exporter: [0; 32], answered: 0, gathered: None },
+            desk: Desk {
+                hall,
+                caller,
+                outgoing,
+                gate,
+                exporter: [0; 32],
+                answered: 0,
+                gathered: Parcel::default(),
+            },
             seen,
         }
     }

@@ -143,7 +143,13 @@ impl Link {
     /// by [`Link::flush`] once they are released. On a closed link it does nothing; past
     /// [`QUEUED_BYTES_MAX`] it closes the link.
     pub fn queue(&self, frame: &[u8]) {
-        self.shared.queue(frame);
+        self.queue_written(|out| out.extend_from_slice(frame));
+    }
+
+    /// As [`Link::queue`], with whole frames that are written at the end of those that wait. On a closed link nothing
+    /// is called.
+    pub fn queue_written(&self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.shared.queue(write);
     }
 
     /// Sends all that is queued as far as the system takes it now; it never waits for the peer.

@@ -135,20 +135,21 @@ impl Writer {
 }
 
 impl Shared {
-    pub(super) fn queue(&self, frame: &[u8]) {
+    pub(super) fn queue(&self, write: impl FnOnce(&mut Vec<u8>)) {
         if self.closed.load(Ordering::Acquire) {
             return;
         }
         let mut outbox = self.outbox.lock();
-        let waiting = usize::try_from(outbox.queued - outbox.sent).unwrap_or(usize::MAX);
-        if waiting.saturating_add(frame.len()) > QUEUED_BYTES_MAX {
+        let before = outbox.plain.len();
+        write(&mut outbox.plain);
+        let more = outbox.plain.len().saturating_sub(before) as u64;
+        if outbox.queued + more - outbox.sent > QUEUED_BYTES_MAX as u64 {
             outbox.overflowed = true;
             outbox.plain = Vec::new();
             self.closed.store(true, Ordering::Release);
             return;
         }
-        outbox.plain.extend_from_slice(frame);
-        outbox.queued += frame.len() as u64;
+        outbox.queued += more;
     }
 
     /// Lets the next flush send what TLS itself has to say.

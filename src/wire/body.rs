@@ -4,13 +4,13 @@
 
 use std::{fmt, sync::Arc};
 
-use data_encoding::BASE64;
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
 use super::{
-    bytes::{Bytes, from_base64},
+    bytes::Bytes,
     limits::{BODY_BYTES_MAX, BODY_BYTES_MIN, HEADER_BYTES, PADDED_BYTES_MIN, PADDED_BYTES_STEP, TAG_BYTES},
+    strict_base64,
 };
 
 /// The first byte of a body.
@@ -116,7 +116,7 @@ impl Body {
     /// As the variants of [`BodyError`] say.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, BodyError> {
         let header = Self::check(&bytes)?;
-        let text = BASE64.encode(&bytes);
+        let text = strict_base64::encode(&bytes);
         Ok(Self(Arc::new(Parts { header, bytes, text })))
     }
 
@@ -187,10 +187,10 @@ impl<'a> BodyRef<'a> {
     /// # Errors
     /// As the variants of [`BodyError`] say.
     pub fn read(text: &'a str, bytes: &'a mut Vec<u8>) -> Result<Self, BodyError> {
-        if text.len() > BASE64.encode_len(BODY_BYTES_MAX) {
+        if text.len() > strict_base64::encoded_length(BODY_BYTES_MAX) {
             return Err(BodyError::Length);
         }
-        from_base64(text, bytes).ok_or(BodyError::NotBase64)?;
+        strict_base64::decode_into(text.as_bytes(), bytes).ok_or(BodyError::NotBase64)?;
         let header = Body::check(bytes)?;
         Ok(Self { header, bytes, text })
     }
@@ -245,7 +245,7 @@ mod tests {
         let body = Body::new(&header(), &[1; PADDED_BYTES_MIN + TAG_BYTES]).unwrap();
         let again = Body::try_from(body.to_string().as_str()).unwrap();
         assert_eq!(again, body);
-        assert_eq!(again.as_text(), BASE64.encode(body.as_bytes()));
+        assert_eq!(again.as_text(), strict_base64::encode(body.as_bytes()));
         assert_eq!(*again.header(), header());
         assert_eq!(again.ciphertext(), [1; PADDED_BYTES_MIN + TAG_BYTES]);
     }

@@ -4,7 +4,6 @@
 //! No name, number, time or base64 has a character that JSON escapes.
 
 use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
-use data_encoding::BASE64;
 
 use super::{
     body::{BodyRef, StreamId},
@@ -13,13 +12,14 @@ use super::{
     limits::USERNAME_BYTES_MAX,
     message::{Entry, Event},
     name::Username,
+    strict_base64,
 };
 
 /// The longest beginning of a frame that is written once for many, in bytes; generously.
 const HEAD_BYTES: usize = 160;
 
 /// The base64 of a hash, in bytes.
-const HASH_TEXT_BYTES: usize = 32_usize.div_ceil(3) * 4;
+const HASH_TEXT_BYTES: usize = strict_base64::encoded_length(32);
 
 /// What a `message` has besides its body and what is written once, in bytes: length, number, the last signs.
 const MESSAGE_BYTES: usize = LENGTH_BYTES + 20 + 4;
@@ -48,41 +48,45 @@ pub fn encode_event(event: &Event, limit: usize) -> Result<Vec<u8>, FrameError> 
 /// Messages to one receiver by one sender, all of one moment: what their frames have in common is written once.
 #[derive(Debug)]
 pub struct MessageFrames {
-    /// Up to the number, ...
+    /// What comes before a body, without the number ...
     head: String,
-    /// ... and from there up to the body.
-    middle: String,
+    /// ... that stands here in it.
+    number_at: usize,
 }
 
 impl MessageFrames {
     /// How `peer`'s conversation gets them.
     #[must_use]
     pub fn new(peer: &Username, sender: &Username, time: &DateTime<Utc>) -> Self {
-        let head = [r#"{"message":{"peer":""#, peer.as_str(), r#"","entry":{"number":"#].concat();
-        let mut middle = String::with_capacity(HEAD_BYTES);
-        middle.push_str(r#","time":""#);
-        if push_time(&mut middle, time).is_none() {
+        let mut head = String::with_capacity(HEAD_BYTES);
+        head.push_str(r#"{"message":{"peer":""#);
+        head.push_str(peer.as_str());
+        head.push_str(r#"","entry":{"number":"#);
+        let number_at = head.len();
+        head.push_str(r#","time":""#);
+        if push_time(&mut head, time).is_none() {
             // A year of more than four digits, a leap second, a part of a millisecond: none of ours.
-            middle.push_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+            head.push_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true));
         }
-        middle.push_str(r#"","sender":""#);
-        middle.push_str(sender.as_str());
-        middle.push_str(r#"","body":""#);
-        Self { head, middle }
+        head.push_str(r#"","sender":""#);
+        head.push_str(sender.as_str());
+        head.push_str(r#"","body":""#);
+        Self { head, number_at }
     }
 
     /// How long a frame is at most besides its body's text, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.head.len() + self.middle.len() + MESSAGE_BYTES
+        self.head.len() + MESSAGE_BYTES
     }
 
     /// One more frame at the end of `out`. It is below any limit, as a body is.
     pub fn push(&self, out: &mut Vec<u8>, number: u64, body: &str) {
         let start = begin(out);
-        out.extend_from_slice(self.head.as_bytes());
+        let (before, after) = self.head.as_bytes().split_at_checked(self.number_at).unwrap_or_default();
+        out.extend_from_slice(before);
         out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-        out.extend_from_slice(self.middle.as_bytes());
+        out.extend_from_slice(after);
         out.extend_from_slice(body.as_bytes());
         out.extend_from_slice(br#""}}}"#);
         end(out, start);
@@ -93,19 +97,19 @@ impl MessageFrames {
 #[derive(Debug)]
 pub struct StoredFrames {
     /// Up to the counter.
-    head: String,
+    head: Vec<u8>,
 }
 
 impl StoredFrames {
     /// For messages to `peer`.
     #[must_use]
     pub fn new(peer: &Username, stream: &StreamId) -> Self {
-        let mut head = String::with_capacity(HEAD_BYTES);
-        head.push_str(r#"{"stored":{"peer":""#);
-        head.push_str(peer.as_str());
-        head.push_str(r#"","stream":""#);
-        BASE64.encode_append(stream.as_bytes(), &mut head);
-        head.push_str(r#"","counter":"#);
+        let mut head = Vec::with_capacity(HEAD_BYTES);
+        head.extend_from_slice(br#"{"stored":{"peer":""#);
+        head.extend_from_slice(peer.as_str().as_bytes());
+        head.extend_from_slice(br#"","stream":""#);
+        strict_base64::encode_into(stream.as_bytes(), &mut head);
+        head.extend_from_slice(br#"","counter":"#);
         Self { head }
     }
 
@@ -119,14 +123,12 @@ impl StoredFrames {
     pub fn push(&self, out: &mut Vec<u8>, counter: u64, number: u64, hash: &Bytes<32>) {
         let mut digits = itoa::Buffer::new();
         let start = begin(out);
-        out.extend_from_slice(self.head.as_bytes());
+        out.extend_from_slice(&self.head);
         out.extend_from_slice(digits.format(counter).as_bytes());
         out.extend_from_slice(br#","number":"#);
         out.extend_from_slice(digits.format(number).as_bytes());
         out.extend_from_slice(br#","hash":""#);
-        let at = out.len();
-        out.resize(at + HASH_TEXT_BYTES, 0);
-        BASE64.encode_mut(hash.as_bytes(), out.get_mut(at..).unwrap_or_default());
+        strict_base64::encode_into(hash.as_bytes(), out);
         out.extend_from_slice(br#""}}"#);
         end(out, start);
     }

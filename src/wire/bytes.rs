@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use super::strict_base64;
 
 /// Why a text is not the bytes it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -15,28 +16,6 @@ pub enum BytesError {
     /// So many bytes were expected.
     #[error("expected {0} bytes")]
     Length(usize),
-}
-
-/// The most signs that fill a text of base64 up at its end.
-const PADDING_MAX: usize = 2;
-
-/// Reads base64 in its one form: the bytes of one text, not of several that are padded each for itself, which the
-/// library would take too. They are put in place of what `bytes` holds.
-pub(super) fn from_base64(text: &str, bytes: &mut Vec<u8>) -> Option<()> {
-    let unpadded = text.len().saturating_sub(PADDING_MAX);
-    if text.find('=').is_some_and(|at| at < unpadded) {
-        return None;
-    }
-    bytes.resize(BASE64.decode_len(text.len()).ok()?, 0);
-    let length = BASE64.decode_mut(text.as_bytes(), bytes).ok()?;
-    bytes.truncate(length);
-    Some(())
-}
-
-/// The same, as bytes of their own.
-fn own_bytes(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    from_base64(text, &mut bytes).map(|()| bytes)
 }
 
 /// Exactly `N` bytes, written in JSON as base64.
@@ -56,14 +35,14 @@ impl<const N: usize> TryFrom<&str> for Bytes<N> {
     type Error = BytesError;
 
     fn try_from(text: &str) -> Result<Self, BytesError> {
-        let bytes = own_bytes(text).ok_or(BytesError::NotBase64)?;
+        let bytes = strict_base64::decode(text.as_bytes()).ok_or(BytesError::NotBase64)?;
         bytes.try_into().map(Self).map_err(|_| BytesError::Length(N))
     }
 }
 
 impl<const N: usize> From<Bytes<N>> for String {
     fn from(bytes: Bytes<N>) -> Self {
-        BASE64.encode(&bytes.0)
+        strict_base64::encode(&bytes.0)
     }
 }
 
@@ -81,7 +60,7 @@ impl<const N: usize> AsRef<[u8]> for Bytes<N> {
 
 impl<const N: usize> fmt::Debug for Bytes<N> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&BASE64.encode(&self.0))
+        out.write_str(&strict_base64::encode(&self.0))
     }
 }
 
@@ -94,13 +73,13 @@ impl TryFrom<&str> for Blob {
     type Error = BytesError;
 
     fn try_from(text: &str) -> Result<Self, BytesError> {
-        own_bytes(text).map(Self).ok_or(BytesError::NotBase64)
+        strict_base64::decode(text.as_bytes()).map(Self).ok_or(BytesError::NotBase64)
     }
 }
 
 impl From<Blob> for String {
     fn from(blob: Blob) -> Self {
-        BASE64.encode(&blob.0)
+        strict_base64::encode(&blob.0)
     }
 }
 

@@ -13,6 +13,7 @@ mod message;
 mod name;
 mod registration;
 mod steps;
+pub mod strict_base64;
 
 pub use body::{Body, BodyError, BodyRef, Header, StreamId};
 pub use by_hand::{

@@ -3,11 +3,10 @@
 
 use std::{fmt, str::FromStr};
 
-use data_encoding::BASE64;
 use thiserror::Error;
 
 use super::{CostError, KdfCost, KeyFile, SEALED_BYTES};
-use crate::wire::{Bytes, BytesError, NameError, Username};
+use crate::wire::{Bytes, BytesError, NameError, Username, strict_base64};
 
 /// Of every key file, before the version.
 const FIRST_LINE: &str = "securechat key file ";
@@ -73,8 +72,8 @@ impl fmt::Display for KeyFile {
         writeln!(out, "memory-kib: {}", self.cost.memory_kib)?;
         writeln!(out, "passes: {}", self.cost.passes)?;
         writeln!(out, "lanes: {LANES}")?;
-        writeln!(out, "salt: {}", BASE64.encode(&self.salt.0))?;
-        writeln!(out, "sealed: {}", BASE64.encode(&self.sealed.0))
+        writeln!(out, "salt: {}", strict_base64::encode(&self.salt.0))?;
+        writeln!(out, "sealed: {}", strict_base64::encode(&self.sealed.0))
     }
 }
 

@@ -76,7 +76,9 @@ struct Reader {
 }
 
 impl Outlet for Reader {
-    fn queue(&self, frame: &[u8]) {
+    fn queue(&self, write: &mut dyn FnMut(&mut Vec<u8>)) {
+        let mut frame = Vec::new();
+        write(&mut frame);
         let mut waiting = self.waiting.lock();
         *waiting += frame.len();
         *self.all.lock() += frame.len();

@@ -55,7 +55,9 @@ impl Disk {
 }
 
 impl Outlet for Disk {
-    fn queue(&self, frame: &[u8]) {
+    fn queue(&self, write: &mut dyn FnMut(&mut Vec<u8>)) {
+        let mut frame = Vec::new();
+        write(&mut frame);
         let mut lines = self.0.lock();
         assert!(lines.committed.contains(&frame[0]), "acknowledged before the disk has it");
         lines.acknowledged.push(frame[0]);
